@@ -1,0 +1,314 @@
+package model
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"sync"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxLine bounds one line of a snapshot file: a section holds at most chunk items.
+const maxLine = 512 << 20
+
+// headerEnd is how the first line of a snapshot file ends.
+var headerEnd = []byte(`,"sections":[`)
+
+// IsSnapshot says whether a file that begins with these bytes claims to be a snapshot of any version.
+func IsSnapshot(prefix []byte) bool {
+	return bytes.Contains(prefix[:min(len(prefix), 256)], []byte(`"drawbridge.snapshot/`))
+}
+
+// Read decodes a snapshot. With areas given only those are decoded, the others are left as not read; without, all are.
+// A snapshot of a newer version than Version is refused. Errors name the area or the line.
+func Read(r io.Reader, areas ...Area) (*Snapshot, error) {
+	in := bufio.NewReaderSize(r, 1<<20)
+	first, err := readLine(in)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read snapshot: %w", err)
+	}
+	d := &decoder{wanted: wantedAreas(areas)}
+	if head, ok := bytes.CutSuffix(bytes.TrimRight(first, "\r\n"), headerEnd); ok {
+		err = d.lines(append(head, '}'), in)
+	} else {
+		err = d.whole(io.MultiReader(bytes.NewReader(first), in))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read snapshot: %w", err)
+	}
+	return d.s, nil
+}
+
+func wantedAreas(areas []Area) map[Area]bool {
+	if len(areas) == 0 {
+		return nil
+	}
+	wanted := map[Area]bool{}
+	for _, a := range areas {
+		wanted[a] = true
+	}
+	return wanted
+}
+
+type decoder struct {
+	s      *Snapshot
+	wanted map[Area]bool // nil is all
+}
+
+func (d *decoder) wants(a Area) bool { return d.wanted == nil || d.wanted[a] }
+
+// header decodes the header and refuses what this drawbridge cannot read.
+func (d *decoder) header(b []byte) error {
+	var v struct {
+		Version string `json:"version"`
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	if err := checkVersion(v.Version); err != nil {
+		return err
+	}
+	var h header
+	if err := json.Unmarshal(b, &h); err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	for i, c := range h.Clusters {
+		if c == nil {
+			return fmt.Errorf("header: cluster %d is null", i)
+		}
+	}
+	for i, a := range h.Accounts {
+		if a == nil {
+			return fmt.Errorf("header: account %d is null", i)
+		}
+	}
+	d.s = &Snapshot{Time: h.Time, Tool: h.Tool, Clusters: h.Clusters, Accounts: h.Accounts, Gaps: h.Gaps}
+	return nil
+}
+
+func checkVersion(v string) error {
+	name, number, ok := strings.Cut(v, "/v")
+	switch {
+	case !ok || name != "drawbridge.snapshot":
+		return fmt.Errorf("version %q is not a snapshot version", v)
+	case "drawbridge.snapshot/v"+number == Version:
+		return nil
+	}
+	return fmt.Errorf("the snapshot has version v%s, this drawbridge reads up to %s: use a newer drawbridge", number, strings.TrimPrefix(Version, "drawbridge.snapshot/"))
+}
+
+// lines decodes a file as Write wrote it: sections one a line, two at a time; unwanted ones are skipped unparsed.
+func (d *decoder) lines(head []byte, in *bufio.Reader) error {
+	if err := d.header(head); err != nil {
+		return err
+	}
+	var batch []*job
+	closed := false
+	for n := 2; ; n++ {
+		line, readErr := readLine(in)
+		if readErr != nil && !errors.Is(readErr, io.EOF) {
+			return fmt.Errorf("line %d: %w", n, readErr)
+		}
+		line = bytes.TrimSuffix(bytes.TrimRight(line, "\r\n"), []byte(","))
+		switch {
+		case closed && len(line) > 0:
+			return fmt.Errorf("line %d: text after the end of the snapshot", n)
+		case bytes.Equal(line, []byte("]}")):
+			closed = true
+		case len(line) > 0:
+			if area, ok := sectionArea(line); ok && !d.wants(area) {
+				continue
+			}
+			j, err := d.prepare(line)
+			if err != nil {
+				return fmt.Errorf("line %d: %w", n, err)
+			}
+			batch = append(batch, j...)
+		}
+		if readErr != nil || len(batch) >= 4 {
+			if err := finish(batch); err != nil {
+				return err
+			}
+			batch = batch[:0]
+		}
+		if readErr != nil {
+			break
+		}
+	}
+	if !closed {
+		return errors.New("the file ends early: it was cut off while it was written or copied")
+	}
+	return nil
+}
+
+// whole decodes a snapshot that was reformatted, so that its sections are not one a line.
+func (d *decoder) whole(r io.Reader) error {
+	dec := jsontext.NewDecoder(r)
+	if k := dec.PeekKind(); k != '{' {
+		return errors.New("not a JSON object")
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	head := []byte("{")
+	var sections jsontext.Value
+	for dec.PeekKind() == '"' {
+		name, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		name = bytes.Clone(name)
+		value, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		if string(name) == `"sections"` {
+			sections = bytes.Clone(value)
+			continue
+		}
+		if len(head) > 1 {
+			head = append(head, ',')
+		}
+		head = append(append(append(head, name...), ':'), value...)
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return errors.New("text after the end of the snapshot")
+	}
+	if err := d.header(append(head, '}')); err != nil {
+		return err
+	}
+	var list []jsontext.Value
+	if err := json.Unmarshal(sections, &list); err != nil && len(sections) > 0 {
+		return fmt.Errorf("sections: %w", err)
+	}
+	for i, raw := range list {
+		j, err := d.prepare(raw)
+		if err != nil {
+			return fmt.Errorf("section %d: %w", i, err)
+		}
+		if err := finish(j); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sectionArea reads the area off the start of a section line without decoding it.
+func sectionArea(line []byte) (Area, bool) {
+	rest, ok := bytes.CutPrefix(line, []byte(`{"area":"`))
+	if !ok {
+		return "", false
+	}
+	area, _, ok := bytes.Cut(rest, []byte(`"`))
+	return Area(area), ok
+}
+
+// job decodes the items of one section; they are put in place afterwards, in the order of the file.
+type job struct {
+	area  Area
+	text  jsontext.Value
+	field reflect.Value // of the snapshot: a slice of items, or the pointer of a single one
+	items reflect.Value // decoded: a slice
+}
+
+// prepare finds where the items of a section belong. It returns no job for a section that is not wanted or of an area
+// that this version does not know: a later drawbridge may have written it.
+func (d *decoder) prepare(b []byte) ([]*job, error) {
+	var raw struct {
+		Area    Area           `json:"area"`
+		Cluster *int           `json:"cluster"`
+		Account *int           `json:"account"`
+		Items   jsontext.Value `json:"items"`
+	}
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return nil, err
+	}
+	info, known := raw.Area.Info()
+	if !known || !d.wants(raw.Area) {
+		return nil, nil
+	}
+	var field any
+	switch {
+	case info.OfAccount && raw.Account != nil && *raw.Account >= 0 && *raw.Account < len(d.s.Accounts):
+		a := d.s.Accounts[*raw.Account]
+		a.MarkRead(info.Area)
+		field = info.ofAccount(a)
+	case !info.OfAccount && raw.Cluster != nil && *raw.Cluster >= 0 && *raw.Cluster < len(d.s.Clusters):
+		c := d.s.Clusters[*raw.Cluster]
+		c.MarkRead(info.Area)
+		field = info.ofCluster(c)
+	default:
+		return nil, fmt.Errorf("area %s: no such cluster or account in the header", raw.Area)
+	}
+	return []*job{{area: raw.Area, text: raw.Items, field: reflect.ValueOf(field).Elem()}}, nil
+}
+
+// decode turns the text of a section into items.
+func (j *job) decode() error {
+	t := j.field.Type()
+	if t.Kind() == reflect.Pointer {
+		t = reflect.SliceOf(t)
+	}
+	items := reflect.New(t)
+	if err := json.Unmarshal(j.text, items.Interface()); err != nil {
+		return fmt.Errorf("area %s: %w", j.area, err)
+	}
+	j.items, j.text = items.Elem(), nil
+	for i := range j.items.Len() {
+		if j.items.Index(i).IsNil() {
+			return fmt.Errorf("area %s: item %d is null", j.area, i)
+		}
+	}
+	return nil
+}
+
+// finish decodes jobs two at a time, for two cores, and puts their items in place in the order of the file.
+func finish(jobs []*job) error {
+	errs := make([]error, len(jobs))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 2)
+	for i, j := range jobs {
+		slots <- struct{}{}
+		wg.Go(func() {
+			errs[i] = j.decode()
+			<-slots
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		switch {
+		case j.field.Kind() == reflect.Slice:
+			j.field.Set(reflect.AppendSlice(j.field, j.items))
+		case j.items.Len() > 0:
+			j.field.Set(j.items.Index(0))
+		}
+	}
+	return nil
+}
+
+// readLine reads up to and including the next line end, however long the line is.
+func readLine(in *bufio.Reader) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		line = append(line, part...)
+		if len(line) > maxLine {
+			return nil, fmt.Errorf("a line is longer than %d MiB", maxLine>>20)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, err
+		}
+	}
+}
