@@ -1,0 +1,180 @@
+package iam
+
+import (
+	"slices"
+	"strings"
+)
+
+// Decision is the outcome of an evaluation. Its reasons are worked out when they are asked for.
+type Decision struct {
+	Verdict  Verdict
+	Explicit bool // denied by a Deny statement, not for want of an Allow
+
+	policies     Policies
+	request      Request
+	identityOnly bool
+}
+
+// Match is a statement that bears on a decision.
+type Match struct {
+	Layer     Layer
+	Policy    string // the policy's name
+	Statement *Statement
+	// Applies is True for a statement that applies, Unknown for one that may.
+	Applies Truth
+}
+
+// String names the statement: "identity policy AdministratorAccess, statement 1: Allow * on *".
+func (m Match) String() string {
+	return strings.TrimSpace(m.Layer.String()+" "+m.Policy) + ", " + m.Statement.Name() + ": " + m.Statement.String()
+}
+
+// By returns the statements that decide, in the order of the layers: the Deny statements of an explicit
+// denial, the Allow statements of an allowed request, the statements that may apply when the verdict is
+// unknown. A denial for want of an Allow has none.
+func (d Decision) By() []Match {
+	var by []Match
+	want := func(s *Statement, t Truth) bool {
+		switch d.Verdict {
+		case Allowed:
+			return s.Effect == Allow && t == True
+		case Denied:
+			return d.Explicit && s.Effect == Deny && t == True
+		}
+		return t == Unknown
+	}
+	e := evaluation{p: &d.policies, r: &d.request}
+	e.visit = func(l Layer, policy string, s *Statement, t Truth) {
+		if want(s, t) {
+			by = append(by, Match{l, policy, s, t})
+		}
+	}
+	e.run(d.identityOnly)
+	return by
+}
+
+// Unknowns returns what an unknown verdict depends on, sorted: see Statement.Unknowns.
+func (d Decision) Unknowns() []string {
+	if d.Verdict != Undecided {
+		return nil
+	}
+	var all []string
+	for _, m := range d.By() {
+		all = append(all, m.Statement.Unknowns(&d.request)...)
+	}
+	for _, l := range d.policies.Unread {
+		all = append(all, l.String()+" (not read)")
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// String returns the verdict and its statements in one line.
+func (d Decision) String() string {
+	text := []string{d.Verdict.String()}
+	for _, m := range d.By() {
+		text = append(text, m.String())
+	}
+	return strings.Join(text, "; ")
+}
+
+// Unknowns returns, for a request to which the statement may or may not apply, what that depends on: each
+// condition in print ("StringEquals aws:SourceArn = arn:…"), resource, principal, and elements that this
+// package does not know.
+func (s *Statement) Unknowns(r *Request) []string {
+	all := slices.Clone(s.Unknown)
+	if s.opaque {
+		all = append(all, "policy in an unknown version or with unknown elements")
+	}
+	if s.MatchesAction(r.Action) == Unknown {
+		all = append(all, "action")
+	}
+	if s.MatchesResource(r) == Unknown {
+		all = append(all, "resource")
+	}
+	switch {
+	case s.Principal != nil && s.Principal.match(&r.Principal).any() == Unknown,
+		s.NotPrincipal != nil && s.NotPrincipal.excludes(&r.Principal) == Unknown:
+		all = append(all, "principal")
+	}
+	for i := range s.Conditions {
+		if c := &s.Conditions[i]; c.Test(r) == Unknown {
+			all = append(all, c.String())
+		}
+	}
+	return all
+}
+
+// UnknownKeys returns the condition keys, as written, whose values decide an unknown verdict, sorted and
+// without repetition: those of undecided conditions and of variables in resources and values.
+func (d Decision) UnknownKeys() []string {
+	if d.Verdict != Undecided {
+		return nil
+	}
+	var keys []string
+	for _, m := range d.By() {
+		keys = append(keys, m.Statement.UnknownKeys(&d.request)...)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// UnknownKeys returns the keys that decide whether the statement applies: see Decision.UnknownKeys.
+func (s *Statement) UnknownKeys(r *Request) []string {
+	var keys []string
+	variables := func(p *pattern) {
+		for i := range p.tokens {
+			t := &p.tokens[i]
+			if t.kind != variable {
+				continue
+			}
+			if _, state := t.resolve(r); state == unknown {
+				keys = append(keys, t.text)
+			}
+		}
+	}
+	if s.MatchesResource(r) == Unknown {
+		for i := range s.resources {
+			variables(&s.resources[i].pattern)
+		}
+		for i := range s.notResource {
+			variables(&s.notResource[i].pattern)
+		}
+	}
+	for i := range s.Conditions {
+		c := &s.Conditions[i]
+		if c.Test(r) != Unknown {
+			continue
+		}
+		if keys = append(keys, c.Key); c.op.kind == stringOperator || c.op.kind == arnOperator {
+			for j := range c.operands {
+				variables(&c.operands[j].pattern)
+			}
+		}
+	}
+	return keys
+}
+
+// Ask is one question of Grants.
+type Ask struct {
+	Action, Resource string // as in Request
+}
+
+// Grant is one asked thing that an identity's policies allow, or may allow.
+type Grant struct {
+	Ask
+	Decision Decision
+}
+
+// Grants asks of one identity's own policies (see EvaluateIdentity) each of a list of actions on resources
+// and returns those that are allowed, and those for which it is unknown, in the order asked.
+func Grants(p Policies, who Principal, c *Context, asks []Ask) []Grant {
+	var all []Grant
+	for _, a := range asks {
+		d := EvaluateIdentity(p, Request{Principal: who, Action: a.Action, Resource: a.Resource, Context: c})
+		if d.Verdict != Denied {
+			all = append(all, Grant{a, d})
+		}
+	}
+	return all
+}
