@@ -1,0 +1,258 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"drawbridge/internal/finding"
+)
+
+// view is a result in the order in which people read it.
+type view struct {
+	*finding.Result
+	counts      finding.Counts
+	notAssessed []finding.Finding
+	// filtered is how many findings the summary counts that the result does not list.
+	filtered int
+	clusters []clusterView
+	gaps     []gapView
+	names    map[string]string
+}
+
+// clusterView is one cluster with what failed on it. Known is false for a cluster that only findings name.
+type clusterView struct {
+	finding.Cluster
+	Label  string
+	Known  bool
+	Counts finding.Counts
+	Groups []group
+}
+
+// group is the failed findings of one check at one severity.
+type group struct {
+	ID, Title string
+	Severity  finding.Severity
+	Findings  []finding.Finding
+}
+
+// gapView is one thing that could not be read and everywhere it could not.
+type gapView struct {
+	Area, Action, Reason string
+	Where                []string
+}
+
+func newView(r *finding.Result) *view {
+	sorted := slices.Clone(r.Findings)
+	finding.Sort(sorted)
+	sum := finding.Count(r.Findings)
+	v := &view{Result: r, counts: sum.Fail, names: clusterNames(r.Clusters)}
+	v.filtered = max(0, r.Summary.Fail.Total()-sum.Fail.Total())
+
+	index := map[string]int{}
+	for _, c := range r.Clusters {
+		label := v.name(cmp.Or(c.ARN, c.Name))
+		if _, ok := index[label]; !ok {
+			index[label] = len(v.clusters)
+			v.clusters = append(v.clusters, clusterView{Cluster: c, Label: label, Known: true})
+		}
+	}
+	for _, f := range sorted {
+		if f.Status == finding.NotAssessed {
+			v.notAssessed = append(v.notAssessed, f)
+			continue
+		}
+		label := v.name(f.Cluster)
+		i, ok := index[label]
+		if !ok {
+			i = len(v.clusters)
+			index[label] = i
+			v.clusters = append(v.clusters, clusterView{Label: label})
+		}
+		v.clusters[i].add(f)
+	}
+	for i := range v.clusters {
+		c := &v.clusters[i]
+		for _, g := range c.Groups {
+			c.Counts = plus(c.Counts, finding.Count(g.Findings).Fail)
+		}
+	}
+	v.gaps = v.mergeGaps()
+	return v
+}
+
+// add puts f into its group; findings come sorted, so a group is always the last one.
+func (c *clusterView) add(f finding.Finding) {
+	if n := len(c.Groups); n > 0 && c.Groups[n-1].ID == f.ID && c.Groups[n-1].Severity == f.Severity {
+		c.Groups[n-1].Findings = append(c.Groups[n-1].Findings, f)
+		return
+	}
+	c.Groups = append(c.Groups, group{ID: f.ID, Title: cmp.Or(f.Title, f.ID), Severity: f.Severity, Findings: []finding.Finding{f}})
+}
+
+func plus(a, b finding.Counts) finding.Counts {
+	return finding.Counts{
+		Critical: a.Critical + b.Critical, High: a.High + b.High, Medium: a.Medium + b.Medium,
+		Low: a.Low + b.Low, Informational: a.Informational + b.Informational,
+	}
+}
+
+// clusterNames gives each cluster, by ARN and by name, the shortest name that tells it apart.
+func clusterNames(cs []finding.Cluster) map[string]string {
+	times := map[string]int{}
+	for _, c := range cs {
+		times[c.Name]++
+	}
+	names := map[string]string{}
+	for _, c := range cs {
+		label := c.Name
+		if times[c.Name] > 1 && c.ARN != "" {
+			label = c.ARN
+		}
+		names[cmp.Or(c.ARN, c.Name)] = label
+		if times[c.Name] == 1 {
+			names[c.Name] = label
+		}
+	}
+	return names
+}
+
+// name is what people call the cluster that a finding or gap names by ARN or name.
+func (v *view) name(cluster string) string {
+	if cluster == "" {
+		return "no cluster"
+	}
+	return cmp.Or(v.names[cluster], cluster)
+}
+
+func (v *view) mergeGaps() []gapView {
+	var gaps []gapView
+	for _, g := range v.Gaps {
+		where := ""
+		switch {
+		case g.Cluster != "":
+			where = v.name(g.Cluster)
+		case g.Account != "":
+			where = "account " + g.Account
+		}
+		i := slices.IndexFunc(gaps, func(o gapView) bool { return o.Area == g.Area && o.Action == g.Action && o.Reason == g.Reason })
+		if i < 0 {
+			i = len(gaps)
+			gaps = append(gaps, gapView{Area: g.Area, Action: g.Action, Reason: g.Reason})
+		}
+		if where != "" && !slices.Contains(gaps[i].Where, where) {
+			gaps[i].Where = append(gaps[i].Where, where)
+		}
+	}
+	return gaps
+}
+
+// unassessed is what could not be assessed on a cluster for one reason, and which checks it concerns.
+type unassessed struct {
+	Cluster, Message string
+	IDs              []string
+}
+
+func (v *view) unassessed() []unassessed {
+	var out []unassessed
+	for _, f := range v.notAssessed {
+		cluster := v.name(f.Cluster)
+		i := slices.IndexFunc(out, func(u unassessed) bool { return u.Cluster == cluster && u.Message == f.Message })
+		if i < 0 {
+			i = len(out)
+			out = append(out, unassessed{Cluster: cluster, Message: f.Message})
+		}
+		out[i].IDs = append(out[i].IDs, f.ID)
+	}
+	return out
+}
+
+// advice is what would close the gap. Only a refusal is answered by granting something.
+func (g gapView) advice() string {
+	if g.Action == "" {
+		return ""
+	}
+	reason := strings.ToLower(g.Reason)
+	for _, word := range []string{"denied", "forbidden", "unauthorized", "not authorized"} {
+		if strings.Contains(reason, word) {
+			return "grant " + g.Action
+		}
+	}
+	return "needs " + g.Action
+}
+
+// verdict is the sentence for those who read only one.
+func (v *view) verdict() string {
+	unsure := len(v.notAssessed) > 0 || len(v.gaps) > 0
+	serious := v.counts.Critical + v.counts.High
+	switch {
+	case serious > 0:
+		worst := plural(v.counts.Critical, "critical finding")
+		if v.counts.Critical == 0 {
+			worst = plural(v.counts.High, "high finding")
+		} else if v.counts.High > 0 {
+			worst = fmt.Sprintf("%d critical and %s", v.counts.Critical, plural(v.counts.High, "high finding"))
+		}
+		return worst + " should be dealt with first" + v.spread() + "."
+	case v.counts.Total() > 0 && unsure:
+		return plural(v.counts.Total(), "finding") + ", none critical or high in what could be read; not everything could be."
+	case v.counts.Total() > 0:
+		return plural(v.counts.Total(), "finding") + ", none critical or high."
+	case v.filtered > 0:
+		return plural(v.filtered, "finding") + " not listed in this report."
+	case v.Summary.ChecksRun == 0 && v.Kind == finding.KindScan:
+		return "No check was run: nothing can be said."
+	case unsure:
+		return "Nothing found in what could be read, but not everything could be: this is not a clean result."
+	}
+	return "No findings."
+}
+
+// spread says on how many clusters the serious findings are.
+func (v *view) spread() string {
+	if len(v.Clusters) < 2 {
+		return ""
+	}
+	hit := 0
+	for _, c := range v.clusters {
+		if c.Known && c.Counts.Critical+c.Counts.High > 0 {
+			hit++
+		}
+	}
+	return fmt.Sprintf(", on %d of %d clusters", hit, len(v.Clusters))
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// short is text without what its cluster already says: the partition, service and account of IAM ARNs in the cluster's
+// own account.
+func (c clusterView) short(text string) string {
+	if c.Account == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, "arn:"+c.Partition+":iam::"+c.Account+":", "")
+}
+
+// facts is what is known of a cluster besides its name.
+func (c clusterView) facts() []string {
+	var facts []string
+	for _, f := range []string{c.Region, prefixed("account ", c.Account), c.AuthenticationMode, prefixed("Kubernetes ", c.KubernetesVersion)} {
+		if f != "" {
+			facts = append(facts, f)
+		}
+	}
+	return facts
+}
+
+func prefixed(prefix, s string) string {
+	if s == "" {
+		return ""
+	}
+	return prefix + s
+}
