@@ -151,9 +151,11 @@ func (g NodeGroup) node(i int) *corev1.Node {
 	}
 	n.Labels["eks.amazonaws.com/compute-type"] = g.ComputeType
 	if g.ComputeType == "fargate" {
-		// The name of a Fargate node is fargate-<private DNS name> (EKS User Guide, "Get started with AWS Fargate", 2026-11).
+		// The name of a Fargate node is fargate-<private DNS name> (EKS User Guide, "Get started with AWS Fargate", 2026-11);
+		// its provider id has no instance in it (not documented, seen on clusters).
 		n.Name = "fargate-" + n.Name
 		n.Labels[corev1.LabelHostname] = n.Name
+		n.Spec.ProviderID = fmt.Sprintf("aws:///%s/%010x-%032x/%s", n.Labels[corev1.LabelTopologyZone], i+1, i+1, n.Name)
 	}
 	return n
 }

@@ -79,7 +79,7 @@ func TestInstallEKS(t *testing.T) {
 			got = append(got, [4]string{n.Name, n.Labels["eks.amazonaws.com/nodegroup"], n.Labels["eks.amazonaws.com/compute-type"], n.Spec.ProviderID})
 		}
 		want := [][4]string{
-			{"fargate-ip-10-0-0-3.ec2.internal", "", "fargate", "aws:///us-east-1c/i-00000000000000003"},
+			{"fargate-ip-10-0-0-3.ec2.internal", "", "fargate", "aws:///us-east-1c/0000000003-00000000000000000000000000000003/fargate-ip-10-0-0-3.ec2.internal"},
 			{"ip-10-0-0-1.ec2.internal", "general", "", "aws:///us-east-1a/i-00000000000000001"},
 			{"ip-10-0-0-2.ec2.internal", "general", "", "aws:///us-east-1b/i-00000000000000002"},
 		}
