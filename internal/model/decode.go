@@ -218,6 +218,8 @@ type job struct {
 	text  jsontext.Value
 	field reflect.Value // of the snapshot: a slice of items, or the pointer of a single one
 	items reflect.Value // decoded: a slice
+
+	options []json.Options
 }
 
 // prepare finds where the items of a section belong. It returns no job for a section that is not wanted or of an area
@@ -259,7 +261,7 @@ func (j *job) decode() error {
 		t = reflect.SliceOf(t)
 	}
 	items := reflect.New(t)
-	if err := json.Unmarshal(j.text, items.Interface()); err != nil {
+	if err := json.Unmarshal(j.text, items.Interface(), j.options...); err != nil {
 		return fmt.Errorf("area %s: %w", j.area, err)
 	}
 	j.items, j.text = items.Elem(), nil
@@ -311,4 +313,16 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 			return line, err
 		}
 	}
+}
+
+// Decode puts the items of an area, a JSON array, into the cluster or the account that it belongs to.
+func (a AreaInfo) Decode(c *Cluster, acct *Account, items []byte, options ...json.Options) error {
+	var field any
+	if a.OfAccount {
+		field = a.ofAccount(acct)
+	} else {
+		field = a.ofCluster(c)
+	}
+	j := &job{area: a.Area, text: items, field: reflect.ValueOf(field).Elem(), options: options}
+	return finish([]*job{j})
 }

@@ -1,0 +1,32 @@
+package checks
+
+import (
+	"drawbridge/internal/check"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/model"
+)
+
+var accessEntryClusterAdmin = &check.Check{
+	ID:         "access-entry-cluster-admin",
+	Title:      "Access entry grants cluster admin",
+	Severity:   finding.High,
+	Needs:      []model.Area{model.AreaAccessEntries, model.AreaPolicyAssociations},
+	Techniques: []string{"T1098.006"},
+	Since:      "0.1",
+	Run: func(p *check.Pass) {
+		c := p.Cluster
+		for _, e := range c.AccessEntries {
+			for _, a := range p.Access.PolicyAssociationsOf(e.PrincipalARN) {
+				if a.PolicyName() != "AmazonEKSClusterAdminPolicy" || a.Scope.Type != model.ScopeCluster {
+					continue
+				}
+				p.Report(e, "%s is cluster admin through %s on the whole cluster", e.PrincipalARN, a.PolicyName()).
+					Because(e, "associatedAccessPolicies", "%s with access scope cluster", a.PolicyARN).
+					Fix("# grant what is needed, in the namespaces where it is needed, before taking this away").
+					Fix(check.Shell("aws", "eks", "disassociate-access-policy", "--cluster-name", c.Name, "--region", c.Region,
+						"--principal-arn", e.PrincipalARN, "--policy-arn", a.PolicyARN)).
+					Key(a.PolicyARN)
+			}
+		}
+	},
+}

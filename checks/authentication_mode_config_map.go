@@ -1,0 +1,29 @@
+package checks
+
+import (
+	"drawbridge/internal/check"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/model"
+)
+
+var authenticationModeConfigMap = &check.Check{
+	ID:         "authentication-mode-config-map",
+	Title:      "Access is kept in the aws-auth ConfigMap only",
+	Severity:   finding.High,
+	Needs:      []model.Area{model.AreaCluster},
+	Techniques: []string{"T1098.006"},
+	Since:      "0.1",
+	Run: func(p *check.Pass) {
+		c := p.Cluster
+		if c.AuthenticationMode() != model.ModeConfigMap {
+			return
+		}
+		p.Report(c, "authentication mode is CONFIG_MAP: whoever may write one ConfigMap decides who is cluster admin, and the creator is a hidden one").
+			Because(c, "accessConfig.authenticationMode", "CONFIG_MAP").
+			Fix("# 1. open the API beside the ConfigMap; there is no way back, and nothing changes for anybody yet").
+			Fix(check.Shell("aws", "eks", "update-cluster-config", "--name", c.Name, "--region", c.Region, "--access-config", "authenticationMode=API_AND_CONFIG_MAP")).
+			Fix("# 2. make an access entry for each row of aws-auth, watch the audit log for callers who still come through aws-auth, then empty it").
+			Fix("# 3. close the ConfigMap for good").
+			Fix("# " + check.Shell("aws", "eks", "update-cluster-config", "--name", c.Name, "--region", c.Region, "--access-config", "authenticationMode=API"))
+	},
+}

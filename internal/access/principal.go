@@ -1,0 +1,136 @@
+package access
+
+import (
+	"strings"
+
+	"drawbridge/internal/iam"
+	"drawbridge/internal/model"
+)
+
+// Presence says whether an object exists. Its zero value is Unread, so that nobody concludes from what was not looked at.
+type Presence int
+
+// The three answers.
+const (
+	Unread Presence = iota
+	Absent
+	Present
+)
+
+// Role finds an IAM role by its ARN. The role is nil unless present.
+func (a *Access) Role(arn string) (*model.IAMRole, Presence) {
+	if r := a.roles[arn]; r != nil {
+		return r, Present
+	}
+	return nil, a.absence(arn)
+}
+
+// RoleByName finds a role whose path is not known, as in the ARN of a session or a row of aws-auth. Role names are
+// unique in an account whatever their path, and not sensitive to case (IAM User Guide, "IAM and STS quotas", 2026-11).
+func (a *Access) RoleByName(account, name string) (*model.IAMRole, Presence) {
+	if r := a.rolesByName[account+"/"+name]; r != nil {
+		return r, Present
+	}
+	for key, r := range a.rolesByName {
+		if strings.EqualFold(key, account+"/"+name) {
+			return r, Present
+		}
+	}
+	if a.complete[account] {
+		return nil, Absent
+	}
+	return nil, Unread
+}
+
+// User finds an IAM user by its ARN. The user is nil unless present.
+func (a *Access) User(arn string) (*model.IAMUser, Presence) {
+	if u := a.users[arn]; u != nil {
+		return u, Present
+	}
+	return nil, a.absence(arn)
+}
+
+// absence says whether an ARN that was not found is known not to exist: only where its account was read in full.
+func (a *Access) absence(arn string) Presence {
+	parsed, err := iam.ParseARN(arn)
+	if err == nil && a.complete[parsed.Account] {
+		return Absent
+	}
+	return Unread
+}
+
+// RolePolicies gathers what decides a role's permissions: attached and inline policies and the boundary. A policy whose
+// document is not in the snapshot makes its layer unread, so that no answer is definite because of what is missing.
+// Organization policies are not part of a snapshot yet; callers say so where it matters.
+func (a *Access) RolePolicies(r *model.IAMRole) iam.Policies {
+	return a.policies(r.Inline, r.Attached, r.Boundary, r.PoliciesUnknown)
+}
+
+// UserPolicies gathers what decides a user's permissions, groups included.
+func (a *Access) UserPolicies(u *model.IAMUser) iam.Policies {
+	inline, attached, unknown := u.Inline, u.Attached, u.PoliciesUnknown
+	arn, _ := iam.ParseARN(u.ARN)
+	for _, name := range u.Groups {
+		g := a.groups[arn.Account+"/"+name]
+		if g == nil {
+			unknown = true
+			continue
+		}
+		inline = append(inline[:len(inline):len(inline)], g.Inline...)
+		attached = append(attached[:len(attached):len(attached)], g.Attached...)
+	}
+	return a.policies(inline, attached, u.Boundary, unknown)
+}
+
+func (a *Access) policies(inline []model.InlinePolicy, attached []string, boundary string, unknown bool) iam.Policies {
+	var p iam.Policies
+	if unknown {
+		p.Unread = append(p.Unread, iam.IdentityPolicy)
+	}
+	for _, i := range inline {
+		if doc, err := a.Parse(i.Document); err == nil {
+			p.Identity = append(p.Identity, iam.Named{Name: "inline policy " + i.Name, Policy: doc})
+		} else {
+			p.Unread = append(p.Unread, iam.IdentityPolicy)
+		}
+	}
+	for _, arn := range attached {
+		if named, ok := a.managedPolicy(arn); ok {
+			p.Identity = append(p.Identity, named)
+		} else {
+			p.Unread = append(p.Unread, iam.IdentityPolicy)
+		}
+	}
+	if boundary != "" {
+		if named, ok := a.managedPolicy(boundary); ok {
+			p.Boundary = &named
+		} else {
+			p.Unread = append(p.Unread, iam.Boundary)
+		}
+	}
+	return p
+}
+
+func (a *Access) managedPolicy(arn string) (iam.Named, bool) {
+	m := a.managed[arn]
+	if m == nil || m.Document == "" {
+		return iam.Named{}, false
+	}
+	doc, err := a.Parse(m.Document)
+	return iam.Named{Name: arn, Policy: doc}, err == nil
+}
+
+// Parse parses a policy document, once for all objects that carry the same text.
+func (a *Access) Parse(d model.Document) (*iam.Policy, error) {
+	if p, ok := a.parsed.Load(d); ok {
+		return p.(parsedPolicy).policy, p.(parsedPolicy).err
+	}
+	policy, err := iam.Parse([]byte(d))
+	a.parsed.Store(d, parsedPolicy{policy, err})
+	return policy, err
+}
+
+type parsedPolicy struct {
+	policy *iam.Policy
+	err    error
+}
