@@ -78,7 +78,7 @@ func (d Decision) String() string {
 	return strings.Join(text, "; ")
 }
 
-// Unknowns returns, for a request to which the statement may or may not apply, what that depends on: each
+// Unknowns returns, for a statement that may or may not apply to the request, what that depends on: each
 // condition in print ("StringEquals aws:SourceArn = arn:…"), resource, principal, and elements that this
 // package does not know.
 func (s *Statement) Unknowns(r *Request) []string {
@@ -94,13 +94,16 @@ func (s *Statement) Unknowns(r *Request) []string {
 	}
 	switch {
 	case s.Principal != nil && s.Principal.match(&r.Principal).any() == Unknown,
-		s.NotPrincipal != nil && s.NotPrincipal.excludes(&r.Principal) == Unknown:
+		s.NotPrincipal != nil:
 		all = append(all, "principal")
 	}
 	for i := range s.Conditions {
 		if c := &s.Conditions[i]; c.Test(r) == Unknown {
 			all = append(all, c.String())
 		}
+	}
+	if len(all) == 0 {
+		all = append(all, "elements that do not belong into such a policy")
 	}
 	return all
 }

@@ -23,6 +23,9 @@ func (l Layer) String() string {
 		"resource control policy", "resource policy", "trust policy"}[l]
 }
 
+// ofResource reports whether the layer's policies name principals.
+func (l Layer) ofResource() bool { return l == RCP || l == ResourcePolicy || l == TrustPolicy }
+
 // Named is a policy with the name under which findings show it.
 type Named struct {
 	Name   string
@@ -283,10 +286,13 @@ func (e *evaluation) policy(l Layer, n *Named) reach {
 		e.deny = or(e.deny, Unknown)
 		return reach{Unknown, Unknown, Unknown}
 	}
-	ofResource := l == ResourcePolicy || l == TrustPolicy || l == RCP
+	bounded := truth(e.p.Boundary != nil)
+	if e.unread(Boundary) {
+		bounded = or(bounded, Unknown)
+	}
 	for i := range n.Policy.Statements {
 		s := &n.Policy.Statements[i]
-		w := s.applies(e.r, ofResource)
+		w := s.applies(e.r, l, bounded)
 		t := w.any()
 		if t == False {
 			continue

@@ -129,6 +129,9 @@ func (p *pattern) match(s string, r *Request) Truth {
 }
 
 func (p *pattern) matchDynamic(s string, r *Request) Truth {
+	if !glob(p.tokens, s, p.fold, r) {
+		return False
+	}
 	outcome := True
 	for i := range p.tokens {
 		if p.tokens[i].kind < variable {
@@ -142,9 +145,6 @@ func (p *pattern) matchDynamic(s string, r *Request) Truth {
 		case unknown:
 			outcome = Unknown
 		}
-	}
-	if !glob(p.tokens, s, p.fold, r) {
-		return False
 	}
 	return outcome
 }
@@ -161,13 +161,13 @@ func (t *token) resolve(r *Request) (string, presence) {
 		return t.fallback, present
 	case state != present:
 		return "", state
-	case len(values) > 1 || strings.ContainsAny(values[0], "*?"):
+	case len(values) > 1 || strings.IndexByte(values[0], '*') >= 0 || strings.IndexByte(values[0], '?') >= 0:
 		return "", unknown
 	}
 	return values[0], present
 }
 
-// glob matches s against tokens, taking unknown variables as wildcards. Only the last wildcard needs to
+// glob matches s against tokens, taking variables that have no known value as wildcards. Only the last wildcard needs to
 // be tried again, so it takes at most len(s) rounds over the tokens.
 func glob(tokens []token, s string, fold bool, r *Request) bool {
 	ti, si, star, from := 0, 0, -1, 0

@@ -174,7 +174,8 @@ var nowhere = reach{False, False, False}
 
 // applies tests the whole statement. In a policy of a resource it must name a principal; elsewhere it
 // must not, and must name resources: AWS refuses policies that don't, so what they would do is unknown.
-func (s *Statement) applies(r *Request, ofResource bool) reach {
+// Bounded tells whether the principal has a permissions boundary.
+func (s *Statement) applies(r *Request, l Layer, bounded Truth) reach {
 	if s.opaque {
 		return reach{Unknown, Unknown, Unknown}
 	}
@@ -187,17 +188,22 @@ func (s *Statement) applies(r *Request, ofResource bool) reach {
 	}
 	who := reach{True, False, False}
 	switch named := s.Principal != nil || s.NotPrincipal != nil; {
-	case named != ofResource || s.Principal != nil && s.NotPrincipal != nil:
+	case named != l.ofResource() || s.Principal != nil && s.NotPrincipal != nil:
 		who.direct = Unknown
 	case s.Principal != nil:
 		who = s.Principal.match(&r.Principal)
 	case s.NotPrincipal != nil:
-		who.direct = s.NotPrincipal.excludes(&r.Principal)
+		who.direct = s.NotPrincipal.excludes(&r.Principal, bounded)
+		if l != ResourcePolicy || s.Effect != Deny {
+			// Elsewhere NotPrincipal is "not supported" (IAM User Guide, "AWS JSON policy elements:
+			// NotPrincipal", 2026-11).
+			who.direct = and(who.direct, Unknown)
+		}
 	}
 	if who.any() == False {
 		return nowhere
 	}
-	if !ofResource && s.Resource == nil && s.NotResource == nil || len(s.Unknown) > 0 {
+	if !l.ofResource() && s.Resource == nil && s.NotResource == nil || len(s.Unknown) > 0 {
 		rest = Unknown
 	}
 	return who.and(and(rest, s.MeetsConditions(r)))

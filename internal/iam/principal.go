@@ -278,9 +278,21 @@ func (a *awsPrincipal) match(q *Principal) reach {
 
 // excludes tells whether a NotPrincipal element leaves the principal under the statement. A user must be
 // listed together with its account, a session together with its role and account, because AWS "might"
-// validate these one after another (IAM User Guide, "AWS JSON policy elements: NotPrincipal", 2026-11):
-// listed in part is Unknown.
-func (p *Principals) excludes(q *Principal) Truth {
+// validate these one after another: listed in part is Unknown. A Deny with NotPrincipal "will always deny
+// any IAM principal that has a permissions boundary" (IAM User Guide, "AWS JSON policy elements:
+// NotPrincipal", 2026-11).
+func (p *Principals) excludes(q *Principal, bounded Truth) Truth {
+	rest := p.leavesOut(q)
+	switch {
+	case q.Kind != User && q.Kind != Role:
+		return rest
+	case bounded == Unknown:
+		return join(rest, True)
+	}
+	return or(rest, bounded)
+}
+
+func (p *Principals) leavesOut(q *Principal) Truth {
 	w := p.match(q)
 	switch {
 	case p.Everyone:

@@ -86,12 +86,15 @@ func (p *resourcePattern) match(resource string, r *Request) Truth {
 	return Unknown
 }
 
-// within reports whether the pattern matches without a bounded wildcard taking a colon. Bit j of reach
+// within reports whether a pattern that matches also does without a bounded wildcard taking a colon. Bit j of reach
 // says that the pattern so far can end where the resource's segment j begins.
 func (p *resourcePattern) within(resource string, r *Request) bool {
 	n := strings.Count(resource, ":") + 1
-	if n > 63 || p.dynamic && p.colonInVariable(r) {
+	switch {
+	case p.dynamic && p.colonInVariable(r), n > 63:
 		return false
+	case n == len(p.segments):
+		return true // the pattern's own colons took all of the resource's
 	}
 	reach := uint64(1)
 	for i := range p.segments {
