@@ -24,9 +24,9 @@ const kindDetect = "DetectResult"
 func writeJSON(w io.Writer, r *finding.Result, _ Options) error { return encodeJSON(w, r) }
 
 // encodeJSON writes v indented, with every character spelled as \u that a terminal or an editor could act on.
-func encodeJSON(w io.Writer, v any) error {
+func encodeJSON(w io.Writer, v any, more ...json.Options) error {
 	text, err := json.Marshal(v, jsontext.WithIndent("  "), jsontext.AllowInvalidUTF8(true),
-		json.Deterministic(true), jsonv1.OmitEmptyWithLegacySemantics(true))
+		json.Deterministic(true), jsonv1.OmitEmptyWithLegacySemantics(true), json.JoinOptions(more...))
 	if err != nil {
 		return fmt.Errorf("encode JSON: %w", err)
 	}
@@ -36,7 +36,6 @@ func encodeJSON(w io.Writer, v any) error {
 
 // spellHidden replaces the hidden characters of JSON text, which can only stand in strings, by their escapes.
 func spellHidden(text []byte) []byte {
-	odd := func(r rune) bool { return r != '\n' && hidden(r) }
 	if !bytes.ContainsFunc(text, odd) {
 		return text
 	}
@@ -53,6 +52,9 @@ func spellHidden(text []byte) []byte {
 	}
 	return out
 }
+
+// odd says whether r is hidden and does not just end a line.
+func odd(r rune) bool { return r != '\n' && hidden(r) }
 
 // ParseJSON reads a result that the json format wrote. What it cannot carry over exactly it refuses: another version or
 // kind, members it does not know, words outside the format.

@@ -51,6 +51,11 @@ var Formats = []Format{
 	{"table", "for people: findings by cluster and severity", writeTable},
 	{"wide", "table with evidence, remediation, controls and techniques", writeWide},
 	{"json", "everything, in the format that convert reads", writeJSON},
+	{"yaml", "the same as YAML", writeYAML},
+	{"sarif", "SARIF 2.1.0, for code scanning", writeSARIF},
+	{"markdown", "for pull requests, job summaries and wikis", writeMarkdown},
+	{"junit", "JUnit XML, for build servers", writeJUnit},
+	{"csv", "one line a finding, for spreadsheets", writeCSV},
 }
 
 // Find is the format of that name, and false if there is none.

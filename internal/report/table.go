@@ -201,14 +201,14 @@ func (t *terminal) gaps(v *view) {
 	}
 	t.heading("Could not be read", nil)
 	for _, g := range v.gaps {
-		text := visible(g.Area)
-		if len(g.Where) > 0 {
-			text += " of " + visible(strings.Join(g.Where, ", "))
-		}
+		text := visible(strings.Join(append([]string{g.Area}, nonEmpty(prefixed("of ", strings.Join(g.Where, ", ")))...), " "))
 		if a := g.advice(); a != "" {
 			text += ": " + t.bold(visible(a))
 		}
-		t.wrapped(2, text+t.dim("  ("+visible(g.Reason)+")"))
+		if g.Reason != "" {
+			text += t.dim("  (" + visible(g.Reason) + ")")
+		}
+		t.wrapped(2, text)
 	}
 }
 
@@ -243,13 +243,7 @@ func suppressionSources(ss []finding.Suppressed) []string {
 
 // decision says why a finding is accepted, by whom, until when and where that is written.
 func decision(s finding.Suppression) []string {
-	words := []string{cmp.Or(s.Reason, "no reason given")}
-	for _, w := range []string{prefixed("owner ", s.Owner), prefixed("until ", s.Expires), prefixed("in ", s.Source)} {
-		if w != "" {
-			words = append(words, w)
-		}
-	}
-	return words
+	return nonEmpty(cmp.Or(s.Reason, "no reason given"), prefixed("owner ", s.Owner), prefixed("until ", s.Expires), prefixed("in ", s.Source))
 }
 
 // tag is the severity in letters that stand out without colour.

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -241,13 +242,7 @@ func (c clusterView) short(text string) string {
 
 // facts is what is known of a cluster besides its name.
 func (c clusterView) facts() []string {
-	var facts []string
-	for _, f := range []string{c.Region, prefixed("account ", c.Account), c.AuthenticationMode, prefixed("Kubernetes ", c.KubernetesVersion)} {
-		if f != "" {
-			facts = append(facts, f)
-		}
-	}
-	return facts
+	return nonEmpty(c.Region, prefixed("account ", c.Account), c.AuthenticationMode, prefixed("Kubernetes ", c.KubernetesVersion))
 }
 
 func prefixed(prefix, s string) string {
@@ -255,4 +250,25 @@ func prefixed(prefix, s string) string {
 		return ""
 	}
 	return prefix + s
+}
+
+func nonEmpty(parts ...string) []string {
+	return slices.DeleteFunc(slices.Clone(parts), func(s string) bool { return s == "" })
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// gapText is a gap as one line.
+func gapText(g gapView) string {
+	text := g.Area
+	if len(g.Where) > 0 {
+		text += " of " + strings.Join(g.Where, ", ")
+	}
+	if a := g.advice(); a != "" {
+		text += ": " + a
+	}
+	if g.Reason != "" {
+		text += " (" + g.Reason + ")"
+	}
+	return text
 }
