@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,6 +25,12 @@ var (
 	apiserver         = binary{name: "kube-apiserver", module: "oracle/kubebin", pkg: "k8s.io/kubernetes/cmd/kube-apiserver", kubernetes: true}
 	controllerManager = binary{name: "kube-controller-manager", module: "oracle/kubebin", pkg: "k8s.io/kubernetes/cmd/kube-controller-manager", kubernetes: true}
 )
+
+// Authenticator is the file name, in [BinDir], of the real aws-iam-authenticator, which is built only on request: EKS'
+// own authentication webhook is this server (kubernetes-sigs/aws-iam-authenticator, v0.7.8).
+const Authenticator = "aws-iam-authenticator"
+
+var authenticator = binary{name: Authenticator, module: "oracle/authnbin", pkg: "sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator"}
 
 // controlPlane are the programs without which no cluster starts.
 var controlPlane = []binary{etcd, apiserver, controllerManager}
@@ -49,12 +54,14 @@ func BinDir() (string, error) {
 	}
 	sum := sha256.New()
 	fmt.Fprintln(sum, recipe)
-	for _, f := range []string{"go.mod", "go.sum"} {
-		b, err := os.ReadFile(filepath.Join(repo, etcd.module, f))
-		if err != nil {
-			return "", fmt.Errorf("read the pins of the lab: %w", err)
+	for _, module := range []string{etcd.module, authenticator.module} {
+		for _, f := range []string{"go.mod", "go.sum"} {
+			b, err := os.ReadFile(filepath.Join(repo, module, f))
+			if err != nil {
+				return "", fmt.Errorf("read the pins of the lab: %w", err)
+			}
+			sum.Write(b)
 		}
-		sum.Write(b)
 	}
 	return filepath.Join(root, fmt.Sprintf("%s-%x", Version, sum.Sum(nil)[:6])), nil
 }
@@ -86,14 +93,15 @@ func moduleName(gomod []byte) string {
 	return ""
 }
 
-// errMissing says that the lab's binaries were never built here.
-var errMissing = errors.New("run `make lab` (about 4 minutes, once) to build it")
-
-// find returns an error that wraps errMissing if one of the programs is not in dir.
+// find returns an error that says how to build it if one of the programs is not in dir.
 func find(dir string, programs []binary) error {
 	for _, b := range programs {
 		if _, err := os.Stat(filepath.Join(dir, b.name)); err != nil {
-			return fmt.Errorf("the lab has no %s in %s: %w", b.name, dir, errMissing)
+			how := "make lab"
+			if b == authenticator {
+				how = "go run ./internal/lab/kube/build -authenticator"
+			}
+			return fmt.Errorf("the lab has no %s in %s: run `%s` (minutes, once) to build it", b.name, dir, how)
 		}
 	}
 	return nil
@@ -103,9 +111,20 @@ func find(dir string, programs []binary) error {
 // instead: there a missing oracle is a broken build, not somebody's laptop.
 func Require(t testing.TB) {
 	t.Helper()
+	require(t, controlPlane...)
+}
+
+// RequireAuthenticator does what [Require] does for the optional [Authenticator] and returns its path.
+func RequireAuthenticator(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(require(t, authenticator), Authenticator)
+}
+
+func require(t testing.TB, programs ...binary) string {
+	t.Helper()
 	dir, err := BinDir()
 	if err == nil {
-		err = find(dir, controlPlane)
+		err = find(dir, programs)
 	}
 	switch {
 	case err == nil:
@@ -114,4 +133,5 @@ func Require(t testing.TB) {
 	default:
 		t.Skip(err)
 	}
+	return dir
 }

@@ -25,7 +25,7 @@ func TestBuildKeepsWhatIsThere(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	got, err := Build(t.Context(), &out)
+	got, err := Build(t.Context(), &out, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -68,6 +69,7 @@ type Cluster struct {
 	authority *authority
 	port      *os.File
 	processes []*process
+	webhooks  []*http.Server
 }
 
 // startTimeout bounds the start; an idle machine needs three seconds.
@@ -114,6 +116,9 @@ func (c *Cluster) Stop() {
 		p.kill()
 	}
 	c.processes = nil
+	for _, w := range c.webhooks {
+		w.Close()
+	}
 	if c.port != nil {
 		c.port.Close()
 	}

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -159,11 +160,7 @@ func (l *loader) one(ctx context.Context, u *unstructured.Unstructured) error {
 	}
 	var r dynamic.ResourceInterface = l.client.Resource(m.Resource)
 	if m.Scope.Name() == meta.RESTScopeNameNamespace {
-		ns := u.GetNamespace()
-		if ns == "" {
-			ns = metav1.NamespaceDefault
-		}
-		r = l.client.Resource(m.Resource).Namespace(ns)
+		r = l.client.Resource(m.Resource).Namespace(cmp.Or(u.GetNamespace(), metav1.NamespaceDefault))
 	}
 	status, _, _ := unstructured.NestedMap(u.Object, "status")
 	delete(u.Object, "status")
@@ -223,7 +220,7 @@ func (c *Cluster) defaultServiceAccounts(ctx context.Context, us []*unstructured
 		case "Namespace":
 			namespaces[u.GetName()] = true
 		case "Pod":
-			namespaces[u.GetNamespace()] = true
+			namespaces[cmp.Or(u.GetNamespace(), metav1.NamespaceDefault)] = true
 		}
 	}
 	for ns := range namespaces {

@@ -33,6 +33,10 @@ func TestLoad(t *testing.T) {
 			if diff := cmp.Diff(want, []string{got.Spec.NodeName, string(got.Status.Phase), got.Status.PodIP, got.Spec.ServiceAccountName}); diff != "" {
 				t.Errorf("pod (-want +got):\n%s", diff)
 			}
+			// Without a namespace, as kubectl understands it.
+			if err := c.Load(t.Context(), Pod("", "web-"+fmt.Sprint(len(controllers)), "default", "")); err != nil {
+				t.Error(err)
+			}
 			if err := c.Load(t.Context(), pod); !apierrors.IsAlreadyExists(err) {
 				t.Errorf("load the same pod again: error %v, want already exists", err)
 			}

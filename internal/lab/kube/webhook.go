@@ -1,0 +1,47 @@
+package kube
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// ServeWebhook serves the handler over TLS on loopback, with a certificate of the cluster's authority, until the cluster
+// stops. It returns the path of the kubeconfig by which an API server finds it, for --authentication-token-webhook-config-file
+// or an authorization configuration, and is meant to be called in [Options].Prepare.
+func (c *Cluster) ServeWebhook(h http.Handler) (string, error) {
+	cert, key, err := c.authority.issue("webhook")
+	if err != nil {
+		return "", err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return "", fmt.Errorf("serve a webhook: %w", err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("serve a webhook: %w", err)
+	}
+	s := &http.Server{Handler: h, TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}}, ReadHeaderTimeout: 10 * time.Second}
+	c.webhooks = append(c.webhooks, s)
+	go s.ServeTLS(l, "", "")
+
+	f, err := os.CreateTemp(c.Dir, "webhook-*.yaml")
+	if err != nil {
+		return "", fmt.Errorf("write the kubeconfig of a webhook: %w", err)
+	}
+	f.Close()
+	k := clientcmdapi.NewConfig()
+	k.Clusters["webhook"] = &clientcmdapi.Cluster{Server: "https://" + l.Addr().String(), CertificateAuthorityData: c.CA}
+	k.AuthInfos["apiserver"] = &clientcmdapi.AuthInfo{}
+	k.Contexts["webhook"] = &clientcmdapi.Context{Cluster: "webhook", AuthInfo: "apiserver"}
+	k.CurrentContext = "webhook"
+	return filepath.Clean(f.Name()), clientcmd.WriteToFile(*k, f.Name())
+}
