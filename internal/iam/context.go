@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -16,7 +17,7 @@ const (
 
 // Context is what is known of a request's condition keys. Each key has known values, or is known to be
 // absent, or is unknown; a key never mentioned is unknown, until Close. The zero value is a context of
-// which nothing is known. Key names are not case-sensitive (IAM User Guide, "IAM JSON policy elements:
+// which nothing is known. A context in a request must not be changed any more: decisions go back to it. Key names are not case-sensitive (IAM User Guide, "IAM JSON policy elements:
 // Condition", 2026-11), and this holds for the tag keys in them too.
 //
 // Values are text as the policy language writes them: numbers and booleans in digits and words, dates in
@@ -51,6 +52,11 @@ func (c *Context) SetUnknown(key string) *Context { return c.put(key, entry{}) }
 func (c *Context) AbsentUnder(prefix string) *Context {
 	c.prefixes = append(c.prefixes, strings.ToLower(prefix))
 	return c
+}
+
+// Clone returns a copy to go on from.
+func (c *Context) Clone() *Context {
+	return &Context{maps.Clone(c.keys), slices.Clone(c.prefixes), c.closed}
 }
 
 // Close says that every key not named is absent.

@@ -34,19 +34,19 @@ func (m Match) String() string {
 // unknown. A denial for want of an Allow has none.
 func (d Decision) By() []Match {
 	var by []Match
-	want := func(s *Statement, t Truth) bool {
+	e := evaluation{p: &d.policies, r: &d.request}
+	e.visit = func(l Layer, policy string, s *Statement, w reach) {
+		applies, want := w.any(), false
 		switch d.Verdict {
 		case Allowed:
-			return s.Effect == Allow && t == True
+			want = s.Effect == Allow && applies == True
 		case Denied:
-			return d.Explicit && s.Effect == Deny && t == True
+			want = d.Explicit && s.Effect == Deny && applies == True
+		case Undecided:
+			applies, want = Unknown, w.unsure()
 		}
-		return t == Unknown
-	}
-	e := evaluation{p: &d.policies, r: &d.request}
-	e.visit = func(l Layer, policy string, s *Statement, t Truth) {
-		if want(s, t) {
-			by = append(by, Match{l, policy, s, t})
+		if want {
+			by = append(by, Match{l, policy, s, applies})
 		}
 	}
 	e.run(d.identityOnly)
@@ -61,6 +61,16 @@ func (d Decision) Unknowns() []string {
 	var all []string
 	for _, m := range d.By() {
 		all = append(all, m.Statement.Unknowns(&d.request)...)
+	}
+	e := evaluation{p: &d.policies, r: &d.request}
+	switch who := &d.request.Principal; {
+	case who.Kind == NoPrincipal:
+		all = append(all, "principal")
+	case d.identityOnly:
+	case e.policyMissing():
+		all = append(all, "policy of the resource (not given)")
+	case who.hasAccount() && e.sameAccount() == Unknown:
+		all = append(all, "account of the resource")
 	}
 	for _, l := range d.policies.Unread {
 		all = append(all, l.String()+" (not read)")
@@ -93,7 +103,7 @@ func (s *Statement) Unknowns(r *Request) []string {
 		all = append(all, "resource")
 	}
 	switch {
-	case s.Principal != nil && s.Principal.match(&r.Principal).any() == Unknown,
+	case s.Principal != nil && s.Principal.match(&r.Principal).unsure(),
 		s.NotPrincipal != nil:
 		all = append(all, "principal")
 	}

@@ -116,32 +116,32 @@ func decide(p Policies, r Request, deny, allow Truth, identityOnly bool) Decisio
 type evaluation struct {
 	p     *Policies
 	r     *Request
-	visit func(l Layer, policy string, s *Statement, t Truth)
+	visit func(l Layer, policy string, s *Statement, w reach)
 	deny  Truth
 }
 
 // run returns whether some statement denies, and whether the allows suffice.
 func (e *evaluation) run(identityOnly bool) (deny, allow Truth) {
 	e.deny = False
+	if e.r.Principal.Kind == NoPrincipal {
+		return Unknown, Unknown // even which of the policies apply
+	}
 	mine := e.identity()
 	if identityOnly {
 		return e.deny, mine.all()
 	}
 	theirs := nowhere
-	must := e.mustAllow()
 	for i := range e.p.Resource {
 		theirs = theirs.or(e.policy(ResourcePolicy, &e.p.Resource[i]))
 	}
 	if e.p.Trust != nil {
 		theirs = theirs.or(e.policy(TrustPolicy, e.p.Trust))
 	}
-	if e.unread(ResourcePolicy) || e.unread(TrustPolicy) || must && e.p.Trust == nil && len(e.p.Resource) == 0 {
-		// Roles and keys always have a policy: none given is one not read.
+	if e.unread(ResourcePolicy) || e.unread(TrustPolicy) || e.policyMissing() {
 		theirs = theirs.or(reach{Unknown, Unknown, Unknown})
 		e.deny = or(e.deny, Unknown)
 	}
-	allow = e.combine(mine, theirs, must)
-	allow = and(allow, e.levels(RCP, e.p.RCP))
+	allow = and(e.combine(mine, theirs), e.levels(RCP, e.p.RCP))
 	return e.deny, allow
 }
 
@@ -213,24 +213,24 @@ func (e *evaluation) levels(l Layer, levels [][]Named) Truth {
 }
 
 // combine joins the principal's side with the resource's, in one account or across two.
-func (e *evaluation) combine(mine side, theirs reach, must bool) Truth {
+func (e *evaluation) combine(mine side, theirs reach) Truth {
 	r := e.r
 	switch own := and(mine.identity, mine.limits); {
 	case !r.Principal.hasAccount():
 		return theirs.any()
-	case r.Principal.Kind == NoPrincipal:
-		return and(Unknown, or(mine.all(), theirs.any()))
 	default:
 		// In one account a grant to the user or session itself needs nothing else; one to the role of a
 		// session is limited by boundary and session policies; one to the account leaves it to the
 		// identity policies ("Policy evaluation for requests within a single account", 2026-11).
-		within := or(theirs.direct, and(theirs.role, mine.limits))
-		if must {
-			// "IAM role trust policies and KMS key policies are exceptions to this logic, because
-			// they must explicitly allow access".
-			within = or(within, and(theirs.account, own))
-		} else {
-			within = or(within, own)
+		// "IAM role trust policies and KMS key policies are exceptions to this logic, because they must
+		// explicitly allow access".
+		named := or(theirs.direct, and(theirs.role, mine.limits))
+		within := or(named, own)
+		switch must := or(named, and(theirs.account, own)); e.mustAllow() {
+		case True:
+			within = must
+		case Unknown:
+			within = join(within, must)
 		}
 		across := and(theirs.any(), own)
 		switch e.sameAccount() {
@@ -259,15 +259,24 @@ func (e *evaluation) sameAccount() Truth {
 	return truth(owner == e.r.Principal.Account)
 }
 
-// mustAllow reports whether the request is one that the resource's policy itself must allow.
-func (e *evaluation) mustAllow() bool {
+// mustAllow tells whether the request is one that the resource's policy itself must allow.
+func (e *evaluation) mustAllow() Truth {
 	a := e.r.Action
 	switch {
 	case e.p.Trust != nil, foldPrefix(a, "sts:AssumeRole") >= 0,
 		strings.EqualFold(a, "sts:TagSession"), strings.EqualFold(a, "sts:SetSourceIdentity"):
-		return true
+		return True
+	case foldPrefix(a, "kms:") < 0:
+		return False
+	case e.r.Resource == "":
+		return Unknown
 	}
-	return foldPrefix(a, "kms:") >= 0 && strings.Contains(e.r.Resource, ":key/")
+	return truth(strings.Contains(e.r.Resource, ":key/"))
+}
+
+// policyMissing reports whether the policy that must allow was not given: roles and keys always have one.
+func (e *evaluation) policyMissing() bool {
+	return e.p.Trust == nil && len(e.p.Resource) == 0 && e.mustAllow() != False
 }
 
 func (e *evaluation) unread(l Layer) bool {
@@ -298,7 +307,7 @@ func (e *evaluation) policy(l Layer, n *Named) reach {
 			continue
 		}
 		if e.visit != nil {
-			e.visit(l, n.Name, s, t)
+			e.visit(l, n.Name, s, w)
 		}
 		if s.Effect != Allow {
 			e.deny = or(e.deny, t)

@@ -162,6 +162,9 @@ type reach struct {
 
 func (w reach) any() Truth { return or(or(w.direct, w.role), w.account) }
 
+// unsure reports whether one of the ways is unknown.
+func (w reach) unsure() bool { return w.direct == Unknown || w.role == Unknown || w.account == Unknown }
+
 func (w reach) and(t Truth) reach {
 	return reach{and(w.direct, t), and(w.role, t), and(w.account, t)}
 }
