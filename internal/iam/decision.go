@@ -69,6 +69,8 @@ func (d Decision) Unknowns() []string {
 	case d.identityOnly:
 	case e.policyMissing():
 		all = append(all, "policy of the resource (not given)")
+	case e.mustAllow() == Unknown:
+		all = append(all, "resource")
 	case who.hasAccount() && e.sameAccount() == Unknown:
 		all = append(all, "account of the resource")
 	}
