@@ -208,7 +208,9 @@ func readLayer(t *rapid.T, p *Policies) {
 	case ResourcePolicy:
 		p.Resource = append(p.Resource, n)
 	case TrustPolicy:
-		p.Trust = &n
+		if p.Trust == nil {
+			p.Trust = &n
+		}
 	}
 }
 
