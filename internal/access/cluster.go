@@ -32,6 +32,7 @@ type Cluster struct {
 	pods    func() map[name][]*model.Pod      // by service account
 	work    func() map[name][]*model.Workload // by service account
 	held    func() map[*model.Pod]Identity
+	rbac    func() *rules
 }
 
 // name is a namespaced name.
@@ -79,6 +80,7 @@ func newCluster(a *Access, c *model.Cluster) *Cluster {
 		return authenticator.ParseConfigMap(c.AWSAuth.Data)
 	})
 	k.mapper = sync.OnceValue(k.newMapper)
+	k.rbac = sync.OnceValue(k.newRules)
 	k.pods = sync.OnceValue(func() map[name][]*model.Pod {
 		by := map[name][]*model.Pod{}
 		for _, p := range c.Pods {

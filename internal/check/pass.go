@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"drawbridge/internal/access"
@@ -20,9 +21,10 @@ type Pass struct {
 	// Access answers what follows from the cluster's state: who is who, who may do what, which pod holds which role.
 	Access *access.Cluster
 
-	check   *Check
-	reports []*Report
-	unknown []string
+	check    *Check
+	settings Settings
+	reports  []*Report
+	unknown  []string
 }
 
 // Report is one thing that a check has to say, until Run makes a finding of it. Its methods return it, to be chained.
@@ -34,6 +36,11 @@ type Report struct {
 	evidence    []finding.Evidence
 	remediation []string
 	key         string
+}
+
+// Trusts says whether principals of an AWS account are expected: it is the cluster's own, or one that the user named.
+func (p *Pass) Trusts(account string) bool {
+	return account == p.Cluster.Account || slices.Contains(p.settings.TrustedAccounts, account)
 }
 
 // Report says that something is wrong with an object.

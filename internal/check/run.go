@@ -11,9 +11,15 @@ import (
 	"drawbridge/internal/model"
 )
 
+// Settings are what a user says about the environment that no snapshot tells.
+type Settings struct {
+	// TrustedAccounts are AWS accounts whose principals are expected, besides the cluster's own.
+	TrustedAccounts []string
+}
+
 // Run runs checks over all clusters of a snapshot and returns what they found, sorted for people. The snapshot must be
 // complete: whatever was not read has a gap. Checks run two at a time; the result does not depend on it.
-func Run(checks []*Check, s *model.Snapshot) []finding.Finding {
+func Run(checks []*Check, s *model.Snapshot, settings Settings) []finding.Finding {
 	facts := access.New(s)
 	type task struct {
 		check   *Check
@@ -31,7 +37,7 @@ func Run(checks []*Check, s *model.Snapshot) []finding.Finding {
 	for range 2 {
 		wg.Go(func() {
 			for i := range next {
-				found[i] = runOne(tasks[i].check, s, tasks[i].cluster, facts)
+				found[i] = runOne(tasks[i].check, s, tasks[i].cluster, facts, settings)
 			}
 		})
 	}
@@ -46,8 +52,8 @@ func Run(checks []*Check, s *model.Snapshot) []finding.Finding {
 }
 
 // runOne runs one check over one cluster.
-func runOne(ch *Check, s *model.Snapshot, c *model.Cluster, facts *access.Access) []finding.Finding {
-	p := &Pass{Snapshot: s, Cluster: c, Account: s.Account(c.Account), Access: facts.Cluster(c), check: ch}
+func runOne(ch *Check, s *model.Snapshot, c *model.Cluster, facts *access.Access, settings Settings) []finding.Finding {
+	p := &Pass{Snapshot: s, Cluster: c, Account: s.Account(c.Account), Access: facts.Cluster(c), check: ch, settings: settings}
 	if p.Account == nil {
 		p.Account = &model.Account{ID: c.Account, Partition: c.Partition}
 	}

@@ -1,5 +1,7 @@
 package model
 
+import "strings"
+
 // Area is one part of a snapshot that is read, can be missing, and is stored in a section of its own.
 type Area string
 
@@ -110,3 +112,6 @@ func (a Area) Info() (AreaInfo, bool) {
 	}
 	return AreaInfo{}, false
 }
+
+// OfAWS says whether the area is read from AWS; the others are read from the Kubernetes API.
+func (i AreaInfo) OfAWS() bool { return i.OfAccount || strings.Contains(i.Action, ":") }

@@ -35,8 +35,9 @@ type Case struct {
 	Name     string
 	Snapshot *model.Snapshot
 	Wants    []*Want
-	// clusterAt are the lines of objects, to find the object of a want.
-	objects []int
+	Trusted  []string
+
+	objects []int // the lines of objects, to find the object of a want
 }
 
 // Want is one expected finding.
@@ -55,6 +56,8 @@ type header struct {
 	Region  string        `json:"region"`
 	Mode    string        `json:"mode"`
 	Gaps    []finding.Gap `json:"gaps"`
+	// TrustedAccounts are the accounts given with --trusted-account.
+	TrustedAccounts []string `json:"trustedAccounts"`
 }
 
 // Parse reads one case. Misspelt fields are errors, with their line where YAML knows it.
@@ -142,6 +145,7 @@ func (c *Case) build(h header, areas map[string][]byte) error {
 		c.Snapshot.Accounts = append(c.Snapshot.Accounts, acct)
 	}
 	c.Snapshot.Clusters = append(c.Snapshot.Clusters, cluster)
+	c.Trusted = append(c.Trusted, h.TrustedAccounts...)
 	gap := map[string]bool{}
 	for _, g := range h.Gaps {
 		info, ok := model.Area(g.Area).Info()

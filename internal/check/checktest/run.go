@@ -28,7 +28,7 @@ func Run(t *testing.T, ch *check.Check, archive []byte) {
 					kind, seen[k] = k, true
 				}
 			}
-			c.Compare(t, check.Run([]*check.Check{ch}, c.Snapshot))
+			c.Compare(t, check.Run([]*check.Check{ch}, c.Snapshot, check.Settings{TrustedAccounts: c.Trusted}))
 			if hasFail := c.wantsFailure(); kind == "bad" && !hasFail || kind == "good" && hasFail {
 				t.Errorf("a %s case with %d wants", kind, len(c.Wants))
 			}

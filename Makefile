@@ -1,0 +1,66 @@
+# drawbridge: `make help` lists what there is.
+export CGO_ENABLED := 0
+export GOFLAGS := -trimpath -buildvcs=false
+export GOWORK := off
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+ORACLES := oracle/authenticator oracle/rbac oracle/iam
+LINT := go tool -modfile=tools/go.mod golangci-lint
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## build bin/drawbridge
+	go build -ldflags "-s -w" -o bin/drawbridge ./cmd/drawbridge
+
+.PHONY: test
+test: lab browser oracles unit ## everything: unit tests, the lab, the oracles, the browser, a little fuzzing
+	$(MAKE) fuzz FUZZTIME=$(FUZZTIME)
+
+.PHONY: unit
+unit: ## the tests of this module; those that need the lab or a browser run where these are there
+	go test -timeout 30m ./...
+
+.PHONY: lab
+lab: ## build kube-apiserver, controller manager and etcd from Go modules, once
+	go run ./internal/lab/kube/build
+
+.PHONY: browser
+browser: ## install Chromium where apt can, for the tests of the HTML report
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || echo "no chromium here: the browser tests will say that they are skipped"
+
+.PHONY: oracles
+oracles: ## compare our semantics with the real ones: authenticator, RBAC authorizer, an independent IAM evaluator
+	@if command -v npm >/dev/null; then (cd oracle/iam && npm ci --silent --no-audit --no-fund --ignore-scripts); else echo "no npm here: the IAM oracle will say that it is skipped"; fi
+	@for m in $(ORACLES); do echo "oracle: $$m"; (cd $$m && go test -timeout 30m ./...); done
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME
+	@go list -f '{{.Dir}} {{join .TestGoFiles " "}} {{join .XTestGoFiles " "}}' ./... | while read -r dir files; do \
+	  for f in $$files; do grep -hoE '^func Fuzz[A-Za-z0-9]+' "$$dir/$$f" 2>/dev/null | sed 's/func //' | while read -r target; do \
+	    echo "fuzz: $$dir $$target"; (cd "$$dir" && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) . >/tmp/drawbridge-fuzz.log 2>&1 || { cat /tmp/drawbridge-fuzz.log; exit 1; }); done; done; done
+
+.PHONY: lint
+lint: ## golangci-lint and gofmt
+	$(LINT) run ./...
+
+.PHONY: bench
+bench: build ## benchmarks: functions, then whole processes on generated dumps
+	go test -run '^$$' -bench . -benchmem ./...
+	./internal/bench/run.sh
+
+.PHONY: docs
+docs: ## regenerate docs/reference and the schemas
+	go generate ./...
+
+.PHONY: demo
+demo: lab ## collect the demo anew from the lab
+	go run ./internal/lab/demo -o internal/demo/demo.json.zst
+
+.PHONY: check-new
+check-new: ## write the three files of a new check: make check-new NAME=my-new-check
+	go run ./internal/check/new $(NAME)

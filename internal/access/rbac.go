@@ -1,0 +1,88 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"drawbridge/internal/finding"
+	"drawbridge/internal/model"
+	"drawbridge/internal/rbac"
+)
+
+// rules is the RBAC side of a cluster.
+type rules struct {
+	index    *rbac.Index
+	roles    map[name]*model.Role
+	bindings map[name]*model.Binding
+}
+
+func (c *Cluster) newRules() *rules {
+	r := &rules{roles: map[name]*model.Role{}, bindings: map[name]*model.Binding{}}
+	var roles []rbac.Role
+	for _, list := range [][]*model.Role{c.ClusterRoles, c.Roles} {
+		for _, m := range list {
+			r.roles[name{m.Namespace, m.Name}] = m
+			roles = append(roles, rbac.Role{Namespace: m.Namespace, Name: m.Name, Labels: m.Labels, Rules: m.Rules, Aggregation: m.Aggregation})
+		}
+	}
+	var bindings []rbac.Binding
+	for _, list := range [][]*model.Binding{c.ClusterRoleBindings, c.RoleBindings} {
+		for _, m := range list {
+			r.bindings[name{m.Namespace, m.Name}] = m
+			bindings = append(bindings, rbac.Binding{Namespace: m.Namespace, Name: m.Name, RoleRef: m.RoleRef, Subjects: m.Subjects})
+		}
+	}
+	r.index = rbac.NewIndex(roles, bindings)
+	return r
+}
+
+// RBAC is the index over the cluster's roles and bindings.
+func (c *Cluster) RBAC() *rbac.Index { return c.rbac().index }
+
+// BindingObject returns the snapshot's object of a binding that the index speaks of.
+func (c *Cluster) BindingObject(b *rbac.Binding) *model.Binding {
+	return c.rbac().bindings[name{b.Namespace, b.Name}]
+}
+
+// RoleObject returns the snapshot's object of a Role or ClusterRole that the index speaks of.
+func (c *Cluster) RoleObject(r *rbac.Role) *model.Role {
+	return c.rbac().roles[name{r.Namespace, r.Name}]
+}
+
+// Chain is the way a grant goes, as evidence: from the subject over the binding to the role and its rule.
+func (c *Cluster) Chain(g rbac.Grant) []finding.Evidence {
+	if g.Binding == nil || g.Role == nil {
+		return nil
+	}
+	binding := g.Binding.Kind() + " " + qualified(g.Binding.Namespace, g.Binding.Name)
+	role := g.Role.Kind() + " " + qualified(g.Role.Namespace, g.Role.Name)
+	s := g.SubjectOf()
+	return []finding.Evidence{
+		{Text: fmt.Sprintf("binds %s %s to %s", s.Kind, qualified(s.Namespace, s.Name), role), Source: binding},
+		{Text: RuleText(g), Source: fmt.Sprintf("%s rules[%d]", role, g.Rule)},
+	}
+}
+
+// RuleText is a rule in one line: "get, list on secrets".
+func RuleText(g rbac.Grant) string {
+	r := g.PolicyRule()
+	if len(r.NonResourceURLs) > 0 {
+		return strings.Join(r.Verbs, ", ") + " on " + strings.Join(r.NonResourceURLs, ", ")
+	}
+	text := strings.Join(r.Verbs, ", ") + " on " + strings.Join(r.Resources, ", ")
+	if groups := slices.DeleteFunc(slices.Clone(r.APIGroups), func(g string) bool { return g == "" }); len(groups) > 0 {
+		text += " of " + strings.Join(groups, ", ")
+	}
+	if len(r.ResourceNames) > 0 {
+		text += " named " + strings.Join(r.ResourceNames, ", ")
+	}
+	return text
+}
+
+func qualified(namespace, n string) string {
+	if namespace == "" {
+		return n
+	}
+	return namespace + "/" + n
+}

@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"drawbridge/internal/finding"
+	"drawbridge/internal/report"
+)
+
+func newConvert(e *env) *cobra.Command {
+	var out outputs
+	var gate gate
+	cmd := &cobra.Command{
+		Use:   "convert RESULT.json",
+		Short: "Write a saved result in another format",
+		Long: `Read a result that was saved with -o json and write it in any other format. It gates as scan does, so that
+one job can scan and another decide.`,
+		Example: `  drawbridge scan --demo -o json=run.json
+  drawbridge convert run.json -o html=report.html
+  drawbridge scan --demo -o json | drawbridge convert - -o sarif`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			formats, err := out.parse()
+			if err != nil {
+				return err
+			}
+			if err := gate.parse(); err != nil {
+				return err
+			}
+			r, err := e.readResult(args[0])
+			if err != nil {
+				return failed(err, "convert reads what `drawbridge scan -o json` wrote")
+			}
+			if err := e.write(r, formats); err != nil {
+				return err
+			}
+			return gate.judge(r)
+		},
+	}
+	out.flags(cmd)
+	gate.flags(cmd)
+	return cmd
+}
+
+func (e *env) readResult(path string) (*finding.Result, error) {
+	in := e.stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	r, err := report.ParseJSON(io.LimitReader(in, 1<<30))
+	if err != nil {
+		return nil, fmt.Errorf("read result %s: %w", path, err)
+	}
+	return r, nil
+}
+
+// gate decides the exit status from a result.
+type gate struct {
+	failOn          string
+	requireComplete bool
+
+	threshold finding.Severity // "" is none
+}
+
+func (g *gate) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&g.failOn, "fail-on", "high", "exit with status 3 if there is a finding of this `SEVERITY` or above; none turns it off")
+	cmd.Flags().BoolVar(&g.requireComplete, "require-complete", false, "exit with status 4 if something could not be read")
+}
+
+func (g *gate) parse() error {
+	if g.failOn == "none" {
+		return nil
+	}
+	s, err := finding.ParseSeverity(g.failOn)
+	if err != nil {
+		return usage("--fail-on: %w, or none", err)
+	}
+	g.threshold = s
+	return nil
+}
+
+// judge sees every finding, whatever was displayed; what was not assessed never counts as found.
+func (g *gate) judge(r *finding.Result) error {
+	if worst, any := finding.Worst(r.Findings); any && g.threshold != "" && worst.AtLeast(g.threshold) {
+		return &exitError{code: exitFindings}
+	}
+	if g.requireComplete && len(r.Gaps) > 0 {
+		return &exitError{code: exitIncomplete}
+	}
+	return nil
+}

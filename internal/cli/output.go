@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"drawbridge/checks"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/report"
+)
+
+// outputs are the formats a result is to be written in and where to.
+type outputs struct{ specs []string }
+
+func (o *outputs) flags(cmd *cobra.Command) {
+	var names []string
+	for _, f := range report.Formats {
+		names = append(names, f.Name)
+	}
+	cmd.Flags().StringArrayVarP(&o.specs, "output", "o", nil,
+		"`FORMAT[=FILE]`, repeatable; without a file to standard output. Formats: "+strings.Join(names, ", "))
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp)))
+}
+
+// output is one format and the file it goes to; "" is standard output.
+type output struct {
+	format report.Format
+	file   string
+}
+
+// parse reads the flags before any work is done, so that a misspelt format costs nothing.
+func (o *outputs) parse() ([]output, error) {
+	specs := o.specs
+	if len(specs) == 0 {
+		specs = []string{"table"}
+	}
+	var all []output
+	for _, spec := range specs {
+		name, file, hasFile := strings.Cut(spec, "=")
+		format, ok := report.Find(name)
+		if !ok {
+			return nil, usage("output format %q: want one of %s", name, formatNames())
+		}
+		if hasFile && file == "" {
+			return nil, usage("output %q: no file after the =", spec)
+		}
+		all = append(all, output{format, file})
+	}
+	if n := slices.IndexFunc(all, func(o output) bool { return o.file == "" }); n >= 0 &&
+		slices.ContainsFunc(all[n+1:], func(o output) bool { return o.file == "" }) {
+		return nil, usage("two formats for standard output: give one of them a file, as in -o sarif=out.sarif")
+	}
+	return all, nil
+}
+
+func formatNames() string {
+	var names []string
+	for _, f := range report.Formats {
+		names = append(names, f.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// write writes a result in all formats; files first, each whole or not at all.
+func (e *env) write(r *finding.Result, all []output) error {
+	for _, o := range all {
+		if o.file == "" {
+			continue
+		}
+		err := writeFile(o.file, 0o644, func(w io.Writer) error { return o.format.Write(w, r, report.Options{Pages: page}) })
+		if err != nil {
+			return failed(err, "")
+		}
+	}
+	for _, o := range all {
+		if o.file == "" {
+			if err := o.format.Write(e.stdout, r, e.terminal()); err != nil {
+				return failed(fmt.Errorf("write %s to standard output: %w", o.format.Name, err), "")
+			}
+		}
+	}
+	return nil
+}
+
+// terminal describes standard output.
+func (e *env) terminal() report.Options {
+	o := report.Options{Pages: page}
+	f, ok := e.stdout.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return o
+	}
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+		o.Width = width
+	}
+	o.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	locale := os.Getenv("LC_ALL") + os.Getenv("LC_CTYPE") + os.Getenv("LANG")
+	o.Unicode = strings.Contains(strings.ToUpper(locale), "UTF-8") || strings.Contains(strings.ToUpper(locale), "UTF8")
+	return o
+}
+
+// page is what reports show of a check.
+func page(id string) (report.Page, bool) {
+	c := checks.ByID(id)
+	if c == nil {
+		return report.Page{}, false
+	}
+	text, ok := checks.Page(c.ID)
+	return report.Page{Title: c.Title, Markdown: text, Severity: c.Severity}, ok
+}
