@@ -9,8 +9,8 @@ func TestLookupAccessPolicy(t *testing.T) {
 		"arn:aws-us-gov:eks::aws:cluster-access-policy/AmazonEKSViewPolicy": true,
 		"arn:aws:eks::aws:cluster-access-policy/AmazonEKSNewPolicy":         false,
 		"arn:aws:iam::aws:policy/AmazonEKSViewPolicy":                       false,
-		"AmazonEKSViewPolicy":                                               false,
-		"":                                                                  false,
+		"AmazonEKSViewPolicy": false,
+		"":                    false,
 	} {
 		if _, got := LookupAccessPolicy(arn); got != want {
 			t.Errorf("%q: known %v, want %v", arn, got, want)
