@@ -263,7 +263,7 @@ func htmlBack(text string, r *finding.Result) error {
 		}
 		for _, a := range attrs {
 			value := strings.ToLower(strings.TrimSpace(a.Val))
-			if strings.HasPrefix(a.Key, "on") || a.Key == "style" || strings.HasPrefix(value, "javascript:") {
+			if strings.HasPrefix(a.Key, "on") || a.Key == "style" || (a.Key == "href" || a.Key == "src") && !strings.HasPrefix(value, "#") && !strings.HasPrefix(value, "https://attack.mitre.org/techniques/t") && value != "" {
 				return fmt.Errorf("attribute %s=%q of %s", a.Key, a.Val, name)
 			}
 		}

@@ -53,6 +53,7 @@ var Formats = []Format{
 	{"json", "everything, in the format that convert reads", writeJSON},
 	{"yaml", "the same as YAML", writeYAML},
 	{"sarif", "SARIF 2.1.0, for code scanning", writeSARIF},
+	{"html", "one page to show and to filter, complete in itself", writeHTML},
 	{"markdown", "for pull requests, job summaries and wikis", writeMarkdown},
 	{"junit", "JUnit XML, for build servers", writeJUnit},
 	{"csv", "one line a finding, for spreadsheets", writeCSV},
