@@ -13,6 +13,11 @@ import (
 var All = []*check.Check{
 	accessEntryClusterAdmin,
 	authenticationModeConfigMap,
+	nodeRoleReachable,
+	serviceAccountTokenAutomounted,
+	workloadDefaultServiceAccount,
+	workloadHostNetworkNearAgent,
+	workloadStaticAWSCredentials,
 }
 
 //go:embed *.md
