@@ -190,6 +190,7 @@ func TestHTMLInBrowser(t *testing.T) {
 			t.Errorf("%s: %q, want %q", hash, got, want)
 		}
 	}
+	b.eval(t, "location.hash = 'severity=critical'; dispatchEvent(new HashChangeEvent('hashchange'))")
 	b.run(t, chromedp.Click(chromedp.CSS("#reset")), chromedp.Click(chromedp.CSS(".finding summary")), chromedp.WaitVisible(chromedp.CSS(".finding[open] .code button")))
 	b.shot(t, "open")
 	b.dark(t, true)

@@ -10,12 +10,14 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/renderer/html"
@@ -123,6 +125,24 @@ var wellFormed = map[string]func(string, *finding.Result) error{
 	"csv":      csvBack,
 	"markdown": markdownBack,
 	"html":     htmlBack,
+	"ocsf":     schemaBack("ocsf.schema.json"),
+	"asff":     schemaBack("asff.schema.json"),
+}
+
+// schemaBack validates against a schema: that shows limits and required values as well as syntax.
+func schemaBack(name string) func(string, *finding.Result) error {
+	schema := sync.OnceValues(func() (*jsonschema.Schema, error) { return compileSchema(name) })
+	return func(text string, _ *finding.Result) error {
+		compiled, err := schema()
+		if err != nil {
+			return err
+		}
+		instance, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		if err != nil {
+			return err
+		}
+		return compiled.Validate(instance)
+	}
 }
 
 func jsonBack(text string, r *finding.Result) error {
@@ -164,7 +184,10 @@ func yamlBack(text string, r *finding.Result) error {
 	return nil
 }
 
-func sarifBack(text string, _ *finding.Result) error {
+func sarifBack(text string, r *finding.Result) error {
+	if err := sarifSchemaBack(text, r); err != nil {
+		return err
+	}
 	var doc struct {
 		Runs []struct {
 			Results []struct {
@@ -274,6 +297,8 @@ func htmlBack(text string, r *finding.Result) error {
 	}
 	return err
 }
+
+var sarifSchemaBack = schemaBack("sarif-2.1.0.schema.json")
 
 func eachElement(text string, visit func(name string, attrs []xhtml.Attribute) error) error {
 	z := xhtml.NewTokenizer(strings.NewReader(text))

@@ -57,6 +57,8 @@ var Formats = []Format{
 	{"markdown", "for pull requests, job summaries and wikis", writeMarkdown},
 	{"junit", "JUnit XML, for build servers", writeJUnit},
 	{"csv", "one line a finding, for spreadsheets", writeCSV},
+	{"ocsf", "OCSF Compliance Findings, a JSON array", writeOCSF},
+	{"asff", "AWS Security Finding Format, a JSON array", writeASFF},
 }
 
 // Find is the format of that name, and false if there is none.

@@ -272,3 +272,47 @@ func gapText(g gapView) string {
 	}
 	return text
 }
+
+// clusterOf is the cluster that a finding names. Of an unknown one it knows what an ARN in the finding tells.
+func (v *view) clusterOf(f finding.Finding) finding.Cluster {
+	label := v.name(f.Cluster)
+	for _, c := range v.clusters {
+		if c.Known && c.Label == label {
+			return c.Cluster
+		}
+	}
+	c := finding.Cluster{Name: f.Cluster}
+	for _, arn := range []string{f.Cluster, f.Subject.ARN, f.Subject.Name} {
+		if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 && parts[0] == "arn" {
+			c.Partition, c.Region, c.Account = cmp.Or(c.Partition, parts[1]), cmp.Or(c.Region, parts[3]), cmp.Or(c.Account, parts[4])
+		}
+	}
+	return c
+}
+
+// fingerprint is the finding's own, or one made of what it is about.
+func fingerprint(f finding.Finding) string {
+	return cmp.Or(f.Fingerprint, finding.Fingerprint(f.ID, f.Cluster, f.Subject, ""))
+}
+
+// limit cuts s to n characters.
+func limit(s string, n int) string {
+	if runes := []rune(s); len(runes) > n {
+		return string(runes[:n-1]) + "…"
+	}
+	return s
+}
+
+func appendNew(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}

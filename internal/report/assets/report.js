@@ -11,6 +11,7 @@
   const boxes = [...filter.querySelectorAll("[name=severity]")];
   const shown = document.getElementById("shown");
   const nothing = document.getElementById("nothing");
+  const reset = document.getElementById("reset");
   const texts = new Map();
   const text = (item) => {
     if (!texts.has(item)) {
@@ -41,6 +42,7 @@
     }
     shown.textContent = count === items.length ? `${items.length} shown` : `${count} of ${items.length} shown`;
     nothing.hidden = count > 0;
+    reset.hidden = !severities.length && names.every((n) => !fields[n].value);
   };
 
   const save = () => {
@@ -74,7 +76,7 @@
     cancelAnimationFrame(pending);
     pending = requestAnimationFrame(() => { apply(); save(); });
   });
-  document.getElementById("reset").addEventListener("click", () => {
+  reset.addEventListener("click", () => {
     for (const b of boxes) b.checked = false;
     for (const n of names) fields[n].value = "";
     apply();
