@@ -148,8 +148,13 @@ func (b *browser) quiet(t *testing.T) {
 
 func htmlFile(t *testing.T, r *finding.Result, p func(string) (Page, bool)) string {
 	t.Helper()
+	return saveHTML(t, render(t, "html", r, Options{Pages: p}))
+}
+
+func saveHTML(t *testing.T, text string) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "report.html")
-	if err := os.WriteFile(path, []byte(render(t, "html", r, Options{Pages: p})), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return "file://" + path

@@ -25,7 +25,7 @@ var htmlStyle string
 //go:embed assets/report.js
 var htmlScript string
 
-var htmlTemplate = template.Must(template.New("report").Parse(htmlSource))
+var htmlTemplate = template.Must(template.Must(template.New("report").Parse(htmlSource)).Parse(htmlFindingSource))
 
 // openUpTo is the number of findings up to which the checks of a page are unfolded.
 const openUpTo = 60
@@ -123,13 +123,17 @@ func writeHTML(w io.Writer, r *finding.Result, o Options) error {
 	return nil
 }
 
-// contentPolicy allows exactly one style and one script.
+// contentPolicy allows exactly one style and one script, or none.
 func contentPolicy(style, script string) string {
 	hash := func(s string) string {
 		sum := sha256.Sum256([]byte(s))
 		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	}
-	return "default-src 'none'; style-src " + hash(style) + "; script-src " + hash(script) + "; base-uri 'none'; form-action 'none'"
+	policy := "default-src 'none'; style-src " + hash(style) + "; base-uri 'none'; form-action 'none'"
+	if script != "" {
+		policy += "; script-src " + hash(script)
+	}
+	return policy
 }
 
 func (p *htmlPage) addClusters(v *view) {
@@ -163,34 +167,13 @@ func countWords(c finding.Counts) []string {
 	return words
 }
 
-// stack draws counts as one bar of proportional parts, each wide enough to be seen.
+// stack draws the counts of findings.
 func stack(c finding.Counts) template.HTML {
-	const width, least, between = 1000.0, 12.0, 3.0
-	total, parts := c.Total(), 0
+	var parts []part
 	for _, s := range finding.Severities {
-		if c.Of(s) > 0 {
-			parts++
-		}
+		parts = append(parts, part{string(s), string(s), c.Of(s)})
 	}
-	label := "no findings"
-	if words := countWords(c); len(words) > 0 {
-		label = strings.Join(words, ", ")
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="stack" viewBox="0 0 %.0f 10" preserveAspectRatio="none" role="img" aria-label="%s">`, width, label)
-	room := width - float64(parts)*least - float64(max(0, parts-1))*between
-	x := 0.0
-	for _, s := range finding.Severities {
-		n := c.Of(s)
-		if n <= 0 {
-			continue
-		}
-		w := least + room*float64(n)/float64(total)
-		fmt.Fprintf(&b, `<rect class="%s" x="%.1f" y="0" width="%.1f" height="10"/>`, s, x, w)
-		x += w + between
-	}
-	b.WriteString("</svg>")
-	return template.HTML(b.String())
+	return stackOf(parts, "no findings")
 }
 
 func (p *htmlPage) addGaps(v *view) {
