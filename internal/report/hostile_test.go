@@ -120,9 +120,9 @@ func clean(text string) error {
 	return nil
 }
 
-// hostilePages has a page for every id. Pages are ours, but titles in them may be anything.
+// hostilePages has a page for every id. Pages are ours; should one hold HTML, it must not come through.
 func hostilePages(id string) (Page, bool) {
-	return Page{Title: id, Markdown: "## Why it matters\n\n<script>alert(1)</script> [x](javascript:alert(1)) \x1b[2J " + id, Severity: finding.Low}, true
+	return Page{Title: id, Markdown: "## Why it matters\n\n<script>alert(1)</script> [x](javascript:alert(1)) \x1b[2J", Severity: finding.Low}, true
 }
 
 var wellFormed = map[string]func(string, *finding.Result) error{

@@ -188,11 +188,14 @@ func (p *htmlPage) addFindings(v *view, o Options) {
 		clusters[f.Cluster], checks[f.Check] = true, true
 		p.Total++
 	}
+	index := map[[2]string]int{}
 	for _, c := range v.clusters {
 		for _, g := range c.Groups {
-			i := slices.IndexFunc(p.Groups, func(h htmlGroup) bool { return h.ID == visible(g.ID) && h.Severity == g.Severity })
-			if i < 0 {
+			key := [2]string{g.ID, string(g.Severity)}
+			i, ok := index[key]
+			if !ok {
 				i = len(p.Groups)
+				index[key] = i
 				p.Groups = append(p.Groups, newHTMLGroup(g, o))
 			}
 			for _, f := range g.Findings {

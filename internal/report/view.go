@@ -129,6 +129,7 @@ func (v *view) name(cluster string) string {
 
 func (v *view) mergeGaps() []gapView {
 	var gaps []gapView
+	index := map[[3]string]int{}
 	for _, g := range v.Gaps {
 		where := ""
 		switch {
@@ -137,9 +138,11 @@ func (v *view) mergeGaps() []gapView {
 		case g.Account != "":
 			where = "account " + g.Account
 		}
-		i := slices.IndexFunc(gaps, func(o gapView) bool { return o.Area == g.Area && o.Action == g.Action && o.Reason == g.Reason })
-		if i < 0 {
+		key := [3]string{g.Area, g.Action, g.Reason}
+		i, ok := index[key]
+		if !ok {
 			i = len(gaps)
+			index[key] = i
 			gaps = append(gaps, gapView{Area: g.Area, Action: g.Action, Reason: g.Reason})
 		}
 		if where != "" && !slices.Contains(gaps[i].Where, where) {
@@ -157,12 +160,14 @@ type unassessed struct {
 
 func (v *view) unassessed() []unassessed {
 	var out []unassessed
+	index := map[[2]string]int{}
 	for _, f := range v.notAssessed {
-		cluster := v.name(f.Cluster)
-		i := slices.IndexFunc(out, func(u unassessed) bool { return u.Cluster == cluster && u.Message == f.Message })
-		if i < 0 {
+		key := [2]string{v.name(f.Cluster), f.Message}
+		i, ok := index[key]
+		if !ok {
 			i = len(out)
-			out = append(out, unassessed{Cluster: cluster, Message: f.Message})
+			index[key] = i
+			out = append(out, unassessed{Cluster: key[0], Message: f.Message})
 		}
 		out[i].IDs = append(out[i].IDs, f.ID)
 	}
