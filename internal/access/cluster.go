@@ -6,6 +6,7 @@ import (
 
 	"drawbridge/internal/authenticator"
 	"drawbridge/internal/awsdata"
+	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -34,6 +35,8 @@ type Cluster struct {
 	held    func() map[*model.Pod]Identity
 	rbac    func() *rules
 	units   func() []*Unit
+
+	privileged func() map[string]finding.Evidence
 }
 
 // name is a namespaced name.
@@ -83,6 +86,7 @@ func newCluster(a *Access, c *model.Cluster) *Cluster {
 	k.mapper = sync.OnceValue(k.newMapper)
 	k.rbac = sync.OnceValue(k.newRules)
 	k.units = sync.OnceValue(k.newUnits)
+	k.privileged = sync.OnceValue(k.newPrivileged)
 	k.pods = sync.OnceValue(func() map[name][]*model.Pod {
 		by := map[name][]*model.Pod{}
 		for _, p := range c.Pods {
