@@ -88,7 +88,7 @@ func createCluster(c *call, in *createClusterInput) (clusterOutput, error) {
 	case c.reg.eks[in.Name] != nil:
 		return clusterOutput{}, refuse("ResourceInUseException", "Cluster already exists with name: %s", in.Name)
 	}
-	if err := c.pass(in.RoleARN); err != nil {
+	if err := c.ownRole("roleArn", in.RoleARN); err != nil {
 		return clusterOutput{}, err
 	}
 	vpc := in.ResourcesVpcConfig
