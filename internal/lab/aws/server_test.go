@@ -158,3 +158,16 @@ func TestLoopbackOnly(t *testing.T) {
 		t.Error("the lab listens on all addresses")
 	}
 }
+
+// TestOperations: the list is sorted, and an operation outside it is refused as unknown.
+func TestOperations(t *testing.T) {
+	all := aws.Operations()
+	for _, action := range []string{"eks:ListAccessEntries", "iam:GetAccountAuthorizationDetails", "sts:AssumeRole", "cloudtrail:GetTrailStatus", "logs:DescribeLogGroups", "ec2:DescribeInstances"} {
+		if _, found := slices.BinarySearch(all, action); !found {
+			t.Errorf("%s is not in the list", action)
+		}
+	}
+	if slices.Contains(all, "eks:ListInsights") {
+		t.Error("insights are in the list; TestEKSTypedErrors says that they are not there")
+	}
+}
