@@ -92,7 +92,7 @@ func (t *terminal) tally(v *view) string {
 func (t *terminal) cluster(c clusterView) {
 	t.heading(c.Label, c.facts())
 	if len(c.Groups) == 0 {
-		t.line("  no findings")
+		t.line("  " + c.nothing())
 		return
 	}
 	var last finding.Severity
