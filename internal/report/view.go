@@ -25,8 +25,8 @@ type view struct {
 // clusterView is one cluster with what failed on it. Known is false for a cluster that only findings name.
 type clusterView struct {
 	finding.Cluster
-	Label  string
-	Known  bool
+	Label string
+	Known bool
 	// Unsure says that something of this cluster or its account could not be read or assessed.
 	Unsure bool
 	Counts finding.Counts
