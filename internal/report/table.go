@@ -248,7 +248,7 @@ func suppressionSources(ss []finding.Suppressed) []string {
 
 // decision says why a finding is accepted, by whom, until when and where that is written.
 func decision(s finding.Suppression) []string {
-	return nonEmpty(cmp.Or(s.Reason, "no reason given"), prefixed("owner ", s.Owner), prefixed("until ", s.Expires), prefixed("in ", s.Source))
+	return nonEmpty(cmp.Or(s.Reason, "no reason given"), prefixed("owner ", s.Owner), prefixed("until ", s.Expiry), prefixed("in ", s.Source))
 }
 
 // tag is the severity in letters that stand out without colour.
