@@ -2,6 +2,7 @@ package dump
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 
@@ -29,6 +30,9 @@ type batch struct {
 	into    *part
 }
 
+// texts are the buffers of batches: most of what is read passes through them.
+var texts = sync.Pool{New: func() any { b := make([]byte, 0, batchBytes); return &b }}
+
 func newBatch(f *fileReader, doc *document, key string) *batch {
 	b := &batch{f: f, key: key, doc: doc.number, loc: doc.loc}
 	b.typed(doc)
@@ -46,7 +50,7 @@ func (b *batch) full(more int) bool { return len(b.text) > 0 && len(b.text)+more
 
 func (b *batch) add(value []byte, offset int64) {
 	if b.text == nil {
-		b.text = make([]byte, 0, max(len(value), batchBytes/8))
+		b.text = *texts.Get().(*[]byte)
 	}
 	b.text = append(b.text, value...)
 	b.ends = append(b.ends, len(b.text))
@@ -101,6 +105,9 @@ func (b *batch) run() {
 				text: fmt.Sprintf("element of %s: %v", b.key, shape(err)), areas: b.areas(value),
 			})
 		}
+	}
+	if text := b.text[:0]; cap(text) <= 2*batchBytes {
+		texts.Put(&text)
 	}
 	b.text = nil
 }

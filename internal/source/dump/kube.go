@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -282,9 +283,13 @@ func hasKind(raw []byte) bool {
 	return kind != ""
 }
 
+var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
+
 // typeOf reads apiVersion and kind off an object without decoding more of it than needed; kubectl prints them first.
 func typeOf(raw []byte) (api, kind string) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(raw))
+	d := decoders.Get().(*jsontext.Decoder)
+	defer decoders.Put(d)
+	d.Reset(bytes.NewBuffer(raw))
 	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
 		return "", ""
 	}

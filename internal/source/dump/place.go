@@ -2,6 +2,7 @@ package dump
 
 import (
 	"reflect"
+	"sync"
 
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
@@ -19,10 +20,25 @@ func atOf(v any) *model.At {
 	if s.Kind() != reflect.Pointer || s.IsNil() || s.Elem().Kind() != reflect.Struct {
 		return nil
 	}
-	field := s.Elem().FieldByName("At")
-	if !field.IsValid() {
+	index := whereAt(s.Elem().Type())
+	if index == nil {
 		return nil
 	}
-	at, _ := field.Addr().Interface().(*model.At)
+	at, _ := s.Elem().FieldByIndex(index).Addr().Interface().(*model.At)
 	return at
+}
+
+// placesOf holds where in a type the field At is: looking for it in every object would take longer than the objects.
+var placesOf sync.Map // reflect.Type -> []int
+
+func whereAt(t reflect.Type) []int {
+	if index, ok := placesOf.Load(t); ok {
+		return index.([]int)
+	}
+	var index []int
+	if f, ok := t.FieldByName("At"); ok && f.Type == reflect.TypeFor[model.At]() {
+		index = f.Index
+	}
+	placesOf.Store(t, index)
+	return index
 }
