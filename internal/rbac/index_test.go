@@ -37,6 +37,8 @@ func world() *Index {
 		binding("shop", "shop-local", "Role", "local", group("system:serviceaccounts:bank")),
 		binding("", "no-namespace", "ClusterRole", "secrets", sa("", "web")),
 		binding("", "not-a-role", "Role", "local", user("ann")),
+		binding("", "named-like-a-cluster-role", "Role", "pods", user("cat")),
+		binding("", "twice", "ClusterRole", "pods", user("dan"), user("dan")),
 		binding("bank", "gone", "ClusterRole", "gone", user("bob")),
 		binding("shop", "odd", "ClusterRole", "secrets", rbacv1.Subject{Kind: "user", Name: "ann"}),
 	})
@@ -85,6 +87,7 @@ func TestAuthorize(t *testing.T) {
 		"missing role":                   {req(Authenticated("bob"), "bank", "pods"), Unknown, ""},
 		"missing role elsewhere":         {req(Authenticated("bob"), "shop", "pods"), NotAllowed, ""},
 		"a ClusterRoleBinding to a Role": {req(Authenticated("ann"), "shop", "secrets"), Unknown, ""},
+		"a ClusterRole is no Role":       {req(Authenticated("cat"), "", "pods"), Unknown, ""},
 		"masters":                        {req(Authenticated("eve", GroupMasters), "", "anything"), Allowed, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,12 +110,16 @@ func TestHolders(t *testing.T) {
 			"Group system:serviceaccounts:bank → RoleBinding shop-local → Role local #0"}},
 		"cluster-wide": {world().Holders(Request{Verb: "get", Resource: "pods"}), []string{
 			"User ann → ClusterRoleBinding all-pods → ClusterRole pods #0",
-			"Group team → ClusterRoleBinding all-pods → ClusterRole pods #0"}},
+			"Group team → ClusterRoleBinding all-pods → ClusterRole pods #0",
+			"User dan → ClusterRoleBinding twice → ClusterRole pods #0",
+			"User dan → ClusterRoleBinding twice → ClusterRole pods #0"}},
 		"anywhere": {world().HoldersAnywhere(Request{Verb: "list", Resource: "pods"}), []string{
 			"User ann → ClusterRoleBinding all-pods → ClusterRole pods #0",
 			"Group team → ClusterRoleBinding all-pods → ClusterRole pods #0",
 			"ServiceAccount web → RoleBinding shop-secrets → ClusterRole secrets #0",
-			"ServiceAccount web → RoleBinding shop-secrets → ClusterRole secrets #0"}},
+			"ServiceAccount web → RoleBinding shop-secrets → ClusterRole secrets #0",
+			"User dan → ClusterRoleBinding twice → ClusterRole pods #0",
+			"User dan → ClusterRoleBinding twice → ClusterRole pods #0"}},
 		"nobody": {world().HoldersAnywhere(Request{Verb: "delete", Resource: "pods"}), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -135,6 +142,10 @@ func TestGrants(t *testing.T) {
 	if d := cmp.Diff(want, chains(grants)); d != "" || missing != nil {
 		t.Errorf("in shop: %s missing %v", d, missing)
 	}
+	grants, _ = x.Grants(Authenticated("dan"))
+	if d := cmp.Diff([]string{"User dan → ClusterRoleBinding twice → ClusterRole pods #0"}, chains(grants)); d != "" {
+		t.Errorf("a subject that stands twice: %s", d)
+	}
 	if grants, missing = x.GrantsIn(ServiceAccount("shop", "web"), ""); grants != nil || missing != nil {
 		t.Errorf("cluster-wide: %v missing %v", chains(grants), missing)
 	}
@@ -142,7 +153,7 @@ func TestGrants(t *testing.T) {
 	for _, b := range x.Missing() {
 		names = append(names, b.Name)
 	}
-	if d := cmp.Diff([]string{"not-a-role", "gone"}, names); d != "" {
+	if d := cmp.Diff([]string{"not-a-role", "named-like-a-cluster-role", "gone"}, names); d != "" {
 		t.Errorf("bindings without role: %s", d)
 	}
 }
@@ -174,6 +185,7 @@ func TestAggregate(t *testing.T) {
 		"an empty selector chooses all":   {[]Role{{Name: "a", Aggregation: every}, {Name: "b", Rules: rules(x)}}, rules(x)},
 		"no selector chooses none":        {[]Role{{Name: "a", Aggregation: &rbacv1.AggregationRule{}}, {Name: "b", Rules: rules(x)}}, nil},
 		"Roles are not chosen":            {[]Role{{Name: "a", Aggregation: every}, {Namespace: "n", Name: "b", Rules: rules(x)}}, nil},
+		"a Role does not aggregate":       {[]Role{{Namespace: "n", Name: "a", Aggregation: every, Rules: rules(z)}, {Name: "b", Rules: rules(x)}}, rules(z)},
 		"a selector that is not valid":    {[]Role{{Name: "a", Aggregation: bad, Rules: rules(z)}, {Name: "b", Rules: rules(x)}}, rules(z)},
 	} {
 		t.Run(name, func(t *testing.T) {

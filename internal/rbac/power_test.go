@@ -62,6 +62,7 @@ func TestPowers(t *testing.T) {
 		"impersonate one":           {l2(rule(l("impersonate"), l("serviceaccounts"), "web")), l("impersonate web")},
 		"impersonate groups only":   {l2(rule(l("impersonate"), l("groups"))), nil},
 		"constrained impersonation": {l2(grouped(authnGroup, l("impersonate:user-info"), l("users")), rule(l("impersonate-on:user-info:list"), l("pods"))), l("impersonate ≥1.36")},
+		"constrained, on any verb":  {l2(grouped(authnGroup, l("impersonate:user-info"), l("users")), rule(l("*"), l("events"))), l("impersonate ≥1.36")},
 		"constrained, on nothing":   {l2(grouped(authnGroup, l("impersonate:user-info"), l("users"))), nil},
 		"constrained, other mode":   {l2(grouped(authnGroup, l("impersonate:user-info"), l("users")), rule(l("impersonate-on:serviceaccount:list"), l("pods"))), nil},
 		"webhooks":                  {l2(grouped("admissionregistration.k8s.io", l("patch"), l("mutatingwebhookconfigurations"))), l("write-webhooks")},

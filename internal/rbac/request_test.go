@@ -42,6 +42,7 @@ func TestAllows(t *testing.T) {
 		"not of a longer one":             {rule(l("get"), l("*/log")), get("pods", "xlog", "a"), false},
 		"not of a shorter one":            {rule(l("get"), l("*/xlog")), get("pods", "log", "a"), false},
 		"not without subresource":         {rule(l("get"), l("*/")), get("pods", "", "a"), false},
+		"a trailing slash is no resource": {rule(l("get"), l("pods/")), get("pods", "", "a"), false},
 		"pods/* matches nothing real":     {rule(l("get"), l("pods/*")), get("pods", "log", "a"), false},
 		"pods/* matches its own spelling": {rule(l("get"), l("pods/*")), get("pods", "*", "a"), true},
 		"po* matches nothing real":        {rule(l("get"), l("po*")), get("pods", "", "a"), false},
