@@ -126,21 +126,15 @@ func checkRead(t *testing.T, before, after *model.Snapshot, gaps, read []model.A
 	if slices.Equal(gaps, iamAreas) || slices.ContainsFunc(gaps, func(a model.Area) bool { return slices.Contains(iamAreas, a) }) {
 		return
 	}
-	for _, area := range gaps {
-		without(before, area)
-		without(after, area)
-	}
 	before.Gaps, after.Gaps = nil, nil
-	if diff := cmp.Diff(encoded(t, before), encoded(t, after)); diff != "" {
+	if diff := cmp.Diff(without(encoded(t, before), gaps), without(encoded(t, after), gaps)); diff != "" {
 		t.Errorf("other areas changed:\n%s", diff)
 	}
 }
 
-func without(s *model.Snapshot, area model.Area) {
-	for _, c := range s.Clusters {
-		delete(c.Read, area)
-	}
-	for _, a := range s.Accounts {
-		delete(a.Read, area)
-	}
+// without leaves the sections of some areas out of an encoded snapshot, of which each is a line.
+func without(encoded string, areas []model.Area) []string {
+	return slices.DeleteFunc(strings.Split(strings.ReplaceAll(encoded, ",\n", "\n"), "\n"), func(line string) bool {
+		return slices.ContainsFunc(areas, func(a model.Area) bool { return strings.HasPrefix(line, `{"area":"`+string(a)+`",`) })
+	})
 }
