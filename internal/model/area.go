@@ -1,6 +1,9 @@
 package model
 
-import "strings"
+import (
+	"reflect"
+	"strings"
+)
 
 // Area is one part of a snapshot that is read, can be missing, and is stored in a section of its own.
 type Area string
@@ -115,3 +118,18 @@ func (a Area) Info() (AreaInfo, bool) {
 
 // OfAWS says whether the area is read from AWS; the others are read from the Kubernetes API.
 func (i AreaInfo) OfAWS() bool { return i.OfAccount || strings.Contains(i.Action, ":") }
+
+// ItemType is the Go type of the area's items, for the format's schema.
+func (i AreaInfo) ItemType() reflect.Type {
+	var field any
+	if i.OfAccount {
+		field = i.ofAccount(&Account{})
+	} else {
+		field = i.ofCluster(&Cluster{})
+	}
+	t := reflect.TypeOf(field).Elem()
+	if t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	return t.Elem()
+}
