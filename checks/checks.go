@@ -12,7 +12,22 @@ import (
 // All lists every check by its id.
 var All = []*check.Check{
 	accessEntryClusterAdmin,
+	accessEntryExternalAccount,
+	accessEntryIAMUser,
+	accessEntryUnknownPolicy,
 	authenticationModeConfigMap,
+	authenticationModeTransitional,
+	clusterCreatorAdmin,
+	clusterEndpointPublic,
+	controlPlaneLogNotForwarded,
+	controlPlaneLoggingIncomplete,
+	nodeRoleReachable,
+	oidcIdentityProviderAssociated,
+	serviceAccountTokenAutomounted,
+	trailMissesReadEvents,
+	workloadDefaultServiceAccount,
+	workloadHostNetworkNearAgent,
+	workloadStaticAWSCredentials,
 }
 
 //go:embed *.md

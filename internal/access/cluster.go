@@ -33,6 +33,7 @@ type Cluster struct {
 	work    func() map[name][]*model.Workload // by service account
 	held    func() map[*model.Pod]Identity
 	rbac    func() *rules
+	units   func() []*Unit
 }
 
 // name is a namespaced name.
@@ -81,11 +82,12 @@ func newCluster(a *Access, c *model.Cluster) *Cluster {
 	})
 	k.mapper = sync.OnceValue(k.newMapper)
 	k.rbac = sync.OnceValue(k.newRules)
+	k.units = sync.OnceValue(k.newUnits)
 	k.pods = sync.OnceValue(func() map[name][]*model.Pod {
 		by := map[name][]*model.Pod{}
 		for _, p := range c.Pods {
-			if p.Phase == "Succeeded" || p.Phase == "Failed" {
-				continue // its containers are gone, and with them what they held
+			if finished(p) {
+				continue
 			}
 			sa := name{p.Namespace, ServiceAccountName(&p.PodSpec)}
 			by[sa] = append(by[sa], p)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
 	"drawbridge/internal/rbac"
@@ -65,8 +67,9 @@ func (c *Cluster) Chain(g rbac.Grant) []finding.Evidence {
 }
 
 // RuleText is a rule in one line: "get, list on secrets".
-func RuleText(g rbac.Grant) string {
-	r := g.PolicyRule()
+func RuleText(g rbac.Grant) string { return ruleText(g.PolicyRule()) }
+
+func ruleText(r *rbacv1.PolicyRule) string {
 	if len(r.NonResourceURLs) > 0 {
 		return strings.Join(r.Verbs, ", ") + " on " + strings.Join(r.NonResourceURLs, ", ")
 	}

@@ -48,7 +48,7 @@ func (in *inputs) loadLive(ctx context.Context, e *env) (*model.Snapshot, error)
 // principals of interest, then AWS.
 func (in *inputs) loadContext(ctx context.Context, config clientcmdapi.Config, name string, ref kube.Ref, isEKS bool, bar *progress) (*model.Snapshot, error) {
 	parts := []*model.Snapshot{}
-	k, kubeErr := in.readKube(ctx, config, name, ref.Name, bar)
+	k, kubeErr := in.readContext(ctx, config, name, ref.Name, bar)
 	if kubeErr == nil {
 		parts = append(parts, k)
 	} else if !isEKS || ctx.Err() != nil {
@@ -85,8 +85,7 @@ func (in *inputs) loadContext(ctx context.Context, config clientcmdapi.Config, n
 	return model.Merge(parts...), nil
 }
 
-// loadClusters reads named or all clusters from AWS, and each one's Kubernetes API through the kubeconfig context that
-// names it.
+// loadClusters reads named or all clusters from AWS, and then each one's Kubernetes API.
 func (in *inputs) loadClusters(ctx context.Context, config clientcmdapi.Config, bar *progress) (*model.Snapshot, error) {
 	o := in.awsOptions(bar)
 	o.Clusters, o.AllClusters = in.clusters, in.allClusters
@@ -96,12 +95,7 @@ func (in *inputs) loadClusters(ctx context.Context, config clientcmdapi.Config, 
 	}
 	parts := []*model.Snapshot{s}
 	for _, c := range s.Clusters {
-		name, ok := contextOf(config, c)
-		if !ok {
-			refuse(s, c, fmt.Errorf("no kubeconfig context names the cluster; aws eks update-kubeconfig --name %s --region %s makes one", c.Name, c.Region), false)
-			continue
-		}
-		k, err := in.readKube(ctx, config, name, c.Name, bar)
+		k, err := in.readCluster(ctx, config, c, bar)
 		if ctx.Err() != nil {
 			return nil, failed(ctx.Err(), "")
 		}
@@ -122,13 +116,30 @@ func (in *inputs) awsOptions(bar *progress) aws.Options {
 	}
 }
 
-// readKube reads a cluster's Kubernetes API as a snapshot of that one cluster.
-func (in *inputs) readKube(ctx context.Context, config clientcmdapi.Config, context, cluster string, bar *progress) (*model.Snapshot, error) {
+// readCluster reads a cluster's Kubernetes API through the kubeconfig context that names it, else with AWS credentials.
+func (in *inputs) readCluster(ctx context.Context, config clientcmdapi.Config, c *model.Cluster, bar *progress) (*model.Snapshot, error) {
+	if name, ok := contextOf(config, c); ok {
+		return in.readContext(ctx, config, name, c.Name, bar)
+	}
+	to, err := aws.Connect(ctx, in.awsOptions(bar), c.Region, c.Name)
+	if err != nil {
+		return nil, err
+	}
+	return readKube(ctx, &rest.Config{Host: to.Endpoint, BearerToken: to.Token, TLSClientConfig: rest.TLSClientConfig{CAData: to.CA}}, c.Name, bar)
+}
+
+// readContext reads the Kubernetes API of a kubeconfig context.
+func (in *inputs) readContext(ctx context.Context, config clientcmdapi.Config, context, cluster string, bar *progress) (*model.Snapshot, error) {
 	client, err := clientcmd.NewNonInteractiveClientConfig(config, context, &clientcmd.ConfigOverrides{}, clientcmd.NewDefaultClientConfigLoadingRules()).ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig context %s: %w", context, err)
 	}
-	client.Warnings, client.WarningHandlerWithContext = rest.NoWarnings{}, nil
+	return readKube(ctx, client, cluster, bar)
+}
+
+// readKube reads a cluster's Kubernetes API as a snapshot of that one cluster.
+func readKube(ctx context.Context, client *rest.Config, cluster string, bar *progress) (*model.Snapshot, error) {
+	client.WarningHandler = rest.NoWarnings{}
 	c, gaps, err := kube.Collect(ctx, client, kube.Options{
 		Cluster: cluster, Progress: func(done, total int, what string) { bar.show("Kubernetes", done, total, what) },
 	})

@@ -105,7 +105,7 @@ func (s *Statement) Unknowns(r *Request) []string {
 		all = append(all, "resource")
 	}
 	switch {
-	case s.Principal != nil && s.Principal.match(&r.Principal).unsure(),
+	case s.Principal != nil && !s.Principal.Everyone && s.Principal.match(&r.Principal).unsure(),
 		s.NotPrincipal != nil:
 		all = append(all, "principal")
 	}
@@ -114,7 +114,9 @@ func (s *Statement) Unknowns(r *Request) []string {
 			all = append(all, c.String())
 		}
 	}
-	if len(all) == 0 {
+	if len(all) == 0 && s.Principal != nil && s.Principal.Everyone {
+		all = append(all, "whether boundary and session policies limit a grant to everyone")
+	} else if len(all) == 0 {
 		all = append(all, "elements that do not belong into such a policy")
 	}
 	return all

@@ -144,6 +144,7 @@ func (s *Statement) compile(variables bool) {
 	}
 	for i := range s.Conditions {
 		s.Conditions[i].compile(variables)
+		s.onPrincipalARN = s.onPrincipalARN || s.Conditions[i].key == "aws:principalarn"
 	}
 	if s.Effect != Allow && s.Effect != Deny {
 		s.Unknown = append(s.Unknown, fmt.Sprintf("Effect %q", string(s.Effect)))

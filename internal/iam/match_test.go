@@ -66,7 +66,17 @@ func TestResource(t *testing.T) {
 		{"arn:aws:sqs:*:q", "arn:aws:sqs:eu-central-1:111122223333:q", True},
 		// Of other wildcards the page only says that they stand for characters within a segment.
 		{"arn:aws:sqs:eu*3:q", "arn:aws:sqs:eu-central-1:111122223333:q", Unknown},
-		{"arn:aws:logs:eu-central-1:111122223333:log-group?a", "arn:aws:logs:eu-central-1:111122223333:log-group:a", Unknown},
+		{"arn:aws:sqs:eu-central-1?111122223333:q", "arn:aws:sqs:eu-central-1:111122223333:q", Unknown},
+		{"arn:aws:logs:*:111122223333:log-group:/aws*x", "arn:aws:logs:eu-central-1:111122223333:log-group:/aws/eks:log-stream:x", True},
+		{"arn:aws:s3:::b/a?b", "arn:aws:s3:::b/a:b", True},
+		// Wildcards in the type of the resource are "not allowed".
+		{"arn:aws:iam::111122223333:u*", "arn:aws:iam::111122223333:user/carlos", Unknown},
+		{"arn:aws:eks:*:111122223333:*/prod", "arn:aws:eks:eu-central-1:111122223333:cluster/prod", Unknown},
+		{"arn:aws:eks:*:111122223333:*/prod", "arn:aws:eks:eu-central-1:111122223333:cluster/test", False},
+		{"arn:aws:iam::111122223333:*", "arn:aws:iam::111122223333:user/carlos", True},
+		{"arn:aws:iam::111122223333:user/*", "arn:aws:iam::111122223333:user/carlos", True},
+		{"arn:aws:s3:::*/k", "arn:aws:s3:::b/k", True},
+		{"arn:aws:sns:*:111122223333:t*:*", "arn:aws:sns:eu-central-1:111122223333:topic:1", True},
 		{"arn:aws:logs:eu-*1:111122223333:log-group:*", "arn:aws:logs:eu-central-1:111122223333:log-group:a:b", True},
 		{"arn:aws:sqs:eu*4:q", "arn:aws:sqs:eu-central-1:111122223333:q", False},
 		// Variables, defaults and escapes.
@@ -159,17 +169,27 @@ func FuzzGlob(f *testing.F) {
 		if value == "" {
 			return
 		}
-		// Within segments: every wildcard but a star that ends a segment stays inside.
-		within := strings.NewReplacer(`\*:`, ".*:", `\*`, "[^:]*", `\?`, "[^:]").Replace(regexp.QuoteMeta(text))
-		if strings.HasSuffix(within, "[^:]*") {
-			within = strings.TrimSuffix(within, "[^:]*") + ".*"
+		// Within segments: every wildcard of the first five but a star that ends one stays inside.
+		parts := strings.SplitN(text, ":", 6)
+		for i, part := range parts {
+			part = regexp.QuoteMeta(part)
+			if i < 5 {
+				part = strings.NewReplacer(`\*`, "[^:]*", `\?`, "[^:]").Replace(part)
+				if strings.HasSuffix(part, "[^:]*") {
+					part = strings.TrimSuffix(part, "[^:]*") + ".*"
+				}
+			}
+			parts[i] = strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(part)
 		}
-		inside := regexp.MustCompile(`(?s)\A` + within + `\z`).MatchString(value)
+		inside := regexp.MustCompile(`(?s)\A` + strings.Join(parts, ":") + `\z`).MatchString(value)
 		expect := truth(want)
 		if want && !inside {
 			expect = Unknown
 		}
 		r := compileResource(text, false)
+		if r.looseType && isTyped(value) && want {
+			expect = Unknown
+		}
 		if got := r.match(value, nil); got != expect {
 			t.Fatalf("resource %q on %q: %v, want %v", text, value, got, expect)
 		}

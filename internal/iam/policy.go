@@ -49,6 +49,7 @@ type Statement struct {
 	actions, notActions    []pattern
 	resources, notResource []resourcePattern
 	opaque                 bool // in a policy of unknown grammar
+	onPrincipalARN         bool // has a condition on aws:PrincipalArn
 }
 
 // Name returns the Sid, or "statement 3" for a third statement without one.
@@ -155,8 +156,8 @@ func (s *Statement) MeetsConditions(r *Request) Truth {
 // reach is how a statement reaches a principal: three ways that count differently when the principal's
 // own policies do not allow the request.
 type reach struct {
-	direct  Truth // the user, the session, the service, everyone
-	role    Truth // the role of the session
+	direct  Truth // the user, the session, the service
+	role    Truth // the role of the session, everyone
 	account Truth // the account, which leaves it to its own policies
 }
 
@@ -194,7 +195,9 @@ func (s *Statement) applies(r *Request, l Layer, bounded Truth) reach {
 	case named != l.ofResource() || s.Principal != nil && s.NotPrincipal != nil:
 		who.direct = Unknown
 	case s.Principal != nil:
-		who = s.Principal.match(&r.Principal)
+		if who = s.Principal.match(&r.Principal); s.Principal.Everyone && s.onPrincipalARN {
+			who.direct = True
+		}
 	case s.NotPrincipal != nil:
 		who.direct = s.NotPrincipal.excludes(&r.Principal, bounded)
 		if l != ResourcePolicy || s.Effect != Deny {

@@ -196,15 +196,15 @@ func (p *Principals) compile() {
 }
 
 // match tells how the element reaches a principal (IAM User Guide, "AWS JSON policy elements: Principal",
-// 2026-11).
+// 2026-11). A grant to everyone reaches a caller like one to its role; whether implicit denials of its
+// boundary or session policies limit it is documented only together with aws:PrincipalArn (they do not).
 func (p *Principals) match(q *Principal) reach {
 	w := nowhere
 	if len(p.Other) > 0 || q.Kind == NoPrincipal {
 		w.direct = Unknown
 	}
 	if p.Everyone {
-		w.direct = True
-		return w
+		return reach{Unknown, True, False}
 	}
 	switch q.Kind {
 	case Service:

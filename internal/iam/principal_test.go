@@ -12,14 +12,15 @@ func TestPrincipalElement(t *testing.T) {
 	deleted.UniqueID = "AROAEXAMPLEEXAMPLE001"
 	user := ParsePrincipal(userARN)
 	pods := ServicePrincipal("pods.eks.amazonaws.com")
+	everyone := reach{Unknown, True, False}
 	direct, role, account := reach{True, False, False}, reach{False, True, False}, reach{False, False, True}
 	for _, tt := range []struct {
 		name, element string
 		who           Principal
 		want          reach
 	}{
-		{"everyone", `"*"`, reader, direct},
-		{"everyone, in the list", `{"AWS":["111122223333","*"]}`, ParsePrincipal("*"), direct},
+		{"everyone", `"*"`, reader, everyone},
+		{"everyone, in the list", `{"AWS":["111122223333","*"]}`, ParsePrincipal("*"), everyone},
 		{"account id", `{"AWS":"111122223333"}`, reader, account},
 		{"account root", `{"AWS":"arn:aws:iam::111122223333:root"}`, user, account},
 		{"account root of another partition", `{"AWS":"arn:aws-cn:iam::111122223333:root"}`, ParsePrincipal("arn:aws-cn:iam::111122223333:user/x"), account},

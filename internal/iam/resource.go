@@ -5,11 +5,12 @@ import "strings"
 // resourcePattern is a string of a Resource or NotResource element.
 type resourcePattern struct {
 	pattern
-	segments []segment
-	bounded  bool // has a wildcard that is documented to match within one segment only
+	segments  []segment // the pattern cut at its first five colons
+	bounded   bool      // a wildcard in one of the first five must stay in its segment
+	looseType bool      // a wildcard where most services have the type of the resource
 }
 
-// segment is the part of a resource pattern between two colons.
+// segment is one of up to six parts of a resource pattern.
 type segment struct {
 	tokens []token
 	open   bool // ends in *, so that it may run over colons
@@ -19,18 +20,43 @@ func compileResource(text string, variables bool) resourcePattern {
 	s := syntax{wildcards: true, variables: variables}
 	p := resourcePattern{pattern: compile(text, s)}
 	for rest, more := text, true; more; {
-		var part string
-		part, rest, more = cutColon(rest, variables)
+		part, tail := rest, ""
+		if more = false; len(p.segments) < 5 {
+			part, tail, more = cutColon(rest, variables)
+		}
+		rest = tail
 		seg := segment{tokens: compile(part, s).tokens}
 		for i, t := range seg.tokens {
 			last := i == len(seg.tokens)-1
 			seg.open = last && t.kind == many
-			p.bounded = p.bounded || t.kind == one || t.kind == many && !last
+			if len(p.segments) < 5 && (t.kind == one || t.kind == many && !last) {
+				p.bounded = true
+			}
 		}
 		p.segments = append(p.segments, seg)
 	}
+	if len(p.segments) == 6 {
+		p.looseType = hasLooseType(p.segments[5].tokens)
+	}
 	p.forbidEarlyVariables()
 	return p
+}
+
+// hasLooseType reports whether a resource part that is not just * has a wildcard before its first slash
+// or colon.
+func hasLooseType(tokens []token) bool {
+	if len(tokens) == 1 && tokens[0].kind == many {
+		return false
+	}
+	for _, t := range tokens {
+		switch {
+		case t.kind == literal && strings.ContainsAny(t.text, "/:"):
+			return false
+		case t.kind == many || t.kind == one:
+			return true
+		}
+	}
+	return false
 }
 
 // forbidEarlyVariables makes variables before the fifth colon stand for anything: they are allowed "only
@@ -71,7 +97,8 @@ func cutColon(s string, variables bool) (head, tail string, found bool) {
 // "If the * wildcard is the last character of a resource ARN segment, it can expand to match beyond the
 // colon boundaries" (IAM User Guide, "IAM JSON policy elements: Resource", 2026-11). Of a wildcard
 // elsewhere in a segment the page says that it stands for characters within the segment, so a match that
-// needs it to take a colon is Unknown.
+// needs it to take a colon is Unknown. And so is one with a wildcard in "the portion of the ARN that
+// specifies the resource type", which is "not allowed" ("Amazon Resource Names (ARNs)", 2026-11).
 func (p *resourcePattern) match(resource string, r *Request) Truth {
 	if p.everything() {
 		return True
@@ -80,34 +107,50 @@ func (p *resourcePattern) match(resource string, r *Request) Truth {
 		return Unknown
 	}
 	wide := p.pattern.match(resource, r)
-	if wide != True || !p.bounded || p.within(resource, r) {
-		return wide
+	if wide == True && (p.bounded && !p.within(resource, r) || p.looseType && isTyped(resource)) {
+		return Unknown
 	}
-	return Unknown
+	return wide
 }
 
-// within reports whether a pattern that matches also does without a bounded wildcard taking a colon. Bit j of reach
-// says that the pattern so far can end where the resource's segment j begins.
+// isTyped reports whether an ARN's resource part begins with a type. Those of S3 buckets and objects have
+// no account; some other services' resources have names only.
+func isTyped(resource string) bool {
+	var part [6]string
+	if !cutARN(resource, &part) || part[4] == "" {
+		return false
+	}
+	switch part[2] {
+	case "sqs", "sns", "execute-api", "codecommit":
+		return false
+	}
+	return strings.ContainsAny(part[5], "/:")
+}
+
+// within reports whether a pattern that matches also does without a bounded wildcard taking a colon. Bit
+// j of reach says that the pattern so far can end where the resource's j-th piece between colons begins.
 func (p *resourcePattern) within(resource string, r *Request) bool {
 	n := strings.Count(resource, ":") + 1
-	switch {
-	case p.dynamic && p.colonInVariable(r), n > 63:
+	if n > 63 || p.dynamic && p.colonInVariable(r) {
 		return false
-	case n == len(p.segments):
-		return true // the pattern's own colons took all of the resource's
 	}
 	reach := uint64(1)
 	for i := range p.segments {
 		seg, next, rest := &p.segments[i], uint64(0), resource
 		for j := range n {
-			var part string
-			part, rest, _ = strings.Cut(rest, ":")
-			if reach>>j&1 == 0 || !glob(seg.tokens, part, false, r) {
-				continue
-			}
-			next |= 1 << (j + 1)
-			if seg.open {
-				next |= ^uint64(0) << (j + 1)
+			here := rest
+			var piece string
+			piece, rest, _ = strings.Cut(rest, ":")
+			switch {
+			case reach>>j&1 == 0:
+			case i == 5:
+				if glob(seg.tokens, here, false, r) {
+					return true
+				}
+			case glob(seg.tokens, piece, false, r):
+				if next |= 1 << (j + 1); seg.open {
+					next |= ^uint64(0) << (j + 1)
+				}
 			}
 		}
 		reach = next

@@ -10,12 +10,14 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/renderer/html"
@@ -93,13 +95,8 @@ func TestHostile(t *testing.T) {
 				t.Fatalf("%s: %v", f.Name, err)
 			}
 			text := out.String()
-			if !utf8.ValidString(text) {
-				t.Fatalf("%s: not UTF-8: %q", f.Name, text)
-			}
-			for _, c := range text {
-				if c != '\n' && (unicode.In(c, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)) {
-					t.Fatalf("%s: raw %U in %q", f.Name, c, text)
-				}
+			if err := clean(text); err != nil {
+				t.Fatalf("%s: %v", f.Name, err)
 			}
 			if check := wellFormed[f.Name]; check != nil {
 				if err := check(text, r); err != nil {
@@ -110,9 +107,22 @@ func TestHostile(t *testing.T) {
 	})
 }
 
-// hostilePages has a page for every id. Pages are ours, but titles in them may be anything.
+// clean refuses text with bytes that are not UTF-8 and characters that do something instead of being seen.
+func clean(text string) error {
+	if !utf8.ValidString(text) {
+		return fmt.Errorf("not UTF-8: %q", text)
+	}
+	for _, c := range text {
+		if c != '\n' && unicode.In(c, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+			return fmt.Errorf("raw %U in %q", c, text)
+		}
+	}
+	return nil
+}
+
+// hostilePages has a page for every id. Pages are ours; should one hold HTML, it must not come through.
 func hostilePages(id string) (Page, bool) {
-	return Page{Title: id, Markdown: "## Why it matters\n\n<script>alert(1)</script> [x](javascript:alert(1)) \x1b[2J " + id, Severity: finding.Low}, true
+	return Page{Title: id, Markdown: "## Why it matters\n\n<script>alert(1)</script> [x](javascript:alert(1)) \x1b[2J", Severity: finding.Low}, true
 }
 
 var wellFormed = map[string]func(string, *finding.Result) error{
@@ -123,6 +133,24 @@ var wellFormed = map[string]func(string, *finding.Result) error{
 	"csv":      csvBack,
 	"markdown": markdownBack,
 	"html":     htmlBack,
+	"ocsf":     schemaBack("ocsf.schema.json"),
+	"asff":     schemaBack("asff.schema.json"),
+}
+
+// schemaBack validates against a schema: that shows limits and required values as well as syntax.
+func schemaBack(name string) func(string, *finding.Result) error {
+	schema := sync.OnceValues(func() (*jsonschema.Schema, error) { return compileSchema(name) })
+	return func(text string, _ *finding.Result) error {
+		compiled, err := schema()
+		if err != nil {
+			return err
+		}
+		instance, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		if err != nil {
+			return err
+		}
+		return compiled.Validate(instance)
+	}
 }
 
 func jsonBack(text string, r *finding.Result) error {
@@ -164,7 +192,10 @@ func yamlBack(text string, r *finding.Result) error {
 	return nil
 }
 
-func sarifBack(text string, _ *finding.Result) error {
+func sarifBack(text string, r *finding.Result) error {
+	if err := sarifSchemaBack(text, r); err != nil {
+		return err
+	}
 	var doc struct {
 		Runs []struct {
 			Results []struct {
@@ -252,7 +283,9 @@ func markdownBack(text string, r *finding.Result) error {
 }
 
 // htmlBack looks for elements and attributes in the page that data could have planted.
-func htmlBack(text string, r *finding.Result) error {
+func htmlBack(text string, _ *finding.Result) error { return elementsBack(text, 1) }
+
+func elementsBack(text string, wantScripts int) error {
 	scripts := 0
 	err := eachElement(text, func(name string, attrs []xhtml.Attribute) error {
 		switch name {
@@ -263,17 +296,19 @@ func htmlBack(text string, r *finding.Result) error {
 		}
 		for _, a := range attrs {
 			value := strings.ToLower(strings.TrimSpace(a.Val))
-			if strings.HasPrefix(a.Key, "on") || a.Key == "style" || strings.HasPrefix(value, "javascript:") {
+			if strings.HasPrefix(a.Key, "on") || a.Key == "style" || (a.Key == "href" || a.Key == "src") && !strings.HasPrefix(value, "#") && !strings.HasPrefix(value, "https://attack.mitre.org/techniques/t") && value != "" {
 				return fmt.Errorf("attribute %s=%q of %s", a.Key, a.Val, name)
 			}
 		}
 		return nil
 	})
-	if err == nil && scripts != 1 {
+	if err == nil && scripts != wantScripts {
 		err = fmt.Errorf("%d scripts", scripts)
 	}
 	return err
 }
+
+var sarifSchemaBack = schemaBack("sarif-2.1.0.schema.json")
 
 func eachElement(text string, visit func(name string, attrs []xhtml.Attribute) error) error {
 	z := xhtml.NewTokenizer(strings.NewReader(text))

@@ -53,9 +53,12 @@ var Formats = []Format{
 	{"json", "everything, in the format that convert reads", writeJSON},
 	{"yaml", "the same as YAML", writeYAML},
 	{"sarif", "SARIF 2.1.0, for code scanning", writeSARIF},
+	{"html", "one page to show and to filter, complete in itself", writeHTML},
 	{"markdown", "for pull requests, job summaries and wikis", writeMarkdown},
 	{"junit", "JUnit XML, for build servers", writeJUnit},
 	{"csv", "one line a finding, for spreadsheets", writeCSV},
+	{"ocsf", "OCSF Compliance Findings, a JSON array", writeOCSF},
+	{"asff", "AWS Security Finding Format, a JSON array", writeASFF},
 }
 
 // Find is the format of that name, and false if there is none.

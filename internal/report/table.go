@@ -26,10 +26,7 @@ func writeWide(w io.Writer, r *finding.Result, o Options) error {
 }
 
 func writeTable(w io.Writer, r *finding.Result, o Options) error {
-	t := &terminal{Options: o, width: max(40, o.Width)}
-	if o.Width == 0 {
-		t.width = 100
-	}
+	t := newTerminal(o)
 	v := newView(r)
 	t.top(v)
 	for _, c := range v.clusters {
@@ -47,6 +44,14 @@ type terminal struct {
 	Options
 	width int
 	out   bytes.Buffer
+}
+
+func newTerminal(o Options) *terminal {
+	t := &terminal{Options: o, width: max(40, o.Width)}
+	if o.Width == 0 {
+		t.width = 100
+	}
+	return t
 }
 
 func (t *terminal) top(v *view) {

@@ -129,6 +129,7 @@ func (v *view) name(cluster string) string {
 
 func (v *view) mergeGaps() []gapView {
 	var gaps []gapView
+	index := map[[3]string]int{}
 	for _, g := range v.Gaps {
 		where := ""
 		switch {
@@ -137,9 +138,11 @@ func (v *view) mergeGaps() []gapView {
 		case g.Account != "":
 			where = "account " + g.Account
 		}
-		i := slices.IndexFunc(gaps, func(o gapView) bool { return o.Area == g.Area && o.Action == g.Action && o.Reason == g.Reason })
-		if i < 0 {
+		key := [3]string{g.Area, g.Action, g.Reason}
+		i, ok := index[key]
+		if !ok {
 			i = len(gaps)
+			index[key] = i
 			gaps = append(gaps, gapView{Area: g.Area, Action: g.Action, Reason: g.Reason})
 		}
 		if where != "" && !slices.Contains(gaps[i].Where, where) {
@@ -157,12 +160,14 @@ type unassessed struct {
 
 func (v *view) unassessed() []unassessed {
 	var out []unassessed
+	index := map[[2]string]int{}
 	for _, f := range v.notAssessed {
-		cluster := v.name(f.Cluster)
-		i := slices.IndexFunc(out, func(u unassessed) bool { return u.Cluster == cluster && u.Message == f.Message })
-		if i < 0 {
+		key := [2]string{v.name(f.Cluster), f.Message}
+		i, ok := index[key]
+		if !ok {
 			i = len(out)
-			out = append(out, unassessed{Cluster: cluster, Message: f.Message})
+			index[key] = i
+			out = append(out, unassessed{Cluster: key[0], Message: f.Message})
 		}
 		out[i].IDs = append(out[i].IDs, f.ID)
 	}
@@ -271,4 +276,48 @@ func gapText(g gapView) string {
 		text += " (" + g.Reason + ")"
 	}
 	return text
+}
+
+// clusterOf is the cluster that a finding names. Of an unknown one it knows what an ARN in the finding tells.
+func (v *view) clusterOf(f finding.Finding) finding.Cluster {
+	label := v.name(f.Cluster)
+	for _, c := range v.clusters {
+		if c.Known && c.Label == label {
+			return c.Cluster
+		}
+	}
+	c := finding.Cluster{Name: f.Cluster}
+	for _, arn := range []string{f.Cluster, f.Subject.ARN, f.Subject.Name} {
+		if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 && parts[0] == "arn" {
+			c.Partition, c.Region, c.Account = cmp.Or(c.Partition, parts[1]), cmp.Or(c.Region, parts[3]), cmp.Or(c.Account, parts[4])
+		}
+	}
+	return c
+}
+
+// fingerprint is the finding's own, or one made of what it is about.
+func fingerprint(f finding.Finding) string {
+	return cmp.Or(f.Fingerprint, finding.Fingerprint(f.ID, f.Cluster, f.Subject, ""))
+}
+
+// limit cuts s to n characters.
+func limit(s string, n int) string {
+	if runes := []rune(s); len(runes) > n {
+		return string(runes[:n-1]) + "…"
+	}
+	return s
+}
+
+func appendNew(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }

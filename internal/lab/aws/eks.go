@@ -9,15 +9,23 @@ import (
 )
 
 // eksOperations are the operations of EKS that the lab has. Not there: insights, EKS Anywhere
-// subscriptions, the cluster connector, certificate authorities, add-on catalogues.
+// subscriptions, the cluster connector, catalogues of versions and add-ons, CancelUpdate.
 var eksOperations = map[string]handler{
-	"ListClusters":        op(listClusters),
-	"DescribeCluster":     op(describeCluster),
-	"CreateCluster":       op(createCluster),
-	"DeleteCluster":       op(deleteCluster),
-	"UpdateClusterConfig": op(updateClusterConfig),
-	"DescribeUpdate":      op(describeUpdate),
-	"ListUpdates":         op(listUpdates),
+	"ListClusters":              op(listClusters),
+	"DescribeCluster":           op(describeCluster),
+	"CreateCluster":             op(createCluster),
+	"DeleteCluster":             op(deleteCluster),
+	"UpdateClusterConfig":       op(updateClusterConfig),
+	"UpdateClusterVersion":      op(updateClusterVersion),
+	"AssociateEncryptionConfig": op(associateEncryptionConfig),
+	"DescribeUpdate":            op(describeUpdate),
+	"ListUpdates":               op(listUpdates),
+
+	"ListCertificateAuthorities":   op(listCertificateAuthorities),
+	"DescribeCertificateAuthority": op(describeCertificateAuthority),
+	"CreateCertificateAuthority":   op(createCertificateAuthority),
+	"ActivateCertificateAuthority": op(activateCertificateAuthority),
+	"DeleteCertificateAuthority":   op(deleteCertificateAuthority),
 
 	"ListAccessPolicies":           op(listAccessPolicies),
 	"ListAccessEntries":            op(listAccessEntries),
@@ -38,6 +46,8 @@ var eksOperations = map[string]handler{
 	"ListNodegroups":         op(listNodegroups),
 	"DescribeNodegroup":      op(describeNodegroup),
 	"CreateNodegroup":        op(createNodegroup),
+	"UpdateNodegroupConfig":  op(updateNodegroupConfig),
+	"UpdateNodegroupVersion": op(updateNodegroupVersion),
 	"DeleteNodegroup":        op(deleteNodegroup),
 	"ListFargateProfiles":    op(listFargateProfiles),
 	"DescribeFargateProfile": op(describeFargateProfile),

@@ -2,6 +2,7 @@ package aws
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 
 	"drawbridge/internal/lab/aws/wire"
@@ -264,4 +265,80 @@ func nonNil[T any](items []T) []T {
 		return []T{}
 	}
 	return items
+}
+
+type updateNodegroupConfigInput struct {
+	nodegroupInput
+	Labels *struct {
+		AddOrUpdateLabels map[string]string `json:"addOrUpdateLabels"`
+		RemoveLabels      []string          `json:"removeLabels"`
+	} `json:"labels"`
+	ScalingConfig      json.RawMessage `json:"scalingConfig"`
+	UpdateConfig       json.RawMessage `json:"updateConfig"`
+	NodeRepairConfig   json.RawMessage `json:"nodeRepairConfig"`
+	WarmPoolConfig     json.RawMessage `json:"warmPoolConfig"`
+	ClientRequestToken string          `json:"clientRequestToken"`
+}
+
+// updateNodegroupConfig refuses taints: the lab does not merge them.
+func updateNodegroupConfig(c *call, in *updateNodegroupConfigInput) (updateOutput, error) {
+	cluster, n, err := c.nodegroup(in.nodegroupInput)
+	if err := firstError(err, n.settled()); err != nil {
+		return updateOutput{}, err
+	}
+	apply := func() {
+		if in.Labels != nil {
+			n.Labels = maps.Clone(n.Labels)
+			if n.Labels == nil {
+				n.Labels = map[string]string{}
+			}
+			maps.Copy(n.Labels, in.Labels.AddOrUpdateLabels)
+			for _, key := range in.Labels.RemoveLabels {
+				delete(n.Labels, key)
+			}
+		}
+		replace(&n.ScalingConfig, in.ScalingConfig)
+		replace(&n.UpdateConfig, in.UpdateConfig)
+		replace(&n.NodeRepairConfig, in.NodeRepairConfig)
+		replace(&n.WarmPoolConfig, in.WarmPoolConfig)
+		n.ModifiedAt = c.time()
+	}
+	return updateOutput{cluster.update(c, "nodegroup/"+in.NodegroupName, change{"ConfigUpdate", nil, apply}, &n.Status)}, nil
+}
+
+// settled refuses to change a node group that is in motion.
+func (n *nodegroupState) settled() error {
+	if n != nil && n.Status != "ACTIVE" {
+		return refuse("ResourceInUseException", "Nodegroup %s is %s", n.NodegroupName, n.Status)
+	}
+	return nil
+}
+
+type updateNodegroupVersionInput struct {
+	nodegroupInput
+	Version            string          `json:"version"`
+	ReleaseVersion     string          `json:"releaseVersion"`
+	LaunchTemplate     *LaunchTemplate `json:"launchTemplate"`
+	Force              bool            `json:"force"`
+	ClientRequestToken string          `json:"clientRequestToken"`
+}
+
+func updateNodegroupVersion(c *call, in *updateNodegroupVersionInput) (updateOutput, error) {
+	cluster, n, err := c.nodegroup(in.nodegroupInput)
+	if err := firstError(err, n.settled()); err != nil {
+		return updateOutput{}, err
+	}
+	apply := func() {
+		if in.Version != "" {
+			n.Version = in.Version
+		}
+		if in.ReleaseVersion != "" {
+			n.ReleaseVersion = in.ReleaseVersion
+		}
+		if in.LaunchTemplate != nil {
+			n.LaunchTemplate = in.LaunchTemplate
+		}
+		n.ModifiedAt = c.time()
+	}
+	return updateOutput{cluster.update(c, "nodegroup/"+in.NodegroupName, change{"VersionUpdate", nil, apply}, &n.Status)}, nil
 }

@@ -23,6 +23,7 @@ type clusterState struct {
 	addons       map[string]*addonState
 	capabilities map[string]*capabilityState
 	providers    map[string]*OIDCConfig
+	authorities  []*CertificateAuthority // at most two, the older first
 	updates      []*updateState
 }
 
@@ -130,7 +131,7 @@ func (r *Region) putCluster(c Cluster) *clusterState {
 		c.Identity = &Identity{&OIDC{fmt.Sprintf("https://oidc.eks.%s.%s/id/%s", r.Name, suffix, id)}}
 	}
 	if c.CertificateAuthority == nil {
-		c.CertificateAuthority = &Certificate{Data: "bGFi"} // "lab": the AWS half has no API server to vouch for
+		c.CertificateAuthority = &Certificate{Data: labAuthority}
 	}
 	if c.AccessConfig == nil {
 		c.AccessConfig = &AccessConfig{AuthenticationMode: "CONFIG_MAP"}
@@ -139,6 +140,9 @@ func (r *Region) putCluster(c Cluster) *clusterState {
 	if !ok {
 		old = &clusterState{entries: map[string]*entryState{}, associations: map[string]*PodIdentityAssociation{}, nodegroups: map[string]*nodegroupState{},
 			fargate: map[string]*fargateState{}, addons: map[string]*addonState{}, capabilities: map[string]*capabilityState{}, providers: map[string]*OIDCConfig{}}
+		first := &CertificateAuthority{ID: s.uuid("authority", c.ARN), CreatedAt: c.CreatedAt, CreatedBy: "EKS", ActivatedAt: c.CreatedAt, ActivatedBy: "EKS",
+			SigningStatus: "IN_USE", DistributionStatus: "COMPLETE", Data: c.CertificateAuthority.Data}
+		old.authorities = []*CertificateAuthority{first}
 		r.eks[c.Name] = old
 	}
 	old.Cluster = c

@@ -37,6 +37,9 @@ type Cluster struct {
 	StorageConfig             json.RawMessage   `json:"storageConfig,omitempty"`
 	DeletionProtection        *bool             `json:"deletionProtection,omitempty"`
 	ControlPlaneScalingConfig json.RawMessage   `json:"controlPlaneScalingConfig,omitempty"`
+	KubeAPIServerConfig       json.RawMessage   `json:"kubeApiServerConfig,omitempty"`
+	KubeControllerManager     json.RawMessage   `json:"kubeControllerManagerConfig,omitempty"`
+	KubeSchedulerConfig       json.RawMessage   `json:"kubeSchedulerConfig,omitempty"`
 }
 
 // VpcConfig is a cluster's network.
@@ -48,6 +51,7 @@ type VpcConfig struct {
 	EndpointPublicAccess   *bool    `json:"endpointPublicAccess,omitempty"`
 	EndpointPrivateAccess  *bool    `json:"endpointPrivateAccess,omitempty"`
 	PublicAccessCIDRs      []string `json:"publicAccessCidrs,omitempty"`
+	ControlPlaneEgressMode string   `json:"controlPlaneEgressMode,omitempty"`
 }
 
 // Logging says which control plane logs are on.
@@ -71,9 +75,29 @@ type OIDC struct {
 	Issuer string `json:"issuer,omitempty"`
 }
 
-// Certificate is the cluster's certificate authority, base64.
+// Certificate is the cluster's certificate authorities, base64, and the one that signs.
 type Certificate struct {
-	Data string `json:"data,omitempty"`
+	Data   string           `json:"data,omitempty"`
+	Active *ActiveAuthority `json:"active,omitempty"`
+}
+
+// ActiveAuthority names the certificate authority that signs and who made it do so: EKS or CUSTOMER.
+type ActiveAuthority struct {
+	ID          string `json:"id,omitempty"`
+	ActivatedBy string `json:"activatedBy,omitempty"`
+}
+
+// CertificateAuthority is one of a cluster's certificate authorities.
+type CertificateAuthority struct {
+	ID                 string     `json:"id"`
+	CreatedAt          *wire.Time `json:"createdAt,omitempty"`
+	CreatedBy          string     `json:"createdBy,omitempty"` // EKS or CUSTOMER
+	ActivatedAt        *wire.Time `json:"activatedAt,omitempty"`
+	ActivatedBy        string     `json:"activatedBy,omitempty"`
+	SigningStatus      string     `json:"signingStatus,omitempty"`      // NOT_USED, ACTIVATING or IN_USE
+	DistributionStatus string     `json:"distributionStatus,omitempty"` // COMPLETE once it may be activated
+	RollbackAvailable  *bool      `json:"rollbackAvailable,omitempty"`
+	Data               string     `json:"data,omitempty"`
 }
 
 // Encryption names the KMS key for Kubernetes secrets.

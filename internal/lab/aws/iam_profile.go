@@ -21,7 +21,7 @@ func (c *call) profile(name string) (*InstanceProfile, error) {
 }
 
 func (s *iamState) profileXML(p *InstanceProfile) profileXML {
-	x := profileXML{Path: p.Path, InstanceProfileName: p.InstanceProfileName, InstanceProfileId: p.InstanceProfileID, Arn: p.ARN, CreateDate: p.CreateDate}
+	x := profileXML{Path: p.Path, InstanceProfileName: p.InstanceProfileName, InstanceProfileId: p.InstanceProfileID, Arn: p.ARN, CreateDate: p.CreateDate, Tags: p.Tags}
 	for _, name := range p.Roles {
 		if r := s.roles[name]; r != nil {
 			x.Roles = append(x.Roles, r.xml())
@@ -44,13 +44,14 @@ func (s *iamState) profilesOf(role string) []profileXML {
 type createProfileIn struct {
 	InstanceProfileName string `form:"InstanceProfileName,required"`
 	Path                string
+	Tags                []Tag
 }
 
 func createInstanceProfile(c *call, in *createProfileIn) (profileOut, error) {
 	if c.acct.iam.profiles[in.InstanceProfileName] != nil {
 		return profileOut{}, refuse("EntityAlreadyExists", "Instance Profile %s already exists.", in.InstanceProfileName)
 	}
-	p := c.acct.iam.putProfile(InstanceProfile{InstanceProfileName: in.InstanceProfileName, Path: in.Path})
+	p := c.acct.iam.putProfile(InstanceProfile{InstanceProfileName: in.InstanceProfileName, Path: in.Path, Tags: in.Tags})
 	return profileOut{c.acct.iam.profileXML(p)}, nil
 }
 

@@ -91,6 +91,7 @@ type InstanceProfile struct {
 	ARN                 string
 	CreateDate          *wire.Time
 	Roles               []string // names; one at most
+	Tags                []Tag
 }
 
 // OIDCProvider is an OpenID Connect provider that the account's trust policies may name.
@@ -188,6 +189,7 @@ type (
 		Arn                 string
 		CreateDate          *wire.Time
 		Roles               []roleXML `xml:"Roles>member,omitempty"`
+		Tags                []Tag     `xml:"Tags>member,omitempty"`
 	}
 	listXML struct {
 		IsTruncated bool

@@ -49,16 +49,14 @@ func (p jsonRPC) decode(c *call, r *http.Request, body []byte) (*request, error)
 
 func (p jsonRPC) result(c *call, out any) (answer, error) {
 	a := answer{http.StatusOK, "application/x-amz-json-1.1", nil}
-	if _, empty := out.(none); empty {
-		return a, nil
-	}
 	var err error
 	if p.model == nil {
 		a.body, err = json.Marshal(out)
 		return a, err
 	}
-	op, _ := p.model.Operation(c.operation)
-	a.body, err = checked(p.model, op, out)
+	if op, _ := p.model.Operation(c.operation); op.Out != nil {
+		a.body, err = checked(p.model, op, out)
+	}
 	return a, err
 }
 

@@ -70,7 +70,7 @@ func (d *formDecoder) value(name string, v reflect.Value) (bool, error) {
 	case reflect.Pointer:
 		fresh := reflect.New(v.Type().Elem())
 		found, err := d.value(name, fresh.Elem())
-		if found {
+		if found && err == nil {
 			v.Set(fresh)
 		}
 		return found, err

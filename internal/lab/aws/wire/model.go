@@ -11,9 +11,10 @@ import (
 	"github.com/aws/smithy-go/traits"
 )
 
-//go:generate go run gen.go
+//go:generate go run ./gen
 
-// Operation is one operation of a schema-based service with its input and output schemas.
+// Operation is one operation of a schema-based service with its input and output schemas; Out is nil if
+// the operation has no output.
 type Operation struct {
 	Name            string
 	Schema, In, Out *smithy.Schema

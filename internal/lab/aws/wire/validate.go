@@ -13,8 +13,15 @@ import (
 
 // Validate compares a decoded JSON value (numbers as json.Number) with a schema and returns every
 // difference: members that the model does not have, wrong kinds, values outside an enumeration and, for
-// requests (Required knows only those), missing members. An empty result means that it fits.
+// requests (Required knows only those), missing members. An empty result means that it fits. A nil schema
+// is that of an operation without output.
 func (m *Model) Validate(s *smithy.Schema, v any) []string {
+	if s == nil {
+		if object, ok := v.(map[string]any); !ok || len(object) > 0 {
+			return []string{"the operation has no output"}
+		}
+		return nil
+	}
 	return m.validate(shape(s), s, v)
 }
 

@@ -1,0 +1,29 @@
+package checks
+
+import (
+	"drawbridge/internal/check"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/iam"
+	"drawbridge/internal/model"
+)
+
+var accessEntryIAMUser = &check.Check{
+	ID:         "access-entry-iam-user",
+	Title:      "Access entry for an IAM user",
+	Severity:   finding.Medium,
+	Needs:      []model.Area{model.AreaAccessEntries},
+	Techniques: []string{"T1078.004"},
+	Since:      "0.1",
+	Run: func(p *check.Pass) {
+		for _, e := range p.Cluster.AccessEntries {
+			arn, err := iam.ParseARN(e.PrincipalARN)
+			if err != nil || !arn.IsUser() {
+				continue
+			}
+			p.Report(e, "%s is a user with long-lived keys, not a role", e.PrincipalARN).
+				Because(e, "principalArn", "an IAM user").
+				Fix("# make an entry for a role that the person or program assumes, then delete this one").
+				Fix(check.Shell("aws", "eks", "delete-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", e.PrincipalARN))
+		}
+	},
+}

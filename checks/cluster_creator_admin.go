@@ -1,0 +1,55 @@
+package checks
+
+import (
+	"time"
+
+	"drawbridge/internal/check"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/model"
+)
+
+var clusterCreatorAdmin = &check.Check{
+	ID:         "cluster-creator-admin",
+	Title:      "Whoever created the cluster is its admin",
+	Severity:   finding.Medium,
+	Needs:      []model.Area{model.AreaCluster, model.AreaAccessEntries, model.AreaPolicyAssociations},
+	Techniques: []string{"T1078.004"},
+	Since:      "0.1",
+	Run: func(p *check.Pass) {
+		c, d := p.Cluster, p.Cluster.Description
+		if d == nil {
+			return
+		}
+		if d.AuthenticationMode == model.ModeConfigMap {
+			p.Report(c, "the principal that created the cluster is a member of system:masters, is shown nowhere and cannot be removed (high for that reason)").
+				Severity(finding.High).
+				Because(c, "accessConfig.authenticationMode", "CONFIG_MAP, in which the creator's power cannot be seen or taken away").
+				Fix("# who it was: the CreateCluster record in CloudTrail, if it is still kept").
+				Fix("# with access entries on, EKS shows an entry for the creator, which can be deleted").
+				Fix(check.Shell("aws", "eks", "update-cluster-config", "--name", c.Name, "--region", c.Region, "--access-config", "authenticationMode=API_AND_CONFIG_MAP"))
+			return
+		}
+		if d.BootstrapAdmin != nil && !*d.BootstrapAdmin {
+			return
+		}
+		for _, e := range c.AccessEntries {
+			for _, a := range p.Access.PolicyAssociationsOf(e.PrincipalARN) {
+				if a.PolicyName() != "AmazonEKSClusterAdminPolicy" || a.Scope.Type != model.ScopeCluster || !madeWith(d.Created, e.Created) {
+					continue
+				}
+				p.Report(e, "%s is cluster admin because it created the cluster", e.PrincipalARN).
+					Because(c, "accessConfig.bootstrapClusterCreatorAdminPermissions", "true, or not told").
+					Because(e, "createdAt", "%s; the cluster was created at %s", e.Created.Format(time.RFC3339), d.Created.Format(time.RFC3339)).
+					Because(e, "associatedAccessPolicies", "%s with access scope cluster", a.PolicyARN).
+					Fix("# make sure that somebody else is admin, then delete the entry").
+					Fix(check.Shell("aws", "eks", "delete-access-entry", "--cluster-name", c.Name, "--region", c.Region, "--principal-arn", e.PrincipalARN)).
+					Key(a.PolicyARN)
+			}
+		}
+	},
+}
+
+// madeWith says whether an entry was made while the cluster was being created, which takes EKS well under an hour.
+func madeWith(cluster, entry time.Time) bool {
+	return !cluster.IsZero() && !entry.IsZero() && entry.Sub(cluster).Abs() < time.Hour
+}

@@ -1,0 +1,67 @@
+package checks
+
+import (
+	"strings"
+
+	"drawbridge/internal/check"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/model"
+)
+
+var workloadStaticAWSCredentials = &check.Check{
+	ID:         "workload-static-aws-credentials",
+	Title:      "Workload gets AWS credentials the old way",
+	Severity:   finding.High,
+	Needs:      []model.Area{model.AreaWorkloads, model.AreaPods},
+	Techniques: []string{"T1552.001", "T1552.007"},
+	Since:      "0.1",
+	Run: func(p *check.Pass) {
+		for _, u := range p.Access.Units() {
+			reportStaticKeys(p, u.Object, u.Spec)
+			// kube2iam and kiam read these annotations and hand the node's power to assume roles to pods.
+			for _, key := range []string{"iam.amazonaws.com/role", "iam.amazonaws.com/external-id"} {
+				if role := u.Annotations[key]; role != "" {
+					p.Report(u.Object, "names an IAM role for kube2iam or kiam in annotation %s (medium: what it reaches depends on an agent that was not looked at)", key).
+						Severity(finding.Medium).
+						Because(u.Object, "metadata.annotations", "%s is %s", key, role).
+						Fix("# give the service account a Pod Identity association, restart, then remove the annotation").
+						Fix(check.Shell("aws", "eks", "create-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
+							"--namespace", u.Namespace, "--service-account", u.ServiceAccount(), "--role-arn", "ROLE-ARN")).
+						Key(key)
+				}
+			}
+		}
+	},
+}
+
+// reportStaticKeys reports the environment variables and Secret keys of a pod that are named as AWS access keys are.
+// Values are never in a snapshot, so names are the evidence.
+func reportStaticKeys(p *check.Pass, o model.Object, s *model.PodSpec) {
+	for _, c := range s.Containers {
+		for _, e := range c.Env {
+			name := e.Name
+			key := e.From[strings.LastIndexByte(e.From, '/')+1:]
+			if name != "AWS_SECRET_ACCESS_KEY" && !(strings.HasPrefix(e.From, "secret/") && strings.EqualFold(key, "AWS_SECRET_ACCESS_KEY")) {
+				continue
+			}
+			where := "written in the pod's own specification"
+			if e.From != "" {
+				where = "from " + e.From
+			}
+			p.Report(o, "container %s has long-lived AWS keys in %s, %s", c.Name, name, where).
+				Because(o, "spec.containers["+c.Name+"].env["+name+"]", "%s", where).
+				Fix("# give the service account a Pod Identity association, remove the variables, then delete the keys in IAM").
+				Fix(check.Shell("aws", "eks", "create-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
+					"--namespace", o.Subject().Namespace, "--service-account", serviceAccountOf(s), "--role-arn", "ROLE-ARN")).
+				Fix(check.Shell("aws", "iam", "delete-access-key", "--user-name", "USER", "--access-key-id", "KEY-ID")).
+				Key(c.Name + "/" + name)
+		}
+	}
+}
+
+func serviceAccountOf(s *model.PodSpec) string {
+	if s.ServiceAccount == "" {
+		return "default"
+	}
+	return s.ServiceAccount
+}
