@@ -24,13 +24,16 @@ var All = []*check.Check{
 	irsaDefaultServiceAccount,
 	nodeRoleReachable,
 	oidcIdentityProviderAssociated,
+	podIdentityDangling,
 	podIdentityDefaultServiceAccount,
 	podIdentitySessionTagsDisabled,
+	podIdentitySharedRole,
 	podIdentityTrustUnconditioned,
 	serviceAccountTokenAutomounted,
 	trailMissesReadEvents,
 	workloadDefaultServiceAccount,
 	workloadHostNetworkNearAgent,
+	workloadIdentityShared,
 	workloadStaticAWSCredentials,
 }
 
