@@ -28,6 +28,7 @@ var All = []*check.Check{
 	podIdentityDefaultServiceAccount,
 	podIdentitySessionTagsDisabled,
 	podIdentitySharedRole,
+	podIdentityTargetRole,
 	podIdentityTrustUnconditioned,
 	serviceAccountTokenAutomounted,
 	trailMissesReadEvents,

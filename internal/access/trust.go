@@ -267,13 +267,36 @@ func alikeInAccount(key string) bool {
 }
 
 // Chain says whether sessions of another role can take this one, as EKS does for an association with a target role. An
-// empty external id is none.
+// empty external id is not known.
 func (t *Trust) Chain(firstRoleARN string, s PodSession, externalID string) Entry {
 	c := s.context()
 	if externalID != "" {
 		c.Set("sts:ExternalId", externalID)
-	} else {
-		c.SetAbsent("sts:ExternalId")
 	}
 	return t.ask(iam.RoleSession(firstRoleARN, ""), c, none, s.actions()...)
+}
+
+// ChainReach says whom, besides one association, a target role lets in.
+type ChainReach struct {
+	// Anybody: any principal of the first role's account, as far as its own policies let it.
+	Anybody Entry
+	// AnyPod: every association with the first role, whatever its cluster, namespace and service account.
+	AnyPod Entry
+	// Tagging: any principal of the first role's account may pass session tags, which alone lets nobody in.
+	Tagging Entry
+}
+
+// ChainReach works out whom else a target role lets in than the association for which EKS takes it: it asks as a role, and
+// as an association, that nobody has.
+func (t *Trust) ChainReach(firstRoleARN string, s PodSession) ChainReach {
+	other := PodSession{ClusterARN: "arn:" + t.arn.Partition + ":eks:" + stranger + ":cluster/" + stranger, Namespace: stranger, ServiceAccount: stranger, Untagged: s.Untagged}
+	foreign := ""
+	if first, err := iam.ParseARN(firstRoleARN); err == nil {
+		foreign = "arn:" + first.Partition + ":iam::" + first.Account + ":role/" + stranger
+	}
+	return ChainReach{
+		Anybody: t.Chain(foreign, other, stranger),
+		AnyPod:  t.Chain(firstRoleARN, other, stranger),
+		Tagging: t.ask(iam.RoleSession(foreign, ""), other.context(), none, "sts:TagSession"),
+	}
 }

@@ -154,6 +154,37 @@ func TestChain(t *testing.T) {
 	}
 }
 
+func TestChainReach(t *testing.T) {
+	const first = "arn:aws:iam::111122223333:role/first"
+	session := PodSession{ClusterARN: testCluster, Namespace: "payments", ServiceAccount: "api"}
+	statement := func(principal, actions, condition string) string {
+		return `{"Effect":"Allow","Principal":{"AWS":"` + principal + `"},"Action":` + actions + `,"Condition":{` + condition + `}}`
+	}
+	const root, both = "arn:aws:iam::111122223333:root", `["sts:AssumeRole","sts:TagSession"]`
+	tests := []struct {
+		name                     string
+		trust                    []string
+		anybody, anyPod, tagging iam.Verdict
+	}{
+		{"the account", []string{statement(root, both, "")}, iam.Allowed, iam.Allowed, iam.Allowed},
+		{"the role", []string{statement(first, both, "")}, iam.Denied, iam.Allowed, iam.Denied},
+		{"the role for one namespace", []string{statement(first, both, `"StringEquals":{"aws:RequestTag/kubernetes-namespace":"payments"}`)}, iam.Denied, iam.Denied, iam.Denied},
+		{"AWS's sample", []string{
+			statement(root, `"sts:AssumeRole"`, `"StringEquals":{"aws:RequestTag/kubernetes-namespace":"payments"},"ArnEquals":{"aws:PrincipalArn":"`+first+`"}`),
+			statement(root, `"sts:TagSession"`, ""),
+		}, iam.Denied, iam.Denied, iam.Allowed},
+		{"an organization", []string{statement("*", both, `"StringEquals":{"aws:PrincipalOrgID":"o-example"}`)}, iam.Undecided, iam.Undecided, iam.Undecided},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			got := trustOf(t, "arn:aws:iam::444455556666:role/target", tc.trust...).ChainReach(first, session)
+			if got.Anybody.Verdict != tc.anybody || got.AnyPod.Verdict != tc.anyPod || got.Tagging.Verdict != tc.tagging {
+				t.Errorf("anybody %v, any pod %v, tagging %v", got.Anybody.Verdict, got.AnyPod.Verdict, got.Tagging.Verdict)
+			}
+		})
+	}
+}
+
 // TestTrustUnreadable: what cannot be read is nil, not a policy that lets nobody in.
 func TestTrustUnreadable(t *testing.T) {
 	a := New(&model.Snapshot{})
