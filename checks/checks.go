@@ -24,6 +24,8 @@ var All = []*check.Check{
 	irsaDefaultServiceAccount,
 	nodeRoleReachable,
 	oidcIdentityProviderAssociated,
+	podIdentityAgentMissing,
+	podIdentityAgentUnexpected,
 	podIdentityDangling,
 	podIdentityDefaultServiceAccount,
 	podIdentitySessionTagsDisabled,
