@@ -155,7 +155,10 @@ func containerDifferences(c *model.Cluster, k *model.Container, where string) []
 		case "endpoint":
 			add("endpoint", ".args", "the Pod Identity agent sends the tokens of pods to %s instead of EKS (--endpoint)", f.Value)
 		case "bind-hosts", "b":
-			add("bind "+f.Value, ".args", "the Pod Identity agent also listens where AWS's does not, and hands out credentials there (--bind-hosts %s)", f.Value)
+			if f.Value == "169.254.170.23" || f.Value == "[fd00:ec2::23]" {
+				continue // its own addresses (EKS User Guide, "Disable IPv6 in the EKS Pod Identity Agent", 2026-11)
+			}
+			add("bind "+f.Value, ".args", "the Pod Identity agent listens on %s, where AWS's does not, and hands out credentials there (--bind-hosts)", f.Value)
 		case "cluster-name", "c":
 			if f.Value != c.Name {
 				add("cluster", ".args", "the Pod Identity agent asks EKS for credentials of cluster %s, not of this one (--cluster-name)", f.Value)
