@@ -36,6 +36,7 @@ var All = []*check.Check{
 	podIdentityTargetRole,
 	podIdentityTrustUnconditioned,
 	podIdentityUnsupportedNode,
+	podIdentityWebhookUnexpected,
 	serviceAccountTokenAutomounted,
 	trailMissesReadEvents,
 	workloadDefaultServiceAccount,
