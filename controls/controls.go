@@ -99,3 +99,20 @@ var byCheck = sync.OnceValue(func() map[string][]finding.Control {
 
 // Of returns the controls that a check's findings bear on, sorted by framework and id.
 func Of(checkID string) []finding.Control { return byCheck()[checkID] }
+
+// Report is the page of a framework before anything was assessed: all editions together, whose ids never collide.
+func Report(framework string) finding.FrameworkReport {
+	r := finding.FrameworkReport{ID: framework, Controls: []finding.FrameworkControl{}}
+	var names []string
+	for _, e := range Editions(framework) {
+		names = append(names, e.Edition)
+		r.Title, r.Source = e.Title, e.Note
+		for _, c := range e.Controls {
+			r.Controls = append(r.Controls, finding.FrameworkControl{
+				ID: c.ID, Title: c.Title, Status: finding.ControlNotCovered, Checks: c.Checks, Findings: []finding.Finding{},
+			})
+		}
+	}
+	r.Edition = strings.Join(names, "; ")
+	return r
+}

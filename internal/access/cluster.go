@@ -6,6 +6,7 @@ import (
 
 	"drawbridge/internal/authenticator"
 	"drawbridge/internal/awsdata"
+	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -34,6 +35,12 @@ type Cluster struct {
 	held    func() map[*model.Pod]Identity
 	rbac    func() *rules
 	units   func() []*Unit
+
+	privileged  func() map[string]finding.Evidence
+	entryByBare func() map[string]*model.AccessEntry
+
+	powersMu   sync.Mutex
+	rolePowers map[rolePlace][]HeldPower
 }
 
 // name is a namespaced name.
@@ -83,6 +90,9 @@ func newCluster(a *Access, c *model.Cluster) *Cluster {
 	k.mapper = sync.OnceValue(k.newMapper)
 	k.rbac = sync.OnceValue(k.newRules)
 	k.units = sync.OnceValue(k.newUnits)
+	k.rolePowers = map[rolePlace][]HeldPower{}
+	k.entryByBare = sync.OnceValue(k.newEntryByBare)
+	k.privileged = sync.OnceValue(k.newPrivileged)
 	k.pods = sync.OnceValue(func() map[name][]*model.Pod {
 		by := map[name][]*model.Pod{}
 		for _, p := range c.Pods {
@@ -152,7 +162,10 @@ func (c *Cluster) newMapper() *authenticator.Mapper {
 	if mode == "" {
 		mode = authenticator.ModeAPIAndConfigMap
 	}
-	s := authenticator.Stores{Mode: mode, AWSAuth: c.awsAuth()}
+	s := authenticator.Stores{Mode: mode, AWSAuth: c.awsAuth(), EntriesUnread: !c.Complete(model.AreaAccessEntries)}
+	if s.AWSAuth == nil && c.Complete(model.AreaAWSAuth) {
+		s.AWSAuth = authenticator.ParseConfigMap(nil)
+	}
 	for _, e := range c.AccessEntries {
 		s.Entries = append(s.Entries, authenticator.Entry{PrincipalARN: e.PrincipalARN, Type: e.Type, Username: e.Username, Groups: e.Groups})
 	}

@@ -35,7 +35,8 @@ one job can scan and another decide.`,
 			if err != nil {
 				return failed(err, "convert reads what `drawbridge scan -o json` wrote")
 			}
-			if err := e.write(r, formats); err != nil {
+			write := func(w io.Writer, f report.Format, to report.Options) error { return f.Write(w, r, to) }
+			if err := e.write(formats, write); err != nil {
 				return err
 			}
 			return gate.judge(r)

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/term"
 
 	"drawbridge/checks"
-	"drawbridge/internal/finding"
 	"drawbridge/internal/report"
 )
 
@@ -67,20 +66,20 @@ func formatNames() string {
 	return strings.Join(names, ", ")
 }
 
-// write writes a result in all formats; files first, each whole or not at all.
-func (e *env) write(r *finding.Result, all []output) error {
+// write writes in all formats; files first, each whole or not at all.
+func (e *env) write(all []output, write func(io.Writer, report.Format, report.Options) error) error {
 	for _, o := range all {
 		if o.file == "" {
 			continue
 		}
-		err := writeFile(o.file, 0o644, func(w io.Writer) error { return o.format.Write(w, r, report.Options{Pages: page}) })
+		err := writeFile(o.file, 0o644, func(w io.Writer) error { return write(w, o.format, report.Options{Pages: page}) })
 		if err != nil {
 			return failed(err, "")
 		}
 	}
 	for _, o := range all {
 		if o.file == "" {
-			if err := o.format.Write(e.stdout, r, e.terminal()); err != nil {
+			if err := write(e.stdout, o.format, e.terminal()); err != nil {
 				return failed(fmt.Errorf("write %s to standard output: %w", o.format.Name, err), "")
 			}
 		}

@@ -147,3 +147,8 @@ func writeFile(path string, mode os.FileMode, write func(io.Writer) error) error
 	}
 	return nil
 }
+
+// Root returns the command tree, for the pages that are written from it.
+func Root() *cobra.Command {
+	return newRoot(&env{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, now: time.Now}, "drawbridge")
+}

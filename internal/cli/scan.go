@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"drawbridge/controls"
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
+	"drawbridge/internal/report"
 	"drawbridge/internal/scan"
 )
 
@@ -79,6 +81,11 @@ func (o *scanOptions) run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	for _, f := range formats {
+		if o.framework != "" && !slices.Contains(report.FrameworkFormats, f.format.Name) {
+			return usage("--framework writes %s, not %s", strings.Join(report.FrameworkFormats, ", "), f.format.Name)
+		}
+	}
 	if err := o.gate.parse(); err != nil {
 		return err
 	}
@@ -108,12 +115,14 @@ func (o *scanOptions) run(ctx context.Context, e *env) error {
 			return f.Status == finding.Fail && !f.Severity.AtLeast(shown)
 		})
 	}
+	write := func(w io.Writer, f report.Format, to report.Options) error { return f.Write(w, &display, to) }
 	if o.framework != "" {
-		err = e.writeFramework(&display, o.framework, formats)
-	} else {
-		err = e.write(&display, formats)
+		page := scan.Assess(controls.Report(o.framework), &display, options.Checks)
+		write = func(w io.Writer, f report.Format, to report.Options) error {
+			return report.Framework(w, f.Name, page, to)
+		}
 	}
-	if err != nil {
+	if err := e.write(formats, write); err != nil {
 		return err
 	}
 	return o.gate.judge(result)

@@ -53,9 +53,9 @@ type Suppressed struct {
 
 // Suppression is a recorded decision to accept a finding.
 type Suppression struct {
-	Reason  string `json:"reason"`
-	Owner   string `json:"owner,omitempty"`
-	Expires string `json:"expires,omitempty"`
+	Reason string `json:"reason"`
+	Owner  string `json:"owner,omitempty"`
+	Expiry string `json:"expiry,omitempty"`
 	// Source is where the decision stands: a suppressions file, or a baseline.
 	Source string `json:"source"`
 }

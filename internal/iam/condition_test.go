@@ -82,6 +82,8 @@ func TestConditionOperators(t *testing.T) {
 		{`{"NotIpAddress":{"k":"203.0.113.0/24"}}`, "198.51.100.1", True},
 		{`{"IpAddress":{"k":"203.0.113.0/33"}}`, "203.0.113.1", Unknown},
 		{`{"IpAddress":{"k":"203.0.113.0/24"}}`, "somewhere", Unknown},
+		{`{"IpAddress":{"k":"203.0.113.0/24"}}`, "::ffff:203.0.113.7", Unknown},
+		{`{"NotIpAddress":{"k":"203.0.113.0/24"}}`, "2001:db8::1", True},
 
 		{`{"ArnEquals":{"k":"arn:aws:iam::111122223333:role/*"}}`, "arn:aws:iam::111122223333:role/a/b", True},
 		{`{"ArnLike":{"k":"arn:aws:someservice:*:111122223333:finance/*"}}`, "arn:aws:someservice:us-east-2:999999999999:store/abc:111122223333:finance/document.txt", False},

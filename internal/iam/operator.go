@@ -172,8 +172,8 @@ func (op *operator) compare(o *operand, value string, r *Request) Truth {
 	case binaryOperator:
 		return truth(strings.TrimRight(o.text, "=") == strings.TrimRight(value, "="))
 	case addressOperator:
-		if a, err := netip.ParseAddr(value); err == nil {
-			return truth(o.network.Contains(a.Unmap()))
+		if a, err := netip.ParseAddr(value); err == nil && !a.Is4In6() {
+			return truth(o.network.Contains(a))
 		}
 	}
 	return Unknown

@@ -1,6 +1,9 @@
 package model
 
-import "strings"
+import (
+	"reflect"
+	"strings"
+)
 
 // Area is one part of a snapshot that is read, can be missing, and is stored in a section of its own.
 type Area string
@@ -83,14 +86,14 @@ var Areas = []AreaInfo{
 	clusterArea(AreaNamespaces, "list namespaces", func(c *Cluster) any { return &c.Namespaces }),
 	clusterArea(AreaServiceAccounts, "list serviceaccounts", func(c *Cluster) any { return &c.ServiceAccounts }),
 	clusterArea(AreaPods, "list pods", func(c *Cluster) any { return &c.Pods }),
-	clusterArea(AreaWorkloads, "list deployments.apps, daemonsets.apps, statefulsets.apps, replicasets.apps, jobs.batch, cronjobs.batch", func(c *Cluster) any { return &c.Workloads }),
+	clusterArea(AreaWorkloads, "list deployments.apps, daemonsets.apps, statefulsets.apps, replicasets.apps, replicationcontrollers, jobs.batch, cronjobs.batch", func(c *Cluster) any { return &c.Workloads }),
 	clusterArea(AreaRoles, "list roles.rbac.authorization.k8s.io", func(c *Cluster) any { return &c.Roles }),
 	clusterArea(AreaClusterRoles, "list clusterroles.rbac.authorization.k8s.io", func(c *Cluster) any { return &c.ClusterRoles }),
 	clusterArea(AreaRoleBindings, "list rolebindings.rbac.authorization.k8s.io", func(c *Cluster) any { return &c.RoleBindings }),
 	clusterArea(AreaClusterRoleBindings, "list clusterrolebindings.rbac.authorization.k8s.io", func(c *Cluster) any { return &c.ClusterRoleBindings }),
 	clusterArea(AreaAWSAuth, "get configmaps kube-system/aws-auth", func(c *Cluster) any { return &c.AWSAuth }),
 	clusterArea(AreaNodes, "list nodes", func(c *Cluster) any { return &c.Nodes }),
-	clusterArea(AreaNodeClasses, "list ec2nodeclasses.karpenter.k8s.aws, awsnodetemplates.karpenter.k8s.aws", func(c *Cluster) any { return &c.NodeClasses }),
+	clusterArea(AreaNodeClasses, "list ec2nodeclasses.karpenter.k8s.aws, awsnodetemplates.karpenter.k8s.aws, nodeclasses.eks.amazonaws.com", func(c *Cluster) any { return &c.NodeClasses }),
 	clusterArea(AreaMutatingWebhooks, "list mutatingwebhookconfigurations.admissionregistration.k8s.io", func(c *Cluster) any { return &c.MutatingWebhooks }),
 	clusterArea(AreaAdmissionPolicies, "list validatingadmissionpolicies.admissionregistration.k8s.io", func(c *Cluster) any { return &c.AdmissionPolicies }),
 	clusterArea(AreaPolicyBindings, "list validatingadmissionpolicybindings.admissionregistration.k8s.io", func(c *Cluster) any { return &c.PolicyBindings }),
@@ -115,3 +118,18 @@ func (a Area) Info() (AreaInfo, bool) {
 
 // OfAWS says whether the area is read from AWS; the others are read from the Kubernetes API.
 func (i AreaInfo) OfAWS() bool { return i.OfAccount || strings.Contains(i.Action, ":") }
+
+// ItemType is the Go type of the area's items, for the format's schema.
+func (i AreaInfo) ItemType() reflect.Type {
+	var field any
+	if i.OfAccount {
+		field = i.ofAccount(&Account{})
+	} else {
+		field = i.ofCluster(&Cluster{})
+	}
+	t := reflect.TypeOf(field).Elem()
+	if t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	return t.Elem()
+}

@@ -58,7 +58,7 @@ func Write(w io.Writer, s *Snapshot) error {
 	}
 	for i, c := range s.Clusters {
 		for _, a := range Areas {
-			if !a.OfAccount && c.Read[a.Area] {
+			if !a.OfAccount && (c.Read[a.Area] || holds(a.ofCluster(c))) {
 				if err := writeArea(a.ofCluster(c), section{Area: a.Area, Cluster: &i}, emit); err != nil {
 					return err
 				}
@@ -67,7 +67,7 @@ func Write(w io.Writer, s *Snapshot) error {
 	}
 	for i, acct := range s.Accounts {
 		for _, a := range Areas {
-			if a.OfAccount && acct.Read[a.Area] {
+			if a.OfAccount && (acct.Read[a.Area] || holds(a.ofAccount(acct))) {
 				if err := writeArea(a.ofAccount(acct), section{Area: a.Area, Account: &i}, emit); err != nil {
 					return err
 				}
@@ -76,6 +76,12 @@ func Write(w io.Writer, s *Snapshot) error {
 	}
 	out.WriteString("\n]}\n")
 	return out.Flush()
+}
+
+// holds says whether there is anything behind field: an area that was read in part has a gap, and items all the same.
+func holds(field any) bool {
+	v := reflect.ValueOf(field).Elem()
+	return v.Kind() == reflect.Pointer && !v.IsNil() || v.Kind() == reflect.Slice && v.Len() > 0
 }
 
 // writeArea emits the items behind field, a pointer to a slice or to a single pointer, in sections of bounded size. An

@@ -59,7 +59,7 @@ type Container struct {
 // EnvVar is the name of an environment variable and where its value comes from; never the value.
 type EnvVar struct {
 	Name string `json:"name"`
-	// From is "secret/NAME/KEY", "configmap/NAME/KEY", "field/PATH", or "" for a literal.
+	// From is "secret/NAME/KEY", "configmap/NAME/KEY", "field/PATH", "file/VOLUME/KEY", or "" for a literal.
 	From string `json:"from,omitempty"`
 }
 

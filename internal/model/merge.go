@@ -24,7 +24,7 @@ func Merge(snapshots ...*Snapshot) *Snapshot {
 		for _, c := range s.Clusters {
 			into := out.sameCluster(c)
 			for _, a := range Areas {
-				if a.OfAccount || !c.Read[a.Area] {
+				if a.OfAccount || !c.Read[a.Area] && !holds(a.ofCluster(c)) {
 					continue
 				}
 				if len(s.GapsFor(c, a.Area)) == 0 {
@@ -37,7 +37,7 @@ func Merge(snapshots ...*Snapshot) *Snapshot {
 		for _, acct := range s.Accounts {
 			into := out.sameAccount(acct)
 			for _, a := range Areas {
-				if !a.OfAccount || !acct.Read[a.Area] {
+				if !a.OfAccount || !acct.Read[a.Area] && !holds(a.ofAccount(acct)) {
 					continue
 				}
 				if !slices.ContainsFunc(s.Gaps, func(g finding.Gap) bool { return g.Area == string(a.Area) && g.Account == acct.ID }) {

@@ -34,7 +34,7 @@ type Cluster struct {
 	Region    string `json:"region,omitempty"`
 	Partition string `json:"partition,omitempty"`
 
-	// Read holds the areas that were read, whatever they contained.
+	// Read holds the areas that were read, whatever they contained. One that was read in part has a gap besides.
 	Read map[Area]bool `json:"-"`
 
 	// What the EKS, EC2 and CloudWatch Logs APIs say.

@@ -118,7 +118,22 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
-// TestReadReleased reads every snapshot version ever released; the files in testdata are never regenerated.
+// TestReadInPart keeps what was read of an area that has a gap.
+func TestReadInPart(t *testing.T) {
+	s := sample()
+	delete(s.Clusters[0].Read, AreaPods)
+	s.Gaps = append(s.Gaps, finding.Gap{Area: string(AreaPods), Action: "list pods", Reason: "expired", Cluster: "prod"})
+	got, err := Read(bytes.NewReader(encode(t, s)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range map[string]*Snapshot{"read": got, "merged": Merge(s)} {
+		if n := len(s.Clusters[0].Pods); n != 2*chunk+1 || len(s.GapsFor(s.Clusters[0], AreaPods)) != 1 {
+			t.Errorf("%s: %d pods, gaps %v", name, n, s.Gaps)
+		}
+	}
+}
+
 func TestUnknownAreaIsIgnored(t *testing.T) {
 	text := strings.Replace(string(encode(t, sample())), `{"area":"nodes"`, `{"area":"fromTheFuture"`, 1)
 	if _, err := Read(strings.NewReader(text)); err != nil {

@@ -97,6 +97,8 @@ func (w Way) narrow(h Held, names []string, need Request) ([]string, bool) {
 	switch {
 	case need.Name != "":
 		return nil, true
+	case w.SameObject && len(names) > 0 && slices.ContainsFunc(w.Needs, nameless):
+		return nil, false // the name is not known when the object is created
 	case !w.SameObject || len(h.Names) == 0:
 		return names, true
 	case len(names) == 0:
@@ -117,12 +119,16 @@ func giving(rules []rbacv1.PolicyRule, need Request) (free, limited []int) {
 		}
 		open := rules[i]
 		open.ResourceNames = nil
-		nameless := need.Verb == "create" && need.Subresource == "" || need.Verb == "deletecollection"
-		if need.Name == "" && !nameless && allows(&open, &need) {
+		if need.Name == "" && !nameless(need) && allows(&open, &need) {
 			limited = append(limited, i)
 		}
 	}
 	return free, limited
+}
+
+// nameless reports requests that never carry an object's name.
+func nameless(r Request) bool {
+	return r.Verb == "create" && r.Subresource == "" || r.Verb == "deletecollection"
 }
 
 func impersonatesOn(rules []rbacv1.PolicyRule, mode string) bool {

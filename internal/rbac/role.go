@@ -124,7 +124,7 @@ func (a *aggregator) choose(r *Role) []*Role {
 		}
 		var matched []*Role
 		for _, c := range a.byName {
-			if c.Name != r.Name && s.Matches(labels.Set(c.Labels)) {
+			if s.Matches(labels.Set(c.Labels)) {
 				matched = append(matched, c)
 			}
 		}

@@ -7,62 +7,23 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"drawbridge/internal/finding"
 )
 
-// FrameworkReport is the state of every control of a framework: the page of `--framework`. The caller computes it.
-type FrameworkReport struct {
-	Version string       `json:"version"`
-	Kind    string       `json:"kind"`
-	Tool    finding.Tool `json:"tool"`
-	Time    time.Time    `json:"time"`
-	// ID is the word that --framework takes, Title and Edition what the framework calls itself.
-	ID      string `json:"id"`
-	Title   string `json:"title"`
-	Edition string `json:"edition"`
-	// Source says where the mapping is from and how far it can be trusted.
-	Source   string             `json:"source"`
-	Clusters []string           `json:"clusters"`
-	Controls []FrameworkControl `json:"controls"`
+var controlStatuses = []finding.ControlStatus{finding.ControlFail, finding.ControlNotAssessed, finding.ControlPass, finding.ControlNotCovered}
+
+// statusWords is the status of a control as people read it.
+func statusWords(s finding.ControlStatus) string {
+	return visible(strings.ReplaceAll(string(s), "-", " "))
 }
-
-// KindFramework is the kind of a FrameworkReport.
-const KindFramework = "FrameworkReport"
-
-// FrameworkControl is one control with the checks that bear on it and what they found.
-type FrameworkControl struct {
-	ID       string            `json:"id"`
-	Title    string            `json:"title"`
-	Status   ControlStatus     `json:"status"`
-	Checks   []string          `json:"checks"`
-	Findings []finding.Finding `json:"findings"`
-}
-
-// ControlStatus is the state of a control.
-type ControlStatus string
-
-// The states of a control, worst first. A control passes only if at least one check bears on it, and all of them were
-// assessed everywhere and found nothing.
-const (
-	ControlFail        ControlStatus = "fail"
-	ControlNotAssessed ControlStatus = "not-assessed"
-	ControlPass        ControlStatus = "pass"
-	ControlNotCovered  ControlStatus = "not-covered"
-)
-
-var controlStatuses = []ControlStatus{ControlFail, ControlNotAssessed, ControlPass, ControlNotCovered}
-
-// words is the status as people read it.
-func (s ControlStatus) words() string { return visible(strings.ReplaceAll(string(s), "-", " ")) }
 
 // FrameworkFormats lists the formats that Framework writes.
 var FrameworkFormats = []string{"table", "markdown", "html", "json", "csv"}
 
 // Framework writes the report in one of FrameworkFormats.
-func Framework(w io.Writer, format string, r FrameworkReport, o Options) error {
-	r.Version, r.Kind = finding.Version, KindFramework
+func Framework(w io.Writer, format string, r finding.FrameworkReport, o Options) error {
+	r.Version, r.Kind = finding.Version, finding.KindFramework
 	switch format {
 	case "table":
 		return frameworkTable(w, r, o)
@@ -78,7 +39,7 @@ func Framework(w io.Writer, format string, r FrameworkReport, o Options) error {
 	return fmt.Errorf("format %q: a framework is written as %s", format, strings.Join(FrameworkFormats, ", "))
 }
 
-func (r FrameworkReport) count(s ControlStatus) int {
+func controlsWith(r finding.FrameworkReport, s finding.ControlStatus) int {
 	n := 0
 	for _, c := range r.Controls {
 		if c.Status == s {
@@ -88,12 +49,12 @@ func (r FrameworkReport) count(s ControlStatus) int {
 	return n
 }
 
-// verdict is the sentence for those who read only one. It never says that the framework is met: no tool can.
-func (r FrameworkReport) verdict() string {
+// frameworkVerdict is the sentence for those who read only one. It never says that the framework is met: no tool can.
+func frameworkVerdict(r finding.FrameworkReport) string {
 	counts := make([]string, 0, len(controlStatuses))
 	for _, s := range controlStatuses {
-		if n := r.count(s); n > 0 {
-			counts = append(counts, fmt.Sprintf("%d %s", n, s.words()))
+		if n := controlsWith(r, s); n > 0 {
+			counts = append(counts, fmt.Sprintf("%d %s", n, statusWords(s)))
 		}
 	}
 	if len(counts) == 0 {
@@ -105,23 +66,23 @@ func (r FrameworkReport) verdict() string {
 // frameworkMeaning stands on every page that people read.
 const frameworkMeaning = "Pass: every check that bears on the control was assessed and found nothing. Not covered: no check bears on it. This is evidence for an assessment, not an assessment."
 
-func (r FrameworkReport) heading() string {
+func frameworkHeading(r finding.FrameworkReport) string {
 	return strings.Join(nonEmpty(cmp.Or(r.Title, r.ID), r.Edition), ", ")
 }
 
-func frameworkTable(w io.Writer, r FrameworkReport, o Options) error {
+func frameworkTable(w io.Writer, r finding.FrameworkReport, o Options) error {
 	t := newTerminal(o)
 	names := clusterLabels(r)
-	t.wrapped(0, t.bold(visible(r.heading())))
+	t.wrapped(0, t.bold(visible(frameworkHeading(r))))
 	if r.Source != "" {
 		t.wrapped(0, t.dim(visible(r.Source)))
 	}
-	t.wrapped(0, t.bold(r.verdict()))
+	t.wrapped(0, t.bold(frameworkVerdict(r)))
 	t.wrapped(0, t.dim(frameworkMeaning))
 	t.line("")
 	for _, c := range r.Controls {
-		word := strings.ToUpper(c.Status.words())
-		if c.Status == ControlFail {
+		word := strings.ToUpper(statusWords(c.Status))
+		if c.Status == finding.ControlFail {
 			word = t.severity(finding.Critical, word)
 		}
 		t.columns(2, []int{12, t.width - 16}, []string{word, t.bold(visible(c.ID)) + "  " + visible(c.Title)})
@@ -135,7 +96,7 @@ func frameworkTable(w io.Writer, r FrameworkReport, o Options) error {
 		if more := len(c.Findings) - len(shown); more > 0 {
 			t.wrapped(18, t.dim(fmt.Sprintf("and %d more", more)))
 		}
-		if len(c.Checks) > 0 && (o.Wide || c.Status == ControlPass) {
+		if len(c.Checks) > 0 && (o.Wide || c.Status == finding.ControlPass) {
 			t.wrapped(18, t.dim(visible(strings.Join(c.Checks, ", "))))
 		}
 	}
@@ -144,7 +105,7 @@ func frameworkTable(w io.Writer, r FrameworkReport, o Options) error {
 }
 
 // clusterLabels is the name of a cluster, from its ARN.
-func clusterLabels(r FrameworkReport) func(string) string {
+func clusterLabels(r finding.FrameworkReport) func(string) string {
 	names := map[string]bool{}
 	for _, c := range r.Clusters {
 		name := c[strings.LastIndex(c, "/")+1:]
@@ -158,12 +119,12 @@ func clusterLabels(r FrameworkReport) func(string) string {
 	}
 }
 
-func frameworkMarkdown(w io.Writer, r FrameworkReport) error {
+func frameworkMarkdown(w io.Writer, r finding.FrameworkReport) error {
 	m := &markdown{}
 	names := clusterLabels(r)
-	m.line("# %s", mdText(r.heading()))
+	m.line("# %s", mdText(frameworkHeading(r)))
 	m.line("")
-	m.line("**%s**", mdText(r.verdict()))
+	m.line("**%s**", mdText(frameworkVerdict(r)))
 	m.line("")
 	m.line("%s %s", mdText(r.Source), mdText(frameworkMeaning))
 	m.line("")
@@ -174,7 +135,7 @@ func frameworkMarkdown(w io.Writer, r FrameworkReport) error {
 		for i, id := range c.Checks {
 			checks[i] = mdCell(id)
 		}
-		m.row(mdText(c.ID), mdText(c.Status.words()), mdText(c.Title), strings.Join(checks, " "), fmt.Sprint(len(c.Findings)))
+		m.row(mdText(c.ID), mdText(statusWords(c.Status)), mdText(c.Title), strings.Join(checks, " "), fmt.Sprint(len(c.Findings)))
 	}
 	for _, c := range r.Controls {
 		if len(c.Findings) == 0 {
@@ -197,7 +158,7 @@ func findingWord(f finding.Finding) string {
 	return string(f.Severity)
 }
 
-func frameworkCSV(w io.Writer, r FrameworkReport) error {
+func frameworkCSV(w io.Writer, r finding.FrameworkReport) error {
 	cw := csv.NewWriter(w)
 	rows := [][]string{{"framework", "edition", "control", "title", "status", "checks", "severity", "finding status", "id", "cluster", "kind", "namespace", "name", "message", "fingerprint"}}
 	for _, c := range r.Controls {

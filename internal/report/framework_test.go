@@ -13,8 +13,8 @@ import (
 )
 
 // frameworkOf makes a small framework of a result: one control of each status.
-func frameworkOf(r *finding.Result) FrameworkReport {
-	rep := FrameworkReport{
+func frameworkOf(r *finding.Result) finding.FrameworkReport {
+	rep := finding.FrameworkReport{
 		Tool: r.Tool, Time: r.Time, ID: "iso-27001", Title: "ISO/IEC 27001 Annex A", Edition: "2022",
 		Source: "Mapping by drawbridge; the standard itself names no Kubernetes objects.",
 	}
@@ -29,18 +29,18 @@ func frameworkOf(r *finding.Result) FrameworkReport {
 		}
 		return out
 	}
-	rep.Controls = []FrameworkControl{
-		{ID: "A.5.15", Title: "Access control", Status: ControlFail, Checks: []string{"access-entry-external-account", "authentication-mode-config-map"}, Findings: with("A.5.15", finding.Fail)},
-		{ID: "A.5.17", Title: "Authentication information", Status: ControlPass, Checks: []string{"node-role-extra-permissions"}},
-		{ID: "A.5.18", Title: "Access rights", Status: ControlFail, Checks: []string{"aws-auth-missing-principal"}, Findings: with("A.5.18", finding.Fail)},
-		{ID: "A.7.4", Title: "Physical security monitoring", Status: ControlNotCovered},
-		{ID: "A.8.2", Title: "Privileged access rights", Status: ControlFail, Checks: []string{"access-entry-cluster-admin", "pod-identity-role-admin"}, Findings: with("A.8.2", finding.Fail)},
-		{ID: "A.8.15", Title: "Logging", Status: ControlNotAssessed, Checks: []string{"irsa-trust-wildcard"}, Findings: r.Findings[len(r.Findings)-1:]},
+	rep.Controls = []finding.FrameworkControl{
+		{ID: "A.5.15", Title: "Access control", Status: finding.ControlFail, Checks: []string{"access-entry-external-account", "authentication-mode-config-map"}, Findings: with("A.5.15", finding.Fail)},
+		{ID: "A.5.17", Title: "Authentication information", Status: finding.ControlPass, Checks: []string{"node-role-extra-permissions"}},
+		{ID: "A.5.18", Title: "Access rights", Status: finding.ControlFail, Checks: []string{"aws-auth-missing-principal"}, Findings: with("A.5.18", finding.Fail)},
+		{ID: "A.7.4", Title: "Physical security monitoring", Status: finding.ControlNotCovered},
+		{ID: "A.8.2", Title: "Privileged access rights", Status: finding.ControlFail, Checks: []string{"access-entry-cluster-admin", "pod-identity-role-admin"}, Findings: with("A.8.2", finding.Fail)},
+		{ID: "A.8.15", Title: "Logging", Status: finding.ControlNotAssessed, Checks: []string{"irsa-trust-wildcard"}, Findings: r.Findings[len(r.Findings)-1:]},
 	}
 	return rep
 }
 
-func writeFramework(t testing.TB, format string, r FrameworkReport, o Options) string {
+func writeFramework(t testing.TB, format string, r finding.FrameworkReport, o Options) string {
 	t.Helper()
 	var out bytes.Buffer
 	if err := Framework(&out, format, r, o); err != nil {
@@ -65,10 +65,10 @@ func TestFramework(t *testing.T) {
 func TestFrameworkHostile(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := func(name string) string { return hostileString().Draw(rt, name) }
-		rep := FrameworkReport{ID: s("id"), Title: s("title"), Edition: s("edition"), Source: s("source"), Clusters: []string{s("cluster"), "c1"}}
+		rep := finding.FrameworkReport{ID: s("id"), Title: s("title"), Edition: s("edition"), Source: s("source"), Clusters: []string{s("cluster"), "c1"}}
 		for range rapid.IntRange(0, 3).Draw(rt, "controls") {
-			rep.Controls = append(rep.Controls, FrameworkControl{
-				ID: s("control"), Title: s("control title"), Status: rapid.SampledFrom(append(controlStatuses, ControlStatus(s("status")))).Draw(rt, "status"),
+			rep.Controls = append(rep.Controls, finding.FrameworkControl{
+				ID: s("control"), Title: s("control title"), Status: rapid.SampledFrom(append(controlStatuses, finding.ControlStatus(s("status")))).Draw(rt, "status"),
 				Checks: []string{s("check")}, Findings: rapid.SliceOfN(hostileFinding(), 0, 2).Draw(rt, "findings"),
 			})
 		}

@@ -40,23 +40,23 @@ type frameworkRow struct {
 }
 
 // frameworkHTML writes one page with no script at all.
-func frameworkHTML(w io.Writer, r FrameworkReport) error {
+func frameworkHTML(w io.Writer, r finding.FrameworkReport) error {
 	v := &view{Result: &finding.Result{}, names: map[string]string{}}
 	names := clusterLabels(r)
 	p := frameworkPage{
 		CSP: contentPolicy(htmlStyle, ""), CSS: template.CSS(htmlStyle),
-		Title: visible(r.heading()), Verdict: visible(r.verdict()), Meaning: frameworkMeaning, Source: visible(r.Source),
+		Title: visible(frameworkHeading(r)), Verdict: visible(frameworkVerdict(r)), Meaning: frameworkMeaning, Source: visible(r.Source),
 		Tool: visible(r.Tool.Version), Stamp: r.Time.UTC().Format(time.RFC3339), Time: r.Time.UTC().Format("2 January 2006, 15:04 UTC"),
 	}
 	p.Footer = fmt.Sprintf("Made by drawbridge %s from %s. This page loads nothing from anywhere.", p.Tool, plural(len(r.Clusters), "cluster"))
 	var parts []part
 	for _, s := range controlStatuses {
-		p.Counts = append(p.Counts, frameworkCount{string(s), s.words(), r.count(s)})
-		parts = append(parts, part{string(s), s.words(), r.count(s)})
+		p.Counts = append(p.Counts, frameworkCount{string(s), statusWords(s), controlsWith(r, s)})
+		parts = append(parts, part{string(s), statusWords(s), controlsWith(r, s)})
 	}
 	p.Bar = stackOf(parts, "no controls")
 	for _, c := range r.Controls {
-		row := frameworkRow{ID: visible(c.ID), Title: visible(c.Title), Class: "unknown", Words: c.Status.words()}
+		row := frameworkRow{ID: visible(c.ID), Title: visible(c.Title), Class: "unknown", Words: statusWords(c.Status)}
 		for _, s := range controlStatuses {
 			if c.Status == s {
 				row.Class = string(s)

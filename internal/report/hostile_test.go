@@ -77,7 +77,7 @@ func hostileResult() *rapid.Generator[*finding.Result] {
 			Gaps:     []finding.Gap{{Area: s("area"), Action: s("action"), Reason: s("reason"), Cluster: s("gap cluster")}, {Area: s("area2"), Account: s("gap account")}},
 			Suppressed: []finding.Suppressed{{
 				Finding:     hostileFinding().Draw(t, "suppressed"),
-				Suppression: finding.Suppression{Reason: s("why"), Owner: s("owner"), Expires: s("expires"), Source: s("from")},
+				Suppression: finding.Suppression{Reason: s("why"), Owner: s("owner"), Expiry: s("expiry"), Source: s("from")},
 			}},
 		}
 		r.Summary = finding.Count(r.Findings)

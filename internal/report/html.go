@@ -140,7 +140,7 @@ func (p *htmlPage) addClusters(v *view) {
 	for _, c := range v.clusters {
 		words := countWords(c.Counts)
 		if len(words) == 0 {
-			words = []string{"no findings"}
+			words = []string{c.nothing()}
 		}
 		p.Clusters = append(p.Clusters, htmlCluster{
 			Label: visible(c.Label), Where: visible(strings.Join(nonEmpty(c.Account, c.Region), ", ")),

@@ -63,7 +63,7 @@ func (m *markdown) cluster(c clusterView) {
 		m.line("")
 	}
 	if len(c.Groups) == 0 {
-		m.line("No findings.")
+		m.line("%s.", capital(c.nothing()))
 		return
 	}
 	m.row("Severity", "Check", "Subject", "Finding")

@@ -228,8 +228,8 @@ func sarifSuppression(s finding.Suppression) *sarif.Suppression {
 	if s.Owner != "" {
 		properties["owner"] = visible(s.Owner)
 	}
-	if s.Expires != "" {
-		properties["expires"] = visible(s.Expires)
+	if s.Expiry != "" {
+		properties["expiry"] = visible(s.Expiry)
 	}
 	out.Properties = &sarif.PropertyBag{Properties: properties}
 	return out

@@ -92,7 +92,7 @@ func (t *terminal) tally(v *view) string {
 func (t *terminal) cluster(c clusterView) {
 	t.heading(c.Label, c.facts())
 	if len(c.Groups) == 0 {
-		t.line("  no findings")
+		t.line("  " + c.nothing())
 		return
 	}
 	var last finding.Severity
@@ -248,7 +248,7 @@ func suppressionSources(ss []finding.Suppressed) []string {
 
 // decision says why a finding is accepted, by whom, until when and where that is written.
 func decision(s finding.Suppression) []string {
-	return nonEmpty(cmp.Or(s.Reason, "no reason given"), prefixed("owner ", s.Owner), prefixed("until ", s.Expires), prefixed("in ", s.Source))
+	return nonEmpty(cmp.Or(s.Reason, "no reason given"), prefixed("owner ", s.Owner), prefixed("until ", s.Expiry), prefixed("in ", s.Source))
 }
 
 // tag is the severity in letters that stand out without colour.

@@ -91,3 +91,31 @@ func TestVerdict(t *testing.T) {
 		})
 	}
 }
+
+// A cluster of which something could not be read is never shown as clean.
+func TestNothingIsNotClean(t *testing.T) {
+	cluster := finding.Cluster{Name: "c", ARN: "arn:aws:eks:eu-central-1:111122223333:cluster/c", Account: "111122223333"}
+	tests := []struct {
+		name  string
+		r     finding.Result
+		clean bool
+	}{
+		{"read", finding.Result{}, true},
+		{"gap of the cluster", finding.Result{Gaps: []finding.Gap{{Area: "roles", Cluster: cluster.ARN}}}, false},
+		{"gap of the account", finding.Result{Gaps: []finding.Gap{{Area: "iamRoles", Account: cluster.Account}}}, false},
+		{"gap of everything", finding.Result{Gaps: []finding.Gap{{Area: "cluster"}}}, false},
+		{"gap elsewhere", finding.Result{Gaps: []finding.Gap{{Area: "iamRoles", Account: "444455556666"}}}, true},
+		{"not assessed", finding.Result{Findings: []finding.Finding{{ID: "x", Severity: finding.Low, Status: finding.NotAssessed, Cluster: "c"}}}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.r.Kind, tt.r.Clusters, tt.r.Summary.ChecksRun = finding.KindScan, []finding.Cluster{cluster}, 1
+			for _, format := range []string{"table", "markdown", "html"} {
+				text := strings.ToLower(render(t, format, &tt.r, Options{}))
+				if unsure := strings.Contains(text, "no findings in what could be read"); unsure == tt.clean {
+					t.Errorf("%s: clean %v:\n%s", format, tt.clean, text)
+				}
+			}
+		})
+	}
+}

@@ -25,8 +25,10 @@ type view struct {
 // clusterView is one cluster with what failed on it. Known is false for a cluster that only findings name.
 type clusterView struct {
 	finding.Cluster
-	Label  string
-	Known  bool
+	Label string
+	Known bool
+	// Unsure says that something of this cluster or its account could not be read or assessed.
+	Unsure bool
 	Counts finding.Counts
 	Groups []group
 }
@@ -80,7 +82,38 @@ func newView(r *finding.Result) *view {
 		}
 	}
 	v.gaps = v.mergeGaps()
+	v.markUnsure()
 	return v
+}
+
+func (v *view) markUnsure() {
+	unsure := map[string]bool{}
+	for _, f := range v.notAssessed {
+		unsure[v.name(f.Cluster)] = true
+	}
+	accounts := map[string]bool{}
+	everywhere := false
+	for _, g := range v.Gaps {
+		switch {
+		case g.Cluster != "":
+			unsure[v.name(g.Cluster)] = true
+		case g.Account != "":
+			accounts[g.Account] = true
+		default:
+			everywhere = true
+		}
+	}
+	for i, c := range v.clusters {
+		v.clusters[i].Unsure = everywhere || unsure[c.Label] || accounts[c.Account]
+	}
+}
+
+// nothing is what to say of a cluster without findings: what could not be read is not clean.
+func (c clusterView) nothing() string {
+	if c.Unsure {
+		return "no findings in what could be read"
+	}
+	return "no findings"
 }
 
 // add puts f into its group; findings come sorted, so a group is always the last one.

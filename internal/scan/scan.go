@@ -71,7 +71,7 @@ func describe(c *model.Cluster) finding.Cluster {
 func (o Options) accepted(f finding.Finding) (finding.Suppression, bool) {
 	for _, s := range o.Suppressions {
 		if s.Matches(f) && !s.Expired(o.Now) {
-			return finding.Suppression{Reason: s.Reason, Owner: s.Owner, Expires: s.Expiry, Source: s.Source}, true
+			return finding.Suppression{Reason: s.Reason, Owner: s.Owner, Expiry: s.Expiry, Source: s.Source}, true
 		}
 	}
 	if f.Status == finding.Fail && o.Baseline[f.Fingerprint] {

@@ -13,9 +13,12 @@ type Call struct {
 	Region    string
 	Principal string
 	Resource  string // ARN the action is about, or "*"
-	Input     any    // what was asked: the decoded input structure, nil if it did not fit the model
 	Error     string // the code of the answer's error, "" for success
 	UserAgent string
+
+	// Parameters is what was asked, by wire name: numbers are json.Number for EKS, Logs and CloudTrail; for
+	// the query services every value is text and a list's items have their own names ("Tags.member.1.Key").
+	Parameters map[string]any
 }
 
 // ReadOnly tells whether the call's action cannot change anything.

@@ -115,7 +115,7 @@ type createCapabilityInput struct {
 var capabilityPolicy = map[string]string{"ACK": "AmazonEKSACKPolicy", "KRO": "AmazonEKSKROPolicy", "ARGOCD": "AmazonEKSArgoCDPolicy"}
 
 // createCapability also gives the capability's role its access entry and access policy (EKS User Guide,
-// "EKS Capabilities", 2026-11).
+// "Amazon EKS capability IAM role", 2026-11); hence the mode must have access entries.
 func createCapability(c *call, in *createCapabilityInput) (capabilityOutput, error) {
 	cluster, err := c.capabilitiesOf(in.ClusterName)
 	if err != nil {
@@ -132,9 +132,9 @@ func createCapability(c *call, in *createCapabilityInput) (capabilityOutput, err
 	if cluster.entries[in.RoleARN] == nil {
 		cluster.putEntry(c.reg, AccessEntry{PrincipalARN: in.RoleARN})
 	}
-	e, arn := cluster.entries[in.RoleARN], accessPolicyARN(c.acct.Partition, capabilityPolicy[in.Type])
-	if e.policy(arn) == nil {
-		e.policies = append(e.policies, AssociatedAccessPolicy{PolicyARN: arn, AccessScope: AccessScope{Type: "cluster"}, AssociatedAt: c.time(), ModifiedAt: c.time()})
+	own := c.clusterWide(capabilityPolicy[in.Type])
+	if e := cluster.entries[in.RoleARN]; e.policy(own.PolicyARN) == nil {
+		e.policies = append(e.policies, own)
 	}
 	out := capabilityOutput{k.Capability}
 	k.life.start(c.steps(), func() { k.Status = "ACTIVE" })

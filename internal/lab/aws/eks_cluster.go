@@ -88,7 +88,7 @@ func createCluster(c *call, in *createClusterInput) (clusterOutput, error) {
 	case c.reg.eks[in.Name] != nil:
 		return clusterOutput{}, refuse("ResourceInUseException", "Cluster already exists with name: %s", in.Name)
 	}
-	if err := c.pass(in.RoleARN); err != nil {
+	if err := c.ownRole("roleArn", in.RoleARN); err != nil {
 		return clusterOutput{}, err
 	}
 	vpc := in.ResourcesVpcConfig
@@ -109,6 +109,7 @@ func createCluster(c *call, in *createClusterInput) (clusterOutput, error) {
 	if access.AuthenticationMode != "CONFIG_MAP" && *access.BootstrapClusterCreatorAdminPermissions {
 		cluster.bootstrapCreator(c)
 	}
+	cluster.autoModeEntry(c)
 	out := clusterOutput{cluster.Cluster}
 	cluster.life.start(c.steps(), func() { cluster.Status = "ACTIVE" })
 	return out, nil
@@ -126,8 +127,7 @@ func newAccessConfig(in *createClusterInput) (*AccessConfig, error) {
 	if access.AuthenticationMode != "CONFIG_MAP" {
 		return &access, nil
 	}
-	auto := in.ComputeConfig != nil && in.ComputeConfig.Enabled != nil && *in.ComputeConfig.Enabled
-	if auto || in.RemoteNetworkConfig != nil {
+	if in.ComputeConfig.isAutoMode() || in.RemoteNetworkConfig != nil {
 		return nil, refuse("InvalidParameterException", "Auto Mode and hybrid nodes need the authentication mode API or API_AND_CONFIG_MAP")
 	}
 	if !*access.BootstrapClusterCreatorAdminPermissions {
@@ -142,8 +142,24 @@ func (s *clusterState) bootstrapCreator(c *call) {
 		return
 	}
 	e := s.putEntry(c.reg, AccessEntry{PrincipalARN: s.creator})
-	e.policies = []AssociatedAccessPolicy{{PolicyARN: accessPolicyARN(c.acct.Partition, "AmazonEKSClusterAdminPolicy"),
-		AccessScope: AccessScope{Type: "cluster"}, AssociatedAt: c.time(), ModifiedAt: c.time()}}
+	e.policies = []AssociatedAccessPolicy{c.clusterWide("AmazonEKSClusterAdminPolicy")}
+}
+
+func (m *ComputeConfig) isAutoMode() bool { return m != nil && m.Enabled != nil && *m.Enabled }
+
+// autoModeEntry makes the entry of Auto Mode's node role with its access policy (EKS User Guide, "Learn about
+// identity and access in EKS Auto Mode", 2026-11). What EKS adds for the cluster role is not published.
+func (s *clusterState) autoModeEntry(c *call) {
+	if !s.ComputeConfig.isAutoMode() || s.ComputeConfig.NodeRoleARN == "" || s.mode() == "CONFIG_MAP" || s.entries[s.ComputeConfig.NodeRoleARN] != nil {
+		return
+	}
+	e := s.putEntry(c.reg, AccessEntry{PrincipalARN: s.ComputeConfig.NodeRoleARN, Type: typeEC2})
+	e.policies = []AssociatedAccessPolicy{c.clusterWide("AmazonEKSAutoNodePolicy")}
+}
+
+// clusterWide is an association of an access policy that EKS makes by itself.
+func (c *call) clusterWide(policy string) AssociatedAccessPolicy {
+	return AssociatedAccessPolicy{PolicyARN: accessPolicyARN(c.acct.Partition, policy), AccessScope: AccessScope{Type: "cluster"}, AssociatedAt: c.time(), ModifiedAt: c.time()}
 }
 
 func deleteCluster(c *call, in *clusterInput) (clusterOutput, error) {

@@ -80,6 +80,7 @@ func (s *clusterState) changes(c *call, in *updateClusterConfigInput) ([]change,
 		all = append(all, change{"AutoModeUpdate", nil, func() {
 			if in.ComputeConfig != nil {
 				s.ComputeConfig = in.ComputeConfig
+				s.autoModeEntry(c)
 			}
 			replace(&s.KubernetesNetworkConfig, in.KubernetesNetworkConfig)
 			replace(&s.StorageConfig, in.StorageConfig)

@@ -243,6 +243,20 @@ func TestClusterLife(t *testing.T) {
 	wantCode(t, err, "ResourceNotFoundException", 404)
 }
 
+func TestAutoModeNodeRoleHasItsEntry(t *testing.T) {
+	srv, _, reg := newLab(t, aws.Options{})
+	in := &eks.CreateClusterInput{Name: str("auto"), RoleArn: str(roleARN("cluster")), ResourcesVpcConfig: &types.VpcConfigRequest{},
+		ComputeConfig: &types.ComputeConfigRequest{Enabled: awssdk.Bool(true), NodeRoleArn: str(roleARN("node")), NodePools: []string{"system"}},
+		AccessConfig:  &types.CreateAccessConfigRequest{BootstrapClusterCreatorAdminPermissions: awssdk.Bool(false)}}
+	_, err := eksClient(srv).CreateCluster(t.Context(), in)
+	wantCode(t, err, "InvalidParameterException", 400) // Auto Mode needs access entries
+	in.AccessConfig.AuthenticationMode = types.AuthenticationModeApi
+	must(eksClient(srv).CreateCluster(t.Context(), in))(t)
+	entries := reg.AccessEntries("auto")
+	equal(t, []string{"EC2", roleARN("node"), policyARN("AmazonEKSAutoNodePolicy")}, []string{entries[0].Type, entries[0].PrincipalARN, entries[0].Policies[0].PolicyARN})
+	equal(t, 1, len(entries)) // no bootstrap, no entry for the creator
+}
+
 func TestClusterLogging(t *testing.T) {
 	srv, _, _ := newLab(t, aws.Options{})
 	c, ctx := eksClient(srv), t.Context()

@@ -13,20 +13,20 @@ type detailsIn struct {
 type (
 	userDetailXML struct {
 		userXML
-		UserPolicyList          []inlineXML   `xml:"UserPolicyList>member,omitempty"`
-		GroupList               []string      `xml:"GroupList>member,omitempty"`
-		AttachedManagedPolicies []attachedXML `xml:"AttachedManagedPolicies>member,omitempty"`
+		UserPolicyList          []inlineXML   `xml:"UserPolicyList>member"`
+		GroupList               []string      `xml:"GroupList>member"`
+		AttachedManagedPolicies []attachedXML `xml:"AttachedManagedPolicies>member"`
 	}
 	groupDetailXML struct {
 		groupXML
-		GroupPolicyList         []inlineXML   `xml:"GroupPolicyList>member,omitempty"`
-		AttachedManagedPolicies []attachedXML `xml:"AttachedManagedPolicies>member,omitempty"`
+		GroupPolicyList         []inlineXML   `xml:"GroupPolicyList>member"`
+		AttachedManagedPolicies []attachedXML `xml:"AttachedManagedPolicies>member"`
 	}
 	roleDetailXML struct {
 		roleXML
-		InstanceProfileList     []profileXML  `xml:"InstanceProfileList>member,omitempty"`
-		RolePolicyList          []inlineXML   `xml:"RolePolicyList>member,omitempty"`
-		AttachedManagedPolicies []attachedXML `xml:"AttachedManagedPolicies>member,omitempty"`
+		InstanceProfileList     []profileXML  `xml:"InstanceProfileList>member"`
+		RolePolicyList          []inlineXML   `xml:"RolePolicyList>member"`
+		AttachedManagedPolicies []attachedXML `xml:"AttachedManagedPolicies>member"`
 	}
 	detailsOut struct {
 		UserDetailList  []userDetailXML  `xml:"UserDetailList>member"`
@@ -69,7 +69,7 @@ func getAccountAuthorizationDetails(c *call, in *detailsIn) (detailsOut, error) 
 		x := s.policyXML(p)
 		if !isAWSManaged(p.ARN) && wants("LocalManagedPolicy") || isAWSManaged(p.ARN) && wants("AWSManagedPolicy") && x.AttachmentCount > 0 {
 			for _, v := range slices.Backward(p.Versions) {
-				x.Versions = append(x.Versions, v.xml())
+				x.PolicyVersionList = append(x.PolicyVersionList, v.xml())
 			}
 			x.Tags = nil
 			all = append(all, x)

@@ -27,7 +27,7 @@ type createOIDCIn struct {
 
 type createOIDCOut struct {
 	OpenIDConnectProviderArn string
-	Tags                     []Tag `xml:"Tags>member,omitempty"`
+	Tags                     members[Tag]
 }
 
 func createOpenIDConnectProvider(c *call, in *createOIDCIn) (createOIDCOut, error) {
@@ -47,7 +47,7 @@ type getOIDCOut struct {
 	ClientIDList   []string `xml:"ClientIDList>member"`
 	ThumbprintList []string `xml:"ThumbprintList>member"`
 	CreateDate     *wire.Time
-	Tags           []Tag `xml:"Tags>member,omitempty"`
+	Tags           members[Tag]
 }
 
 func getOpenIDConnectProvider(c *call, in *oidcIn) (getOIDCOut, error) {

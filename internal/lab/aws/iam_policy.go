@@ -322,7 +322,9 @@ func createPolicyVersion(c *call, in *createVersionIn) (versionOut, error) {
 		v.IsDefaultVersion = true
 	}
 	p.UpdateDate = c.time()
-	return versionOut{v.xml()}, nil
+	x := v.xml()
+	x.Document = "" // PolicyVersion, IAM API Reference, 2026-11: not returned here
+	return versionOut{x}, nil
 }
 
 func (p *ManagedPolicy) setDefault(id string) {

@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"encoding/xml"
 	"net/url"
 	"strings"
 
@@ -117,6 +118,19 @@ func (d document) MarshalText() ([]byte, error) {
 	return []byte(strings.ReplaceAll(url.QueryEscape(string(d)), "+", "%20")), nil
 }
 
+// members is a list whose element is left out when it is empty; encoding/xml would write it for a
+// path such as "Tags>member".
+type members[T any] []T
+
+func (m members[T]) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
+	if len(m) == 0 {
+		return nil
+	}
+	return e.EncodeElement(struct {
+		Items []T `xml:"member"`
+	}{m}, start)
+}
+
 // The answers' structures: IAM's names, in XML.
 type (
 	boundaryXML struct {
@@ -130,10 +144,10 @@ type (
 		Arn                      string
 		CreateDate               *wire.Time
 		AssumeRolePolicyDocument document
-		Description              string        `xml:",omitempty"`
-		MaxSessionDuration       int           `xml:",omitempty"`
-		PermissionsBoundary      *boundaryXML  `xml:",omitempty"`
-		Tags                     []Tag         `xml:"Tags>member,omitempty"`
+		Description              string       `xml:",omitempty"`
+		MaxSessionDuration       int          `xml:",omitempty"`
+		PermissionsBoundary      *boundaryXML `xml:",omitempty"`
+		Tags                     members[Tag]
 		RoleLastUsed             *RoleLastUsed `xml:",omitempty"`
 	}
 	userXML struct {
@@ -144,7 +158,7 @@ type (
 		CreateDate          *wire.Time
 		PasswordLastUsed    *wire.Time   `xml:",omitempty"`
 		PermissionsBoundary *boundaryXML `xml:",omitempty"`
-		Tags                []Tag        `xml:"Tags>member,omitempty"`
+		Tags                members[Tag]
 	}
 	groupXML struct {
 		Path       string
@@ -165,8 +179,8 @@ type (
 		Description                   string `xml:",omitempty"`
 		CreateDate                    *wire.Time
 		UpdateDate                    *wire.Time
-		Tags                          []Tag        `xml:"Tags>member,omitempty"`
-		Versions                      []versionXML `xml:"PolicyVersionList>member,omitempty"`
+		Tags                          members[Tag]
+		PolicyVersionList             members[versionXML]
 	}
 	versionXML struct {
 		Document         document `xml:",omitempty"`
@@ -188,8 +202,8 @@ type (
 		InstanceProfileId   string
 		Arn                 string
 		CreateDate          *wire.Time
-		Roles               []roleXML `xml:"Roles>member,omitempty"`
-		Tags                []Tag     `xml:"Tags>member,omitempty"`
+		Roles               []roleXML `xml:"Roles>member"`
+		Tags                members[Tag]
 	}
 	listXML struct {
 		IsTruncated bool

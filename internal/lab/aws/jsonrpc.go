@@ -13,13 +13,15 @@ import (
 type jsonRPC struct {
 	operations map[string]handler
 	model      *wire.Model
-	prefix     string
+	target     string // service part of X-Amz-Target; botocore puts a package name before CloudTrail's
 	badInput   string
 }
 
 func (p jsonRPC) decode(c *call, r *http.Request, body []byte) (*request, error) {
-	name, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), p.prefix)
-	if !ok || r.Method != http.MethodPost {
+	target := "." + r.Header.Get("X-Amz-Target")
+	dot := strings.LastIndex(target, ".")
+	name := target[dot+1:]
+	if !strings.HasSuffix(target[:dot], "."+p.target) || r.Method != http.MethodPost {
 		return nil, &problem{unknownAction, "no operation named by X-Amz-Target"}
 	}
 	c.operation = name
@@ -36,7 +38,7 @@ func (p jsonRPC) decode(c *call, r *http.Request, body []byte) (*request, error)
 		op, _ := p.model.Operation(name)
 		bad = p.model.Validate(op.In, in)
 	}
-	return &request{h, jsonResource(c, in), func(into any) error {
+	return &request{h, jsonResource(c, in), in, func(into any) error {
 		if len(bad) > 0 {
 			return invalid("%s", strings.Join(bad, "; "))
 		}

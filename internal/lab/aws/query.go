@@ -29,7 +29,13 @@ func decodeForm(c *call, r *http.Request, body []byte, operations map[string]han
 	if !ok {
 		return nil, &problem{unknownAction, "The action " + c.operation + " is not valid for this web service."}
 	}
-	return &request{h, resource(c, form), func(into any) error {
+	parameters := map[string]any{}
+	for name := range form {
+		if name != "Action" && name != "Version" {
+			parameters[name] = form.Get(name)
+		}
+	}
+	return &request{h, resource(c, form), parameters, func(into any) error {
 		unknown, missing, err := wire.DecodeForm(form, into, flat)
 		switch {
 		case err != nil:

@@ -27,7 +27,7 @@ func (restJSON) decode(c *call, r *http.Request, body []byte) (*request, error) 
 	if err != nil {
 		return nil, &fault{"SerializationException", err.Error(), 400}
 	}
-	return &request{h, eksResource(c, op.Name, in), func(into any) error {
+	return &request{h, eksResource(c, op.Name, in), in, func(into any) error {
 		if len(bad) > 0 {
 			return invalid("%s", strings.Join(bad, "; "))
 		}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"drawbridge/internal/lab/aws/wire"
 )
@@ -23,9 +24,10 @@ type protocol interface {
 
 // request is a decoded request: what it is about, its checked input, and the operation's handler.
 type request struct {
-	handler  handler
-	resource string
-	input    func(into any) error
+	handler    handler
+	resource   string
+	parameters map[string]any
+	input      func(into any) error
 }
 
 // handler carries out one operation on a fresh input structure.
@@ -54,8 +56,8 @@ var protocols = map[string]protocol{
 	"iam":        query{operations: iamOperations, namespace: "https://iam.amazonaws.com/doc/2010-05-08/", resource: iamResource},
 	"sts":        query{operations: stsOperations, namespace: "https://sts.amazonaws.com/doc/2011-06-15/", resource: stsResource},
 	"ec2":        ec2Query{},
-	"logs":       jsonRPC{operations: logsOperations, model: &wire.Logs, prefix: "Logs_20140328.", badInput: "InvalidParameterException"},
-	"cloudtrail": jsonRPC{operations: trailOperations, prefix: "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.", badInput: "InvalidParameterCombinationException"},
+	"logs":       jsonRPC{operations: logsOperations, model: &wire.Logs, target: "Logs_20140328", badInput: "InvalidParameterException"},
+	"cloudtrail": jsonRPC{operations: trailOperations, target: "CloudTrail_20131101", badInput: "InvalidParameterCombinationException"},
 }
 
 const maxBody = 1 << 20
@@ -106,7 +108,7 @@ func (s *Server) answer(c *call, p protocol, r *http.Request, body []byte, sig w
 	}
 	req, err := p.decode(c, r, body)
 	if req != nil {
-		rec.Resource = req.resource
+		rec.Resource, rec.Parameters = req.resource, req.parameters
 	}
 	if s.throttle > 0 && s.count%s.throttle == 0 {
 		return nil, &problem{throttled, "Rate exceeded"}
@@ -124,7 +126,6 @@ func (s *Server) answer(c *call, p protocol, r *http.Request, body []byte, sig w
 	if err := req.input(in); err != nil {
 		return nil, err
 	}
-	rec.Input = in
 	return req.handler.run(c, in)
 }
 
@@ -175,4 +176,17 @@ func (s *Server) encode(c *call, p protocol, out any, err error) (answer, string
 		f = &fault{code, pr.message, status}
 	}
 	return p.failure(c, f), f.code
+}
+
+// Operations returns every operation that the server has, as IAM actions, sorted.
+func Operations() []string {
+	var all []string
+	for service, table := range map[string]map[string]handler{"eks": eksOperations, "iam": iamOperations, "sts": stsOperations,
+		"cloudtrail": trailOperations, "logs": logsOperations, "ec2": ec2Operations} {
+		for name := range table {
+			all = append(all, service+":"+name)
+		}
+	}
+	slices.Sort(all)
+	return all
 }

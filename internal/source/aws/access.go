@@ -20,11 +20,9 @@ func (r *reader) readAccessEntries(ctx context.Context) {
 		r.read(model.AreaAccessEntries, model.AreaPolicyAssociations)
 		return
 	}
+	r.listed(model.AreaAccessEntries, "eks:ListAccessEntries", len(principals), err)
 	if err != nil {
-		r.gap(model.AreaAccessEntries, "eks:ListAccessEntries", "", err)
 		r.gap(model.AreaPolicyAssociations, "eks:ListAccessEntries", "", err)
-	} else {
-		r.read(model.AreaAccessEntries)
 	}
 	principals = sorted(principals)
 	r.cluster.AccessEntries, _ = each(ctx, r.slots, principals, func(principal string) (*model.AccessEntry, error) {
@@ -32,7 +30,7 @@ func (r *reader) readAccessEntries(ctx context.Context) {
 	}, func(principal string, err error) {
 		r.gap(model.AreaAccessEntries, "eks:DescribeAccessEntry", principal, err)
 	})
-	if r.readPolicyAssociations(ctx, principals) && err == nil {
+	if complete := r.readPolicyAssociations(ctx, principals); complete && err == nil || len(r.cluster.PolicyAssociations) > 0 {
 		r.read(model.AreaPolicyAssociations)
 	}
 }
@@ -116,10 +114,6 @@ func (c *collector) readAccessPolicies(ctx context.Context, r *region, clusters 
 			k.cluster.AccessPolicies = append(k.cluster.AccessPolicies, &model.AccessPolicy{Name: awssdk.ToString(p.Name), ARN: awssdk.ToString(p.Arn)})
 		}
 		slices.SortFunc(k.cluster.AccessPolicies, func(a, b *model.AccessPolicy) int { return cmp.Compare(a.ARN, b.ARN) })
-		if err != nil {
-			k.gap(model.AreaAccessPolicies, "eks:ListAccessPolicies", "", err)
-			continue
-		}
-		k.read(model.AreaAccessPolicies)
+		k.listed(model.AreaAccessPolicies, "eks:ListAccessPolicies", len(listed), err)
 	}
 }

@@ -3,6 +3,7 @@ package aws
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -18,7 +19,7 @@ import (
 func (r *reader) readNodegroups(ctx context.Context) {
 	names, err := pages(ctx, r.slots, eks.NewListNodegroupsPaginator(r.eks, &eks.ListNodegroupsInput{ClusterName: &r.cluster.Name}),
 		func(p *eks.ListNodegroupsOutput) []string { return p.Nodegroups })
-	r.listed(model.AreaNodegroups, "eks:ListNodegroups", err)
+	r.listed(model.AreaNodegroups, "eks:ListNodegroups", len(names), err)
 	if err != nil {
 		r.gap(model.AreaLaunchTemplates, "eks:ListNodegroups", "", err)
 	}
@@ -29,7 +30,7 @@ func (r *reader) readNodegroups(ctx context.Context) {
 		r.gap(model.AreaLaunchTemplates, "eks:DescribeNodegroup", name, err)
 	})
 	r.cluster.Nodegroups = groups
-	if r.readLaunchTemplates(ctx) && err == nil && described {
+	if complete := r.readLaunchTemplates(ctx); complete && err == nil && described || len(r.cluster.LaunchTemplates) > 0 {
 		r.read(model.AreaLaunchTemplates)
 	}
 }
@@ -109,7 +110,7 @@ func metadata(tokens, endpoint string, hops *int32) model.MetadataOptions {
 func (r *reader) readFargateProfiles(ctx context.Context) {
 	names, err := pages(ctx, r.slots, eks.NewListFargateProfilesPaginator(r.eks, &eks.ListFargateProfilesInput{ClusterName: &r.cluster.Name}),
 		func(p *eks.ListFargateProfilesOutput) []string { return p.FargateProfileNames })
-	r.listed(model.AreaFargateProfiles, "eks:ListFargateProfiles", err)
+	r.listed(model.AreaFargateProfiles, "eks:ListFargateProfiles", len(names), err)
 	r.cluster.FargateProfiles, _ = each(ctx, r.slots, sorted(names), func(name string) (*model.FargateProfile, error) {
 		out, err := call(ctx, r.slots, func() (*eks.DescribeFargateProfileOutput, error) {
 			return r.eks.DescribeFargateProfile(ctx, &eks.DescribeFargateProfileInput{ClusterName: &r.cluster.Name, FargateProfileName: &name})
@@ -138,6 +139,7 @@ func (r *reader) readFargateProfiles(ctx context.Context) {
 func (r *reader) readInstances(ctx context.Context) {
 	running := ec2types.Filter{Name: awssdk.String("instance-state-name"), Values: []string{"pending", "running", "stopping", "stopped"}}
 	found := map[string]*model.Instance{}
+	var failed error
 	for _, tag := range []ec2types.Filter{
 		{Name: awssdk.String("tag:eks:cluster-name"), Values: []string{r.cluster.Name}},
 		{Name: awssdk.String("tag-key"), Values: []string{"kubernetes.io/cluster/" + r.cluster.Name}},
@@ -150,17 +152,12 @@ func (r *reader) readInstances(ctx context.Context) {
 			}
 		}
 		if err != nil {
-			r.gap(model.AreaInstances, "ec2:DescribeInstances", "", err)
+			failed = err
 			break
 		}
-		if *tag.Name == "tag-key" {
-			r.read(model.AreaInstances)
-		}
 	}
-	for _, i := range found {
-		r.cluster.Instances = append(r.cluster.Instances, i)
-	}
-	slices.SortFunc(r.cluster.Instances, func(a, b *model.Instance) int { return cmp.Compare(a.ID, b.ID) })
+	r.listed(model.AreaInstances, "ec2:DescribeInstances", len(found), failed)
+	r.cluster.Instances = slices.SortedFunc(maps.Values(found), func(a, b *model.Instance) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 func instance(i ec2types.Instance) *model.Instance {

@@ -18,7 +18,7 @@ func (r *reader) readPodIdentityAssociations(ctx context.Context) {
 		func(p *eks.ListPodIdentityAssociationsOutput) []types.PodIdentityAssociationSummary {
 			return p.Associations
 		})
-	r.listed(model.AreaPodIdentityAssociations, "eks:ListPodIdentityAssociations", err)
+	r.listed(model.AreaPodIdentityAssociations, "eks:ListPodIdentityAssociations", len(listed), err)
 	r.cluster.PodIdentityAssociations, _ = each(ctx, r.slots, listed, func(s types.PodIdentityAssociationSummary) (*model.PodIdentityAssociation, error) {
 		return r.podIdentityAssociation(ctx, s.AssociationId)
 	}, func(s types.PodIdentityAssociationSummary, err error) {
@@ -55,19 +55,20 @@ func (r *reader) podIdentityAssociation(ctx context.Context, id *string) (*model
 	}, nil
 }
 
-// listed records how the list of an area ended.
-func (r *reader) listed(area model.Area, action string, err error) {
+// listed records how the list of an area ended. An area of which a part was read is read and has a gap.
+func (r *reader) listed(area model.Area, action string, items int, err error) {
 	if err != nil {
 		r.gap(area, action, "", err)
-		return
 	}
-	r.read(area)
+	if err == nil || items > 0 {
+		r.read(area)
+	}
 }
 
 func (r *reader) readAddons(ctx context.Context) {
 	names, err := pages(ctx, r.slots, eks.NewListAddonsPaginator(r.eks, &eks.ListAddonsInput{ClusterName: &r.cluster.Name}),
 		func(p *eks.ListAddonsOutput) []string { return p.Addons })
-	r.listed(model.AreaAddons, "eks:ListAddons", err)
+	r.listed(model.AreaAddons, "eks:ListAddons", len(names), err)
 	r.cluster.Addons, _ = each(ctx, r.slots, sorted(names), func(name string) (*model.Addon, error) {
 		out, err := call(ctx, r.slots, func() (*eks.DescribeAddonOutput, error) {
 			return r.eks.DescribeAddon(ctx, &eks.DescribeAddonInput{ClusterName: &r.cluster.Name, AddonName: &name})
@@ -90,7 +91,7 @@ func (r *reader) readAddons(ctx context.Context) {
 func (r *reader) readCapabilities(ctx context.Context) {
 	listed, err := pages(ctx, r.slots, eks.NewListCapabilitiesPaginator(r.eks, &eks.ListCapabilitiesInput{ClusterName: &r.cluster.Name}),
 		func(p *eks.ListCapabilitiesOutput) []types.CapabilitySummary { return p.Capabilities })
-	r.listed(model.AreaCapabilities, "eks:ListCapabilities", err)
+	r.listed(model.AreaCapabilities, "eks:ListCapabilities", len(listed), err)
 	var names []string
 	for _, c := range listed {
 		names = append(names, awssdk.ToString(c.CapabilityName))
@@ -118,7 +119,7 @@ func (r *reader) readIdentityProviders(ctx context.Context) {
 		func(p *eks.ListIdentityProviderConfigsOutput) []types.IdentityProviderConfig {
 			return p.IdentityProviderConfigs
 		})
-	r.listed(model.AreaIdentityProviders, "eks:ListIdentityProviderConfigs", err)
+	r.listed(model.AreaIdentityProviders, "eks:ListIdentityProviderConfigs", len(listed), err)
 	r.cluster.IdentityProviders, _ = each(ctx, r.slots, listed, func(named types.IdentityProviderConfig) (*model.IdentityProvider, error) {
 		return r.identityProvider(ctx, named)
 	}, func(named types.IdentityProviderConfig, err error) {

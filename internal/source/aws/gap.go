@@ -66,10 +66,7 @@ func gaps(failures []failure, label func(*model.Cluster) string, account string)
 		}
 		all = append(all, g.Gap)
 	}
-	slices.SortFunc(all, func(a, b finding.Gap) int {
-		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Area, b.Area),
-			cmp.Compare(a.Action, b.Action), cmp.Compare(a.Reason, b.Reason))
-	})
+	model.SortGaps(all)
 	return all
 }
 

@@ -28,6 +28,14 @@ func (c *collector) oneByOne(clusters []*reader) []task {
 		c.readUsers(ctx, keys(refs.users))
 		c.readPolicies(ctx)
 		c.sortIAM()
+		for area, items := range map[model.Area]int{
+			model.AreaIAMRoles: len(c.account.Roles), model.AreaIAMUsers: len(c.account.Users),
+			model.AreaIAMGroups: len(c.account.Groups), model.AreaIAMPolicies: len(c.account.Policies),
+		} {
+			if items > 0 {
+				c.readAccount(area)
+			}
+		}
 	}}}
 }
 

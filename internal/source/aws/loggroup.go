@@ -18,7 +18,7 @@ func (r *reader) readLogGroup(ctx context.Context) {
 	name := "/aws/eks/" + r.cluster.Name + "/cluster"
 	groups, err := pages(ctx, r.slots, logs.NewDescribeLogGroupsPaginator(r.logs, &logs.DescribeLogGroupsInput{LogGroupNamePrefix: &name}),
 		func(p *logs.DescribeLogGroupsOutput) []types.LogGroup { return p.LogGroups })
-	r.listed(model.AreaLogGroup, "logs:DescribeLogGroups", err)
+	r.listed(model.AreaLogGroup, "logs:DescribeLogGroups", len(groups), err)
 	i := slices.IndexFunc(groups, func(g types.LogGroup) bool { return awssdk.ToString(g.LogGroupName) == name })
 	if i < 0 {
 		return

@@ -44,7 +44,7 @@ func (c *collector) readTrails(ctx context.Context) {
 	}
 	slices.SortFunc(trails, func(a, b seenTrail) int { return cmp.Compare(awssdk.ToString(a.TrailARN), awssdk.ToString(b.TrailARN)) })
 	c.account.Trails, _ = each(ctx, c.regions[0].slots, trails, func(t seenTrail) (*model.Trail, error) { return c.trail(ctx, t), nil }, nil)
-	if complete {
+	if complete || len(trails) > 0 {
 		c.readAccount(model.AreaTrails)
 	}
 }

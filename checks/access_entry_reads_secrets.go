@@ -1,0 +1,111 @@
+package checks
+
+import (
+	"fmt"
+
+	"drawbridge/internal/access"
+	"drawbridge/internal/check"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/model"
+)
+
+var accessEntryReadsSecrets = &check.Check{
+	ID:         "access-entry-reads-secrets",
+	Title:      "Access entry reaches Secrets",
+	Severity:   finding.High,
+	Needs:      []model.Area{model.AreaAccessEntries, model.AreaPolicyAssociations, model.AreaCluster},
+	Techniques: []string{"T1552.007"},
+	Since:      "0.1",
+	Run: func(p *check.Pass) {
+		for _, e := range p.Cluster.AccessEntries {
+			for _, a := range p.Access.PolicyAssociationsOf(e.PrincipalARN) {
+				if a.PolicyName() == "AmazonEKSClusterAdminPolicy" {
+					continue // access-entry-cluster-admin speaks of that
+				}
+				powers, known := p.Access.PowersOfAssociation(a)
+				if !known {
+					reportMayReachSecrets(p, e, a)
+					continue
+				}
+				reportReachesSecrets(p, e, a, powers)
+			}
+		}
+	},
+}
+
+func reportReachesSecrets(p *check.Pass, e *model.AccessEntry, a *model.PolicyAssociation, powers []access.HeldPower) {
+	var secrets, kubelets, exec *access.HeldPower
+	for i := range powers {
+		switch powers[i].Power.ID {
+		case "read-secrets":
+			secrets = &powers[i]
+		case "reach-kubelets":
+			kubelets = &powers[i]
+		case "enter-pods":
+			exec = &powers[i]
+		}
+	}
+	if secrets == nil {
+		return
+	}
+	more := ""
+	if a.PolicyName() == "AmazonEKSAdminViewPolicy" {
+		switch {
+		case kubelets != nil && exec != nil:
+			more = "; it only looks read-only: in this version of Kubernetes get is enough to run commands in pods, also through nodes/proxy"
+		case kubelets != nil:
+			more = "; it only looks read-only: get on nodes/proxy is enough to run commands in any pod through the kubelets"
+		case exec != nil:
+			more = "; it only looks read-only: in this version of Kubernetes get is enough to run commands in pods"
+		}
+	}
+	severity, why := finding.High, ""
+	if a.Scope.Type != model.ScopeCluster {
+		severity, why = finding.Medium, " (medium: in these namespaces only)"
+	}
+	p.Report(e, "%s reads Secrets on %s through %s%s%s", e.PrincipalARN, a.Scope, a.PolicyName(), why, more).
+		Severity(severity).
+		Chain(secrets.Chain).
+		Fix("# where Secrets are not needed: AmazonEKSViewPolicy, or a group of your own bound to what is needed").
+		Fix(associate(p, e, "AmazonEKSViewPolicy", a)).
+		Fix(disassociate(p, e, a)).
+		Key(a.PolicyARN)
+}
+
+// reportMayReachSecrets says what cannot be told: AWS describes the policy in words or not at all.
+func reportMayReachSecrets(p *check.Pass, e *model.AccessEntry, a *model.PolicyAssociation) {
+	if p.Access.ServiceOwned(e.PrincipalARN) != "" || e.IsNode() {
+		return
+	}
+	p.Report(e, "%s may reach Secrets on %s: AWS does not publish the rules of %s (low: nothing more is known)", e.PrincipalARN, a.Scope, a.PolicyName()).
+		Severity(finding.Low).
+		Because(e, "associatedAccessPolicies", "%s on %s", a.PolicyARN, a.Scope).
+		Fix("# ask the API server as that principal: kubectl auth can-i get secrets -n NAMESPACE").
+		Fix(disassociate(p, e, a)).
+		Key(a.PolicyARN)
+}
+
+func disassociate(p *check.Pass, e *model.AccessEntry, a *model.PolicyAssociation) string {
+	return check.Shell("aws", "eks", "disassociate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
+		"--principal-arn", e.PrincipalARN, "--policy-arn", a.PolicyARN)
+}
+
+// associate gives another access policy with the scope of a.
+func associate(p *check.Pass, e *model.AccessEntry, policy string, a *model.PolicyAssociation) string {
+	scope := "type=cluster"
+	if a.Scope.Type != model.ScopeCluster {
+		scope = "type=namespace,namespaces="
+		for i, n := range a.Scope.Namespaces {
+			if i > 0 {
+				scope += ","
+			}
+			scope += n
+		}
+	}
+	partition := "aws"
+	if p.Cluster.Partition != "" {
+		partition = p.Cluster.Partition
+	}
+	return check.Shell("aws", "eks", "associate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
+		"--principal-arn", e.PrincipalARN, "--policy-arn", fmt.Sprintf("arn:%s:eks::aws:cluster-access-policy/%s", partition, policy), "--access-scope", scope)
+}

@@ -1,0 +1,70 @@
+package checks
+
+import (
+	"strings"
+
+	"drawbridge/internal/access"
+	"drawbridge/internal/authenticator"
+	"drawbridge/internal/check"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/iam"
+	"drawbridge/internal/model"
+)
+
+var awsAuthGhostPrincipal = &check.Check{
+	ID:            "aws-auth-ghost-principal",
+	Title:         "Row of aws-auth for a principal that is gone",
+	Severity:      finding.Medium,
+	Needs:         []model.Area{model.AreaCluster, model.AreaAWSAuth},
+	NeedsComplete: []model.Area{model.AreaIAMRoles, model.AreaIAMUsers},
+	Techniques:    []string{"T1098.006", "T1136.003"},
+	Since:         "0.1",
+	Run: func(p *check.Pass) {
+		elsewhere := 0
+		for _, m := range p.Access.Mappings() {
+			if !m.CanMap() {
+				continue
+			}
+			switch mappedPrincipal(p, m) {
+			case access.Unread:
+				elsewhere++
+			case access.Absent:
+				p.Report(m, "%s does not exist: whoever creates a %s of that name becomes %s with groups %s", m.Read.ARN, m.Kind,
+					orNobody(m.Read.Username), orNobody(strings.Join(m.Read.Groups, ", "))).
+					Because(p.Cluster.AWSAuth, "data."+m.Kind.Block(), "line %d: %s", m.Line, m.Read.ARN).
+					Evidence("iam:GetAccountAuthorizationDetails", "no %s of that name in the account", m.Kind).
+					Fix("kubectl edit configmap -n kube-system aws-auth").
+					Key(m.Key())
+			}
+		}
+		if elsewhere > 0 {
+			p.NotAssessed("principals of %d rows belong to accounts that were not read", elsewhere)
+		}
+	},
+}
+
+// mappedPrincipal says whether the principal of a row is there. Rows name roles without their path, and case counts for
+// neither.
+func mappedPrincipal(p *check.Pass, m *access.Mapping) access.Presence {
+	arn, err := iam.ParseARN(m.Read.ARN)
+	if err != nil {
+		return access.Present // such a row matches nobody, which is another check's finding
+	}
+	all := p.Access.Access()
+	if m.Kind == authenticator.KindRole && arn.IsRole() {
+		_, presence := all.RoleByName(arn.Account, arn.RoleName())
+		return presence
+	}
+	_, presence := all.User(m.Read.ARN)
+	if presence == access.Absent {
+		for _, u := range p.Account.Users {
+			if strings.EqualFold(u.ARN, m.Read.ARN) {
+				return access.Present
+			}
+		}
+	}
+	if !arn.IsUser() {
+		return access.Present // the root user, federated users: always there
+	}
+	return presence
+}

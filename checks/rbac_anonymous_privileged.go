@@ -1,0 +1,65 @@
+package checks
+
+import (
+	"slices"
+
+	"drawbridge/internal/access"
+	"drawbridge/internal/check"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/model"
+	"drawbridge/internal/rbac"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+)
+
+var rbacAnonymousPrivileged = &check.Check{
+	ID:         "rbac-anonymous-privileged",
+	Title:      "RBAC gives something to everybody",
+	Severity:   finding.Critical,
+	Needs:      []model.Area{model.AreaClusterRoles, model.AreaRoles, model.AreaClusterRoleBindings, model.AreaRoleBindings},
+	Techniques: []string{"T1078.001", "T1190"},
+	Since:      "0.1",
+	Run: func(p *check.Pass) {
+		for _, b := range p.Access.Bindings() {
+			anonymous := subjectNamed(b, "system:anonymous", rbac.GroupUnauthenticated)
+			anybody := subjectNamed(b, rbac.GroupAuthenticated, rbac.GroupServiceAccounts)
+			if anonymous == "" && anybody == "" || b.Namespace == "" && slices.Contains(kubernetesDefaults, b.RoleRef.Name) {
+				continue
+			}
+			held, known := p.Access.BindingPowers(b)
+			strong := slices.IndexFunc(held, access.HeldPower.Strong)
+			role := p.Access.RoleOf(b)
+			switch {
+			case !known:
+				if !(p.Access.Complete(model.AreaClusterRoles) && p.Access.Complete(model.AreaRoles)) {
+					p.NotAssessed("the role of %s was not read", b.Subject())
+				}
+			case anonymous != "" && strong >= 0:
+				p.Report(b, "whoever reaches the API server, without signing in, can %s %s", held[strong].Power.Title, held[strong].Where()).
+					Because(b, "subjects", "%s", anonymous).Chain(held[strong].Chain).Fix(deleteBinding(b))
+			case anonymous != "" && len(role.Rules) > 0:
+				p.Report(b, "whoever reaches the API server, without signing in, has what %s grants (high: nothing of it is strong by itself)", role.Name).
+					Severity(finding.High).
+					Because(b, "subjects", "%s", anonymous).Because(role, "rules", "%d rules", len(role.Rules)).Fix(deleteBinding(b))
+			case anybody != "" && strong >= 0:
+				p.Report(b, "every member of %s can %s %s (high: they have signed in)", anybody, held[strong].Power.Title, held[strong].Where()).
+					Severity(finding.High).
+					Because(b, "subjects", "%s", anybody).Chain(held[strong].Chain).Fix(deleteBinding(b))
+			}
+		}
+	},
+}
+
+// kubernetesDefaults are the ClusterRoles that Kubernetes itself binds to everybody (Kubernetes documentation, "Using RBAC
+// Authorization", default roles, 2026-11).
+var kubernetesDefaults = []string{"system:discovery", "system:basic-user", "system:public-info-viewer", "system:service-account-issuer-discovery"}
+
+// subjectNamed returns the first of the names that the binding's users and groups have, or "".
+func subjectNamed(b *model.Binding, names ...string) string {
+	for _, n := range names {
+		if slices.ContainsFunc(b.Subjects, func(s rbacv1.Subject) bool { return s.Kind != "ServiceAccount" && s.Name == n }) {
+			return n
+		}
+	}
+	return ""
+}

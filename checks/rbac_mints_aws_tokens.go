@@ -1,0 +1,94 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"drawbridge/internal/access"
+	"drawbridge/internal/check"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/model"
+)
+
+var rbacMintsAWSTokens = &check.Check{
+	ID:       "rbac-mints-aws-tokens",
+	Title:    "Somebody can mint tokens of service accounts that hold AWS roles",
+	Severity: finding.High,
+	Needs: []model.Area{
+		model.AreaClusterRoles, model.AreaRoles, model.AreaClusterRoleBindings, model.AreaRoleBindings, model.AreaServiceAccounts, model.AreaPodIdentityAssociations,
+	},
+	Techniques: []string{"T1528", "T1550.001"},
+	Since:      "0.1",
+	Run: func(p *check.Pass) {
+		reportRolesInReach(p, []string{"mint-tokens"}, func(b *model.Binding, who string, h access.HeldPower, reach []access.AWSServiceAccount) *check.Report {
+			return p.Report(b, "%s can mint tokens of %s, to be exchanged for AWS credentials from anywhere in the case of IRSA", who, rolesText(reach)).
+				Fix("# take create on serviceaccounts/token away, or limit it to the service accounts it is for (resourceNames)")
+		})
+	},
+}
+
+// reportRolesInReach reports each binding whose subjects, through one of the powers, become service accounts that hold an
+// IAM role. Admins, and Kubernetes' and EKS's own subjects, are left out: they hold everything anyway.
+func reportRolesInReach(p *check.Pass, powers []string, report func(*model.Binding, string, access.HeldPower, []access.AWSServiceAccount) *check.Report) {
+	byNamespace := map[string][]access.AWSServiceAccount{}
+	var all []access.AWSServiceAccount
+	for _, sa := range p.Access.AWSServiceAccounts() {
+		if own := byNamespace[sa.Namespace]; len(own) > 0 && own[len(own)-1].Name == sa.Name {
+			continue // held in two ways: once is enough
+		}
+		byNamespace[sa.Namespace] = append(byNamespace[sa.Namespace], sa)
+		all = append(all, sa)
+	}
+	if len(all) == 0 {
+		return
+	}
+	for _, b := range p.Access.Bindings() {
+		held, known := p.Access.BindingPowers(b)
+		if !known || grantsEverything(p.Access.RoleOf(b)) {
+			continue
+		}
+		i := slices.IndexFunc(held, func(h access.HeldPower) bool { return slices.Contains(powers, h.Power.ID) })
+		if i < 0 {
+			continue
+		}
+		reach := all
+		if b.Namespace != "" {
+			reach = byNamespace[b.Namespace]
+		}
+		if names := held[i].Names; len(names) > 0 && held[i].Power.ID == "mint-tokens" {
+			reach = slices.DeleteFunc(slices.Clone(reach), func(sa access.AWSServiceAccount) bool { return !slices.Contains(names, sa.Name) })
+		}
+		subjects := access.Strangers(b)
+		if len(reach) == 0 || len(subjects) == 0 {
+			continue
+		}
+		who := subjectList(subjects)
+		r := report(b, who, held[i], reach).Because(b, "subjects", "%s", who).Chain(held[i].Chain)
+		for j, sa := range reach {
+			if j < 5 {
+				r.Because(sa.Object, "", "%s/%s holds %s through %s", sa.Namespace, sa.Name, orNobody(sa.RoleARN), sa.Via)
+			}
+		}
+		role := p.Access.RoleOf(b)
+		command := []string{"kubectl", "edit", strings.ToLower(role.Subject().Kind)}
+		if role.Namespace != "" {
+			command = append(command, "-n", role.Namespace)
+		}
+		r.Fix(check.Shell(append(command, role.Name)...))
+	}
+}
+
+// rolesText names a few service accounts with their roles and counts the rest.
+func rolesText(reach []access.AWSServiceAccount) string {
+	const few = 2
+	var names []string
+	for i, sa := range reach {
+		if i == few {
+			names = append(names, fmt.Sprintf("%d more that hold IAM roles", len(reach)-few))
+			break
+		}
+		names = append(names, sa.Namespace+"/"+sa.Name+" ("+sa.RoleARN[strings.LastIndexByte(sa.RoleARN, ':')+1:]+")")
+	}
+	return strings.Join(names, ", ")
+}

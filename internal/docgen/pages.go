@@ -1,0 +1,120 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	sigsyaml "sigs.k8s.io/yaml"
+
+	"drawbridge/checks"
+	"drawbridge/controls"
+	"drawbridge/internal/cli"
+	"drawbridge/internal/model"
+	"drawbridge/internal/source/aws"
+	"drawbridge/internal/source/kube"
+)
+
+// addCommands writes one page a command, from its help.
+func addCommands(pages map[string]string) error {
+	var visit func(c *cobra.Command)
+	visit = func(c *cobra.Command) {
+		if c.Hidden || c.Name() == "help" || c.Name() == "completion" {
+			return
+		}
+		name := strings.ReplaceAll(c.CommandPath(), " ", "-")
+		var b strings.Builder
+		fmt.Fprintf(&b, "# %s\n\n%s\n\n", c.CommandPath(), c.Long)
+		if c.Long == "" {
+			b.Reset()
+			fmt.Fprintf(&b, "# %s\n\n%s.\n\n", c.CommandPath(), c.Short)
+		}
+		if c.Runnable() {
+			fmt.Fprintf(&b, "```\n%s\n```\n\n", c.UseLine())
+		}
+		if c.Example != "" {
+			fmt.Fprintf(&b, "## Examples\n\n```sh\n%s\n```\n\n", unindent(c.Example))
+		}
+		if flags := c.LocalFlags().FlagUsagesWrapped(110); flags != "" {
+			fmt.Fprintf(&b, "## Flags\n\n```\n%s```\n", flags)
+		}
+		pages["cli/"+name+".md"] = b.String()
+		for _, sub := range c.Commands() {
+			visit(sub)
+		}
+	}
+	visit(cli.Root())
+	return nil
+}
+
+func unindent(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
+// addChecks writes the index of checks with their severities, areas, controls and techniques.
+func addChecks(pages map[string]string) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Checks\n\n%d checks. `drawbridge explain ID` shows a check's page; the pages are in [checks/](../../checks).\n\n", len(checks.All))
+	b.WriteString("| id | finds | severity | techniques | controls |\n|---|---|---|---|---|\n")
+	for _, c := range checks.All {
+		var mapped []string
+		for _, m := range controls.Of(c.ID) {
+			mapped = append(mapped, m.Framework+" "+m.ID)
+		}
+		fmt.Fprintf(&b, "| [%s](../../checks/%s.md) | %s | %s | %s | %s |\n", c.ID, strings.ReplaceAll(c.ID, "-", "_"), c.Title, c.Severity,
+			strings.Join(c.Techniques, ", "), strings.Join(mapped, ", "))
+	}
+	b.WriteString("\nSeverity is a default; a finding may say another, with the reason in its message.\n")
+	pages["checks.md"] = b.String()
+	b.Reset()
+	b.WriteString("# Controls\n")
+	for _, e := range controls.Editions("") {
+		fmt.Fprintf(&b, "\n## %s, %s (`--framework %s`)\n\n%s\n\n| control | title | checks |\n|---|---|---|\n", e.Title, e.Edition, e.Framework, e.Note)
+		for _, c := range e.Controls {
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", c.ID, c.Title, strings.Join(c.Checks, ", "))
+		}
+	}
+	pages["controls.md"] = b.String()
+	return nil
+}
+
+// addPermissions writes the least permissions of a scan, from the tables that the sources call by.
+func addPermissions(pages map[string]string) error {
+	policy, err := json.MarshalIndent(map[string]any{
+		"Version":   "2012-10-17",
+		"Statement": []any{map[string]any{"Sid": "DrawbridgeReads", "Effect": "Allow", "Action": aws.Actions(), "Resource": "*"}},
+	}, "", "  ")
+	if err != nil {
+		return err
+	}
+	role, err := sigsyaml.Marshal(kube.ClusterRole())
+	if err != nil {
+		return err
+	}
+	pages["iam-policy.json"] = string(policy) + "\n"
+	pages["clusterrole.yaml"] = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\n" + withoutTypeMeta(string(role))
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Permissions\n\nWhat `drawbridge scan` and `collect` need to read everything, written from the tables that the code calls by. Whatever is missing\nbecomes a gap in the result that names it; nothing else fails.\n\n## AWS\n\n[iam-policy.json](iam-policy.json), %d read actions. With `--role-arn`, also `sts:AssumeRole` on that role.\n\n```json\n%s\n```\n\n", len(aws.Actions()), policy)
+	fmt.Fprintf(&b, "## Kubernetes\n\n[clusterrole.yaml](clusterrole.yaml). Secrets are never read, and of ConfigMaps only `kube-system/aws-auth`.\n\n```yaml\n%s```\n\n", pages["clusterrole.yaml"])
+	b.WriteString("## Areas\n\n| area | needs |\n|---|---|\n")
+	for _, a := range model.Areas {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", a.Area, a.Action)
+	}
+	pages["permissions.md"] = b.String()
+	return nil
+}
+
+func withoutTypeMeta(yaml string) string {
+	var kept []string
+	for _, line := range strings.SplitAfter(yaml, "\n") {
+		if !strings.HasPrefix(line, "kind:") && !strings.HasPrefix(line, "apiVersion:") && !strings.Contains(line, "creationTimestamp: null") {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
+}

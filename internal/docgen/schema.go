@@ -1,0 +1,94 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/invopop/jsonschema"
+
+	"drawbridge/internal/finding"
+	"drawbridge/internal/model"
+)
+
+// addSchemas writes the JSON Schemas of the formats, from the Go types that are written and read.
+func addSchemas(pages map[string]string) error {
+	r := reflector()
+	result := r.Reflect(&finding.Result{})
+	result.ID, result.Title = "", "drawbridge result, version "+finding.Version
+	result.Description = "What `drawbridge scan -o json` prints and `drawbridge convert` reads."
+	if err := addSchema(pages, "formats/result.schema.json", result); err != nil {
+		return err
+	}
+	snapshot, err := snapshotSchema(r)
+	if err != nil {
+		return err
+	}
+	return addSchema(pages, "formats/snapshot.schema.json", snapshot)
+}
+
+func reflector() *jsonschema.Reflector {
+	return &jsonschema.Reflector{
+		ExpandedStruct: true, AllowAdditionalProperties: true, Anonymous: true,
+		Mapper: func(t reflect.Type) *jsonschema.Schema {
+			switch t {
+			case reflect.TypeFor[model.Document]():
+				return &jsonschema.Schema{Type: "string", Description: "A policy document: JSON text as AWS stores it."}
+			case reflect.TypeFor[time.Time]():
+				return &jsonschema.Schema{Type: "string", Format: "date-time"}
+			}
+			return nil
+		},
+	}
+}
+
+// snapshotSchema describes the file: a header, and sections whose items depend on their area.
+func snapshotSchema(r *jsonschema.Reflector) (*jsonschema.Schema, error) {
+	header := r.Reflect(&struct {
+		Version  string           `json:"version"`
+		Time     time.Time        `json:"time,omitempty"`
+		Tool     string           `json:"tool,omitempty"`
+		Clusters []*model.Cluster `json:"clusters"`
+		Accounts []*model.Account `json:"accounts"`
+		Gaps     []finding.Gap    `json:"gaps"`
+	}{})
+	header.ID, header.Title = "", "drawbridge snapshot, version "+model.Version
+	header.Description = "What `drawbridge collect` writes: a header, then one section a line for each area, or part of one, of a cluster or account. Cluster and account are indexes into the header's lists."
+	version, ok := header.Properties.Get("version")
+	if !ok {
+		return nil, fmt.Errorf("the snapshot's header has no version")
+	}
+	version.Const = model.Version
+	var kinds []*jsonschema.Schema
+	for _, a := range model.Areas {
+		item := r.ReflectFromType(a.ItemType())
+		for name, def := range item.Definitions {
+			header.Definitions[name] = def
+		}
+		item.Definitions, item.Version, item.ID = nil, "", ""
+		name := string(a.Area) + "Item"
+		header.Definitions[name] = item
+		owner := "cluster"
+		if a.OfAccount {
+			owner = "account"
+		}
+		section := &jsonschema.Schema{Type: "object", Properties: jsonschema.NewProperties(), Required: []string{"area", owner, "items"}}
+		section.Properties.Set("area", &jsonschema.Schema{Const: string(a.Area)})
+		section.Properties.Set(owner, &jsonschema.Schema{Type: "integer", Minimum: json.Number("0")})
+		section.Properties.Set("items", &jsonschema.Schema{Type: "array", Items: &jsonschema.Schema{Ref: "#/$defs/" + name}})
+		kinds = append(kinds, section)
+	}
+	header.Properties.Set("sections", &jsonschema.Schema{Type: "array", Items: &jsonschema.Schema{OneOf: kinds}})
+	header.Required = append(header.Required, "sections")
+	return header, nil
+}
+
+func addSchema(pages map[string]string, name string, s *jsonschema.Schema) error {
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	pages[name] = string(b) + "\n"
+	return nil
+}

@@ -1,0 +1,1 @@
+// This file lets a test declare a function without a body; it is linked to the controller's own.
