@@ -78,6 +78,9 @@ func (f *fileReader) yaml(text *bufio.Reader) {
 		}
 		f.yamlDocument(d)
 	}
+	if h := f.h; len(h.parts)+len(h.problems)+len(h.unknown)+len(h.notices) == 0 {
+		f.unknown("YAML that holds no objects")
+	}
 }
 
 // chunk is a piece of a YAML file and the line that it begins at.
