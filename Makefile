@@ -51,7 +51,7 @@ lint: ## golangci-lint and gofmt
 .PHONY: bench
 bench: build ## benchmarks: functions, then whole processes on generated dumps
 	go test -run '^$$' -bench . -benchmem ./...
-	./internal/bench/run.sh
+	go run ./internal/bench
 
 .PHONY: docs
 docs: ## regenerate docs/reference and the schemas
