@@ -20,7 +20,7 @@ var (
 	accounts   = []string{"111122223333", "444455556666", "012345678901"}
 	partitions = []string{"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"}
 	names      = []string{"Dev", "Ops", "Kube", "NodeRole", "a+b=c,d.e@f-g_h"}
-	sessions   = []string{"bob", "jane@example.com", "i-0123456789abcdef0", "i-12345678", "i-1234567", "i-123456789", "system:masters", "a=b,c.d_e-f", "{{AccessKeyID}}"}
+	sessions   = []string{"bob", "jane@example.com", "i-0123456789abcdef0", "i-12345678", "i-1234567", "i-123456789", "tem", "a=b,c.d_e-f", "{{AccessKeyID}}"}
 )
 
 func (g gen) partition() string {
@@ -99,7 +99,7 @@ func (g gen) identity(rows []string, entries []authenticator.Entry) (authenticat
 }
 
 var templates = []string{"dev", "system:node:{{EC2PrivateDNSName}}", "u:{{SessionName}}", "{{SessionNameRaw}}", "{{AccountID}}:{{AccessKeyID}}",
-	"{{SessionName}}{{SessionName}}", "{{ SessionName }}", "{{SessionName", "{{Account{{AccountID}}ID}}", "system:{{SessionName}}", "eks:x", "sys{{AccountID}}", "ünï"}
+	"{{SessionName}}{{SessionName}}", "{{ SessionName }}", "{{SessionName", "{{Account{{AccountID}}ID}}", "system:{{SessionName}}", "eks:x", "sys{{SessionName}}:x", "ünï"}
 
 // uniqueID is one of few, so that two entries share one now and then.
 func (g gen) uniqueID() string { return "ID" + fmt.Sprint(g.IntN(12)) }

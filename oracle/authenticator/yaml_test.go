@@ -124,8 +124,11 @@ func (g gen) blockRow(field, arn string, i int) string {
 	}
 	indent := pick(g, "  ", "  ", "  ", "    ")
 	var fields []string
-	if !g.chance(15) {
+	switch {
+	case !g.chance(10):
 		fields = append(fields, g.key(field)+": "+g.quoted(arn))
+	case !g.chance(3):
+		fields = append(fields, g.sso())
 	}
 	if !g.chance(10) {
 		fields = append(fields, g.key("username")+": "+g.username())
@@ -179,9 +182,12 @@ func (g gen) extra(field string, i int, arn string) string {
 		"1: 2", "yes: no", "~: null", "1.5: x", ".inf: x", "x: .nan", "? [a]\n  : b",
 		fmt.Sprintf("x: &u %d", i),
 		"x: &u text",
-		"sso: {permissionSetName: Dev, accountID: '111122223333'}",
-		"sso: {permissionSetName: Dev, accountID: 111122223333}",
-		"SSO: {PermissionSetName: Dev, ACCOUNTID: '111122223333', partition: "+g.partition()+"}",
+		g.sso(),
 		"sso: null", "sso: {}", "sso: text",
 	)
+}
+
+func (g gen) sso() string {
+	return pick(g, "sso", "SSO") + ": {" + pick(g, "permissionSetName", "PermissionSetName") + ": " + pick(g, "Dev", "Dev", "'a b'", "12") +
+		", accountID: " + pick(g, "'111122223333'", "'111122223333'", "111122223333", "'1'") + pick(g, "", ", partition: "+g.partition(), ", partition: moon") + "}"
 }
