@@ -54,6 +54,7 @@ func (c *collector) list(ctx context.Context) (map[*region][]string, error) {
 		switch {
 		case err == nil:
 			answered = true
+			c.account.AllClustersOf = append(c.account.AllClustersOf, r.name)
 		case first == nil:
 			first = err
 		}
