@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"drawbridge/internal/iam"
 )
 
@@ -148,6 +150,15 @@ func TestAnyAudience(t *testing.T) {
 				t.Errorf("%v, want %v; %+v", got.Verdict, tc.want, got)
 			}
 		})
+	}
+}
+
+func TestProviders(t *testing.T) {
+	got := trustOf(t, testRole, web(testIssuer, aud), web(foreignIssuer, aud), web(testIssuer, ""), pods(""),
+		strings.Replace(web(chinaIssuer, aud), "Allow", "Deny", 1), `{"Effect":"Allow","Principal":{"Federated":"accounts.google.com"},"Action":"sts:*"}`).Providers()
+	const prefix = "arn:aws:iam::111122223333:oidc-provider/"
+	if diff := cmp.Diff([]string{prefix + testIssuer, prefix + foreignIssuer}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -180,6 +180,11 @@ func TestMerge(t *testing.T) {
 			t.Errorf("%s: the gap in node groups stays although they were read: %v", name, merged.Gaps)
 		}
 	}
+	east := &Snapshot{Accounts: []*Account{{ID: "111122223333", AllClustersOf: []string{"us-east-1"}}}}
+	both := &Snapshot{Accounts: []*Account{{ID: "111122223333", AllClustersOf: []string{"eu-west-1", "us-east-1"}}}}
+	if diff := cmp.Diff([]string{"eu-west-1", "us-east-1"}, Merge(east, both).Accounts[0].AllClustersOf); diff != "" {
+		t.Error(diff)
+	}
 	if diff := cmp.Diff(sample(), Merge(sample(), sample())); diff != "" {
 		t.Errorf("merging with itself: %s", diff)
 	}

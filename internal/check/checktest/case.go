@@ -1,7 +1,7 @@
 // Package checktest reads the cases that stand beside checks and playbooks: txtar archives of snapshots in YAML, with
 // the expectation as a comment on the line of the object that it is about. It is for tests only.
 //
-// A case file holds one cluster a YAML document: its identity (name, account, region, mode), then areas by the names of
+// A case file holds one cluster a YAML document: its identity (name, account, region, mode, allClusters), then areas by the names of
 // package model. Areas that are not mentioned were read and are empty; `gaps` says otherwise.
 //
 //	mode: API
@@ -56,6 +56,8 @@ type header struct {
 	Region  string        `json:"region"`
 	Mode    string        `json:"mode"`
 	Gaps    []finding.Gap `json:"gaps"`
+	// AllClusters says that the case holds all clusters that the account has in the region.
+	AllClusters bool `json:"allClusters"`
 	// TrustedAccounts are the accounts given with --trusted-account.
 	TrustedAccounts []string `json:"trustedAccounts"`
 }
@@ -143,6 +145,9 @@ func (c *Case) build(h header, areas map[string][]byte) error {
 	if acct == nil {
 		acct = &model.Account{ID: cluster.Account, Partition: "aws"}
 		c.Snapshot.Accounts = append(c.Snapshot.Accounts, acct)
+	}
+	if h.AllClusters && !slices.Contains(acct.AllClustersOf, cluster.Region) {
+		acct.AllClustersOf = append(acct.AllClustersOf, cluster.Region)
 	}
 	c.Snapshot.Clusters = append(c.Snapshot.Clusters, cluster)
 	c.Trusted = append(c.Trusted, h.TrustedAccounts...)
