@@ -95,7 +95,7 @@ func TestRowsReadAsTheAuthenticatorReads(t *testing.T) {
 		"a row that is text": {
 			roles:   "- dev\n",
 			want:    plain(Fields{}, Dropped, 1),
-			problem: "a mapping is expected",
+			problem: "it is not a mapping",
 		},
 		"broken YAML": {
 			roles:   "- rolearn: " + dev.ARN + "\n\tusername: dev\n",
@@ -110,6 +110,8 @@ func TestRowsReadAsTheAuthenticatorReads(t *testing.T) {
 		"block mapping":   {roles: "rolearn: x\n", problem: "a list of rows is expected"},
 		"empty list":      {roles: "[]"},
 		"quotes":          {roles: `""`},
+		"backquotes":      {roles: "``"},
+		"single quotes":   {roles: "''"},
 		"null":            {roles: "null"},
 		"blank":           {roles: " \n\t"},
 		"second document": {roles: "- rolearn: " + dev.ARN + "\n  username: dev\n  groups: [team]\n---\n- rolearn: x\n", want: plain(dev, Live, 1)},
@@ -197,6 +199,7 @@ func TestSSORows(t *testing.T) {
 	}{
 		"valid":         {"permissionSetName: Admin, accountID: '111122223333'", NeverMatches},
 		"number":        {"permissionSetName: Admin, accountID: 111122223333", Dropped},
+		"short account": {"permissionSetName: Admin, accountID: '1111'", Dropped},
 		"bad set name":  {"permissionSetName: 'A B', accountID: '111122223333'", Dropped},
 		"bad partition": {"permissionSetName: Admin, accountID: '111122223333', partition: moon", Dropped},
 	} {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -73,8 +74,10 @@ func Open(ctx context.Context, paths []string, stdin io.Reader, o Options) (*mod
 		return nil, nil, err
 	}
 	var broken, unknown []error
+	var others []Notice
 	for _, h := range harvests {
 		notices = append(notices, h.notices...)
+		others = append(others, h.unknown...)
 		if h.in.named {
 			for _, p := range h.problems {
 				broken = append(broken, errors.New(p.String()))
@@ -82,15 +85,23 @@ func Open(ctx context.Context, paths []string, stdin io.Reader, o Options) (*mod
 		}
 	}
 	if len(broken) > 0 {
-		return nil, notices, errors.Join(broken...)
+		return nil, append(notices, summary(others)...), errors.Join(broken...)
 	}
 	for _, path := range paths {
-		if e := unrecognised(path, harvests, notices); e != nil {
+		if e := unrecognised(path, harvests, slices.Concat(notices, others)); e != nil {
 			unknown = append(unknown, e)
 		}
 	}
-	snapshot, more := assemble(harvests)
-	return snapshot, append(notices, more...), errors.Join(unknown...)
+	return assemble(harvests), append(notices, summary(others)...), errors.Join(unknown...)
+}
+
+// summary keeps a few notices about files of other kinds and counts the rest: a repository holds thousands of them.
+func summary(others []Notice) []Notice {
+	const most = 5
+	if len(others) <= most {
+		return others
+	}
+	return append(others[:most:most], Notice{File: others[most].File, Text: fmt.Sprintf("not recognised either, nor are %d more files or documents", len(others)-most-1)})
 }
 
 // readAll reads the inputs side by side; the harvests are in the order of the inputs.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -135,10 +136,16 @@ func formOf(head []byte) form {
 	switch {
 	case len(text) == 0:
 		return formEmpty
-	case text[0] == '{' || text[0] == '[':
+	case text[0] == '{' && follows(text, `"}`), text[0] == '[' && follows(text, `{["]-0123456789tfn`):
 		return formJSON
 	}
 	return formText
+}
+
+// follows says whether one of the characters comes next after the first: `{` begins YAML and templates too.
+func follows(text []byte, one string) bool {
+	rest := bytes.TrimLeft(text[1:], " \t\r\n")
+	return len(rest) == 0 || strings.IndexByte(one, rest[0]) >= 0
 }
 
 var errTooLarge = fmt.Errorf("one value is larger than %d MiB", maxValue>>20)
