@@ -17,10 +17,20 @@ var irsaRolePrivileged = &check.Check{
 	Run: func(p *check.Pass) {
 		roles := &roleHolders{pass: p}
 		for _, sa := range p.Cluster.ServiceAccounts {
-			if role := access.IRSARole(sa); role != "" {
-				roles.add(role, roleHolder{object: sa, field: "metadata.annotations[" + access.RoleAnnotation + "]", text: "service account " + sa.Namespace + "/" + sa.Name})
+			if role := access.IRSARole(sa); role != "" && !irsaTrustKeepsOut(p, role, sa) {
+				roles.add(role, roleHolder{
+					text: "service account " + sa.Namespace + "/" + sa.Name,
+					why:  finding.Evidence{Text: access.RoleAnnotation + ": " + role, Source: sa.Subject().String() + " metadata.annotations"},
+				})
 			}
 		}
 		roles.report("which %s is annotated with,")
 	},
+}
+
+// irsaTrustKeepsOut says whether the role's trust policy is known not to let the service account in.
+func irsaTrustKeepsOut(p *check.Pass, arn string, sa *model.ServiceAccount) bool {
+	role, _ := p.Access.Access().Role(arn)
+	trust, issuer := p.Access.Access().Trust(role), p.Access.Issuer()
+	return trust != nil && issuer != "" && trust.WebIdentity(access.WebToken{Issuer: issuer, Subject: access.Subject(sa.Namespace, sa.Name)}).Not()
 }

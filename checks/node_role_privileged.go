@@ -20,14 +20,8 @@ var nodeRolePrivileged = &check.Check{
 		roles := &roleHolders{pass: p}
 		given := p.Access.NodeRoles()
 		for _, arn := range slices.Sorted(maps.Keys(given)) {
-			roles.add(arn, roleHolder{nodeRoleGiver{p.Cluster, given[arn]}, "", given[arn].Source, ""})
+			roles.add(arn, roleHolder{text: given[arn].Source, why: given[arn]})
 		}
-		roles.report("which nodes have by %s,")
+		roles.report("which nodes have (%s),")
 	},
-}
-
-// nodeRoleGiver is what gives nodes a role, as far as package access names it.
-type nodeRoleGiver struct {
-	*model.Cluster
-	why finding.Evidence
 }

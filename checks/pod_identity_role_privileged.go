@@ -26,17 +26,20 @@ var podIdentityRolePrivileged = &check.Check{
 			if a.TargetRoleARN != "" {
 				field = "targetRoleArn"
 			}
-			roles.add(cmp.Or(a.TargetRoleARN, a.RoleARN), roleHolder{a, field, "service account " + a.Namespace + "/" + a.ServiceAccount, a.Policy})
+			roles.add(cmp.Or(a.TargetRoleARN, a.RoleARN), roleHolder{
+				text:    "service account " + a.Namespace + "/" + a.ServiceAccount,
+				why:     finding.Evidence{Text: cmp.Or(a.TargetRoleARN, a.RoleARN), Source: a.Subject().String() + " " + field},
+				session: a.Policy,
+			})
 		}
 		roles.report("which %s gets through Pod Identity,")
 	},
 }
 
-// roleHolder is an object that gives somebody a role.
+// roleHolder is who has a role, and by what.
 type roleHolder struct {
-	object  model.Object
-	field   string
 	text    string
+	why     finding.Evidence
 	session model.Document // limits what is held; "" where nothing does
 }
 
@@ -97,7 +100,7 @@ func (h *roleHolders) report(how string) {
 		}
 	}
 	for _, u := range roles {
-		h.pass.NotAssessed("%s is not in the snapshot or not understood, and counts for %d roles", u, missing[u])
+		h.pass.NotAssessed("%s is not in the snapshot or not understood (roles that it counts for: %d)", u, missing[u])
 	}
 	for _, u := range h.unread {
 		h.pass.NotAssessed("%s", u)
@@ -115,7 +118,7 @@ func (h *roleHolders) reportOne(role *model.IAMRole, principal *access.IAMPrinci
 			r.Evidence("and more", "%d more hold it", len(holders)-i)
 			break
 		}
-		r.Because(holder.object, holder.field, "%s", role.ARN)
+		r.Chain([]finding.Evidence{holder.why})
 	}
 	explainPrivileges(r, principal, privileges)
 	r.Fix("# see what it used, give it a policy of that, and take the rest away").
@@ -132,17 +135,24 @@ func (h *roleHolders) reportOne(role *model.IAMRole, principal *access.IAMPrinci
 // explainPrivileges adds the evidence: everything that the principal can do, the statements, the conditions and the limits.
 func explainPrivileges(r *check.Report, principal *access.IAMPrincipal, privileges []access.Privilege) {
 	var statements []finding.Evidence
+	var services []string
 	for _, v := range privileges {
-		text := "can " + v.Title
-		if v.Answer == access.Maybe {
-			text = "may " + v.Title + ": " + strings.Join(v.If, "; ")
-		}
-		r.Evidence(string(v.Kind)+" "+v.ID, "%s", text)
 		for _, s := range v.Why {
 			if !slices.Contains(statements, s) {
 				statements = append(statements, s)
 			}
 		}
+		switch {
+		case v.Answer == access.Maybe:
+			r.Evidence(string(v.Kind)+" "+v.ID, "may %s: %s", v.Title, strings.Join(v.If, "; "))
+		case v.Kind == access.HasService:
+			services = append(services, v.ID)
+		default:
+			r.Evidence(string(v.Kind)+" "+v.ID, "can %s", v.Title)
+		}
+	}
+	if len(services) > 0 {
+		r.Evidence(string(access.HasService), "%s on all resources", strings.Join(services, ", "))
 	}
 	r.Chain(statements)
 	if principal.Boundary != "" {
@@ -165,26 +175,33 @@ func policiesOf(privileges []access.Privilege) []string {
 
 // privilegeText says what privileges amount to, certain ones first.
 func privilegeText(privileges []access.Privilege) string {
-	var can, may, conditions []string
+	var can, services, may, conditions []string
 	for _, v := range privileges {
-		if v.Answer == access.Yes {
+		switch {
+		case v.Answer == access.Maybe:
+			may = append(may, v.Title)
+			conditions = append(conditions, v.If...)
+		case v.Kind == access.HasService:
+			services = append(services, strings.TrimPrefix(v.Title, "do everything in "))
+		default:
 			can = append(can, v.Title)
-			continue
 		}
-		may = append(may, v.Title)
-		conditions = append(conditions, v.If...)
+	}
+	first := privileges[0]
+	if len(services) > 0 {
+		can = append(can[:min(2, len(can))], "do everything in "+check.Some(services, 3))
 	}
 	switch {
-	case len(can) > 0 && privileges[0].Kind == access.Administers && privileges[0].Answer == access.Yes:
+	case first.Kind == access.Administers && first.Answer == access.Yes:
 		return "is an administrator: it can do everything in the account"
-	case len(can) == 1 && len(may) == 0 && privileges[0].Kind == access.ReadsAll:
-		return "can " + can[0] + ", though change nothing of note"
+	case len(can) == 1 && len(may) == 0 && first.Kind == access.ReadsAll:
+		return "can " + can[0] + ", but change nothing that makes it privileged"
 	case len(can) > 0 && len(may) > 0:
 		return "can " + check.Some(can, 3) + "; under conditions it may also " + check.Some(may, 2)
 	case len(can) > 0:
 		return "can " + check.Some(can, 3)
 	}
-	return "may " + check.Some(may, 3) + ", which the snapshot does not decide: " + check.Some(conditions, 2)
+	return "may " + check.Some(may, 3) + ", which the snapshot does not decide: " + check.Some(slices.Compact(conditions), 2)
 }
 
 // privilegeSeverity is critical for administrators, high for other privileges, and lower where only credentials can be read

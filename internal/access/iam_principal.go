@@ -163,6 +163,7 @@ func (p *IAMPrincipal) can(asks ...ask) Permit {
 		}
 	}
 	all := Permit{Answer: Yes}
+	conditions := make([][]string, len(asks))
 	for i := range asks {
 		one := p.canOne(&asks[i])
 		if one.Answer == No {
@@ -171,9 +172,18 @@ func (p *IAMPrincipal) can(asks ...ask) Permit {
 		if one.Answer == Maybe {
 			all.Answer = Maybe
 		}
-		all.If = appendNew(all.If, one.If...)
+		conditions[i] = one.If
 		all.Why = appendNew(all.Why, one.Why...)
 		all.Policies = appendNew(all.Policies, one.Policies...)
+	}
+	alike := !slices.ContainsFunc(conditions, func(c []string) bool { return !slices.Equal(c, conditions[0]) })
+	for i := range asks {
+		for _, c := range conditions[i] {
+			if !alike {
+				c = asks[i].action + " " + c
+			}
+			all.If = appendNew(all.If, c)
+		}
 	}
 	return all
 }
@@ -211,7 +221,7 @@ func (p *IAMPrincipal) canOne(q *ask) Permit {
 	if d.Verdict == iam.Undecided {
 		result.Answer = Maybe
 		if !sure {
-			result.If = append(result.If, r.Action+" only if "+strings.Join(slices.Compact(alternatives), ", or "))
+			result.If = append(result.If, "only if "+strings.Join(slices.Compact(alternatives), ", or "))
 		}
 		result.If = appendNew(result.If, limits(d, &r)...)
 	}
@@ -229,9 +239,9 @@ func limits(d iam.Decision, r *iam.Request) []string {
 		why := strings.Join(m.Statement.Unknowns(r), " and ")
 		switch {
 		case m.Statement.Effect == iam.Deny:
-			all = append(all, fmt.Sprintf("%s unless denied by %s of %s, if %s", r.Action, m.Statement.Name(), m.Policy, why))
+			all = append(all, fmt.Sprintf("unless denied by %s of %s, if %s", m.Statement.Name(), m.Policy, why))
 		case m.Layer != iam.IdentityPolicy:
-			all = append(all, fmt.Sprintf("%s within %s %s only if %s", r.Action, m.Layer, m.Policy, why))
+			all = append(all, fmt.Sprintf("within %s %s only if %s", m.Layer, m.Policy, why))
 		}
 	}
 	return all

@@ -128,15 +128,15 @@ func TestUnreadPolicies(t *testing.T) {
 }
 
 // TestConditionsArePrinted holds the promise that no condition that was not evaluated gets lost.
-func TestConditionsArePrinted(t *testing.T) {
+func TestConditionsOfPrivilegesArePrinted(t *testing.T) {
 	r := &model.IAMRole{ARN: "arn:aws:iam::111122223333:role/r", Name: "r", Inline: []model.InlinePolicy{{Name: "p", Document: statements(tagged,
 		`{"Sid":"Guard","Effect":"Deny","Action":"iam:*","Resource":"*","Condition":{"StringNotEquals":{"aws:PrincipalTag/team":"identity"}}}`)}}}
 	got := New(&model.Snapshot{}).IAMRole(r).Privileges("eu-west-1")
 	if len(got) != 1 {
 		t.Fatalf("%d privileges", len(got))
 	}
-	want := []string{"iam:AttachRolePolicy only if ArnEquals iam:PolicyARN = arn:aws:iam::111122223333:policy/base",
-		"iam:AttachRolePolicy unless denied by Guard of inline policy p, if StringNotEquals aws:PrincipalTag/team = identity"}
+	want := []string{"only if ArnEquals iam:PolicyARN = arn:aws:iam::111122223333:policy/base",
+		"unless denied by Guard of inline policy p, if StringNotEquals aws:PrincipalTag/team = identity"}
 	if diff := cmp.Diff(want, got[0].If); diff != "" {
 		t.Error(diff)
 	}
