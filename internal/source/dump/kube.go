@@ -363,7 +363,7 @@ func (f *fileReader) kubeDocument(doc *document, kind string) {
 	switch {
 	case kind == "Status" && api == "v1":
 		f.drop(doc)
-		f.problem(doc.loc.Line, doc.at, fmt.Errorf("the Kubernetes API answered with an error: %s", doc.text("message")), nil)
+		f.problem(doc.loc.Line, doc.at, fmt.Errorf("the Kubernetes API answered with an error: %s", doc.text("message")), areasOfResource(doc.text("message")))
 	case list && strings.HasSuffix(kind, "List"):
 		p.recognised++
 		f.unpark(doc)

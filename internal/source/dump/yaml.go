@@ -60,6 +60,10 @@ var prose = map[string]bool{".md": true, ".markdown": true, ".rst": true, ".adoc
 // yaml reads a file of YAML documents.
 func (f *fileReader) yaml(text *bufio.Reader) {
 	head, _ := text.Peek(headSize)
+	if areas, err := refusal(head); err != nil {
+		f.problem(1, -1, err, areas)
+		return
+	}
 	if !ours.Match(head) {
 		f.unknown("a text file that holds neither JSON nor Kubernetes objects")
 		return
