@@ -75,6 +75,7 @@ func seedPeople(a *lab.Account) {
 	sso(ssoDeveloper, inline("clusters", allow("eks:DescribeCluster eks:ListClusters", "*"), allow("logs:FilterLogEvents logs:GetLogEvents", "arn:aws:logs:us-east-1:"+org+":log-group:/shop/*")))
 	sso(ssoAuditor, nil, awsPolicy("SecurityAudit"))
 	a.PutRole(role("break-glass", trustPrincipal("arn:aws:iam::"+org+":root"), date(2022, 1, 10), inline("kubeconfig", allow("eks:DescribeCluster", "*"))))
+	a.PutRole(role("security-audit", trustPrincipal(arn("role"+ssoPath+ssoAuditor)), date(2024, 5, 6), nil, awsPolicy("SecurityAudit")))
 	a.PutRole(role("oncall", trustPrincipal(arn("role"+ssoPath+ssoDeveloper)), date(2022, 3, 1), inline("kubeconfig", allow("eks:DescribeCluster eks:ListClusters", "*"))))
 	a.PutRole(role("support-desk", trustPrincipal(arn("role"+ssoPath+ssoDeveloper)), date(2022, 3, 1), inline("kubeconfig", allow("eks:DescribeCluster", "*"))))
 

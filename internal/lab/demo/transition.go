@@ -24,8 +24,7 @@ func transition() cluster {
 	return cluster{
 		name: "transition", created: since, aws: seedTransition, manifests: transitionManifests,
 		nodes: []nodeGroup{
-			// node-role-reachable: two hops reach into pods of the general nodes, not of those for payments.
-			{name: "general", first: 110, count: 3, profile: "transition-nodes", tokens: "required", hops: 2},
+			{name: "general", first: 110, count: 3, profile: "transition-nodes", tokens: "required", hops: 1},
 			{name: "payments", first: 120, count: 2, profile: "transition-nodes", tokens: "required", hops: 1},
 		},
 		associations: []lab.PodIdentityAssociation{
@@ -102,6 +101,7 @@ func seedTransitionRoles(a *lab.Account) {
 	a.PutRole(role("transition-external-dns", trustIRSA(transitionIssuer, "external-dns", "external-dns"), since, inline("zones",
 		allow("route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/Z0123456789EXAMPLE"), allow("route53:ListHostedZones route53:ListResourceRecordSets", "*"))))
 	a.PutRole(role("cluster-insights", trustService("ec2.amazonaws.com"), since, nil))
+	a.PutRole(role("vendor-access", trustPrincipal("arn:aws:iam::"+partner+":root"), since, inline("kubeconfig", allow("eks:DescribeCluster", "*"))))
 	a.PutRole(role("transition-spot-nodes", trustService("ec2.amazonaws.com"), since, nil, awsPolicy("AmazonEKSWorkerNodePolicy")))
 	a.PutRole(role("release-bot", trustPrincipal(arn("role/github-actions-deploy")), since, inline("kubeconfig", allow("eks:DescribeCluster", "*"))))
 	// access-entry-ghost-principal: deleted and made again after its access entry.
@@ -133,9 +133,9 @@ func seedTransitionEntries(a *lab.Account, r *lab.Region) {
 	add(entry("transition", arn("role/cluster-insights"), moved), onCluster("AmazonEKSWorkloadInsightsPolicy"))                        // access-entry-unknown-policy: no such name is published
 
 	// access-entry-session-name-template
-	dev := entry("transition", arn("role/break-glass"), moved, "{{SessionName}}")
-	dev.Username = "break-glass:{{SessionName}}"
-	add(dev)
+	vendor := entry("transition", arn("role/vendor-access"), moved, "{{SessionName}}")
+	vendor.Username = "vendor:{{SessionName}}"
+	add(vendor)
 
 	// access-entry-node-type-mismatch: the node group went in 2024.
 	spot := entry("transition", arn("role/transition-spot-nodes"), moved)
