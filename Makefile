@@ -40,9 +40,12 @@ oracles: ## compare our semantics with the real ones: authenticator, RBAC author
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME
-	@go list -f '{{.Dir}} {{join .TestGoFiles " "}} {{join .XTestGoFiles " "}}' ./... | while read -r dir files; do \
-	  for f in $$files; do grep -hoE '^func Fuzz[A-Za-z0-9]+' "$$dir/$$f" 2>/dev/null | sed 's/func //' | while read -r target; do \
-	    echo "fuzz: $$dir $$target"; (cd "$$dir" && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) . >/tmp/drawbridge-fuzz.log 2>&1 || { cat /tmp/drawbridge-fuzz.log; exit 1; }); done; done; done
+	@grep -rlE '^func Fuzz' --include='*_test.go' internal checks | sort | while read -r file; do \
+	  grep -oE '^func Fuzz[A-Za-z0-9]+' "$$file" | cut -c6- | while read -r target; do \
+	    echo "fuzz: $$(dirname "$$file") $$target for $(FUZZTIME)"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "./$$(dirname "$$file")" >.fuzz.log 2>&1 || { cat .fuzz.log; exit 1; }; \
+	  done; \
+	done; rm -f .fuzz.log
 
 .PHONY: lint
 lint: ## golangci-lint and gofmt
@@ -51,7 +54,7 @@ lint: ## golangci-lint and gofmt
 .PHONY: bench
 bench: build ## benchmarks: functions, then whole processes on generated dumps
 	go test -run '^$$' -bench . -benchmem ./...
-	./internal/bench/run.sh
+	go run ./internal/bench
 
 .PHONY: docs
 docs: ## regenerate docs/reference and the schemas

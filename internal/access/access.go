@@ -24,6 +24,9 @@ type Access struct {
 	complete map[string]bool
 
 	parsed sync.Map // model.Document -> parsedPolicy
+
+	principals sync.Map // *model.IAMRole or *model.IAMUser -> *IAMPrincipal
+	asked      sync.Map // *iam.Policy -> *actionSet
 }
 
 // New prepares the answers for a snapshot. What is costly is worked out when it is first asked for.

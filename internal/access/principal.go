@@ -68,7 +68,13 @@ func (a *Access) RolePolicies(r *model.IAMRole) iam.Policies {
 
 // UserPolicies gathers what decides a user's permissions, groups included.
 func (a *Access) UserPolicies(u *model.IAMUser) iam.Policies {
-	inline, attached, unknown := u.Inline, u.Attached, u.PoliciesUnknown
+	inline, attached, unknown := a.userPolicies(u)
+	return a.policies(inline, attached, u.Boundary, unknown)
+}
+
+// userPolicies gathers the policies of a user and of its groups, and says whether some were not listed.
+func (a *Access) userPolicies(u *model.IAMUser) (inline []model.InlinePolicy, attached []string, unknown bool) {
+	inline, attached, unknown = u.Inline, u.Attached, u.PoliciesUnknown
 	arn, _ := iam.ParseARN(u.ARN)
 	for _, name := range u.Groups {
 		g := a.groups[arn.Account+"/"+name]
@@ -79,7 +85,7 @@ func (a *Access) UserPolicies(u *model.IAMUser) iam.Policies {
 		inline = append(inline[:len(inline):len(inline)], g.Inline...)
 		attached = append(attached[:len(attached):len(attached)], g.Attached...)
 	}
-	return a.policies(inline, attached, u.Boundary, unknown)
+	return inline, attached, unknown
 }
 
 func (a *Access) policies(inline []model.InlinePolicy, attached []string, boundary string, unknown bool) iam.Policies {

@@ -107,19 +107,13 @@ func invalid(kind Kind, f Fields) string {
 }
 
 // key returns what the authenticator files the row under; a later row with the same key replaces an
-// earlier one. Role mappings are filed regardless of case, user mappings by exact text.
+// earlier one. Role mappings are filed regardless of case, user mappings by exact text. Rows with sso have
+// no ARN and match nobody, so that it does not matter which of them stays.
 func (r *Row) key() string {
-	switch {
-	case r.Kind == KindUser:
+	if r.Kind == KindUser {
 		return r.Read.ARN
-	case r.Read.ARN != "" || r.Read.SSO == nil:
-		return strings.ToLower(r.Read.ARN)
 	}
-	partition := ""
-	if r.Read.SSO.Partition == "" { // the authenticator leaves a given partition out (v0.7.8)
-		partition = "aws"
-	}
-	return strings.ToLower("arn:" + partition + ":iam::" + r.Read.SSO.AccountID + ":role/AWSReservedSSO_" + r.Read.SSO.PermissionSetName + "_*")
+	return strings.ToLower(r.Read.ARN)
 }
 
 // jsonable converts what the YAML reader returns to what encoding/json accepts, keys to text as

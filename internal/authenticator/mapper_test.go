@@ -22,9 +22,12 @@ func TestMap(t *testing.T) {
 - {rolearn: "` + roleOf("TWICE") + `", username: second}
 - {rolearn: "` + roleOf("Empty") + `", username: y, groups: [system:masters]}
 - {rolearn: "` + roleOf("team/Path") + `", username: path}
+- {rolearn: "` + userOf("Max") + `", username: first-of-roles}
+- {rolearn: "` + roleOf("Opſ") + `", username: long-s}
 `,
 		"mapUsers": `
 - {userarn: "` + userOf("team/bob") + `", username: bob, groups: [ops]}
+- {userarn: "` + userOf("max") + `", username: max, groups: [never]}
 - {userarn: "` + userOf("eve") + `", username: eve1}
 - {userarn: "` + userOf("Eve") + `", username: eve2}
 `,
@@ -38,6 +41,10 @@ func TestMap(t *testing.T) {
 		{PrincipalARN: roleOf("aws-service-role/eks.amazonaws.com/Svc"), UserID: "AROASVC", Username: "eks:managed"},
 		{PrincipalARN: roleOf("Auto"), UserID: "AROAAUTO", Type: TypeEC2},
 		{PrincipalARN: userOf("ann"), UserID: "AIDAANN"},
+		{PrincipalARN: roleOf("Sly"), UserID: "AROASLY", Username: "sys{{SessionNameRaw}}:x"},
+		{PrincipalARN: "nonsense", UserID: "AROAODD", Username: "odd"},
+		{PrincipalARN: roleOf("Two"), UserID: "TWO", Username: "two-role"},
+		{PrincipalARN: userOf("two"), UserID: "TWO", Username: "two-user"},
 	}
 	for name, tc := range map[string]struct {
 		mode Mode
@@ -46,6 +53,7 @@ func TestMap(t *testing.T) {
 	}{
 		"role": {ModeConfigMap, Identity{ARN: sessionOf("Dev", "a@b")},
 			Result{Outcome: Mapped, Store: StoreRow, Username: "dev:a-b", Groups: []string{"dev", acct}}},
+		"an ARN with too many parts": {ModeConfigMap, Identity{ARN: sessionOf("path/Dev", "x"), SessionName: "x"}, Result{Outcome: NotMapped}},
 		"other case": {ModeConfigMap, Identity{ARN: sessionOf("dEV", "x")},
 			Result{Outcome: Mapped, Store: StoreRow, Username: "dev:x", Groups: []string{"dev", acct}}},
 		"other partition": {ModeConfigMap, Identity{ARN: "arn:aws-cn:sts::" + acct + ":assumed-role/Dev/x"}, Result{Outcome: NotMapped}},
@@ -58,6 +66,20 @@ func TestMap(t *testing.T) {
 		"role with path": {ModeConfigMap, Identity{ARN: sessionOf("Path", "x")}, Result{Outcome: NotMapped}},
 		"user": {ModeConfigMap, Identity{ARN: userOf("TEAM/bob")},
 			Result{Outcome: Mapped, Store: StoreRow, Username: "bob", Groups: []string{"ops"}}},
+		"role mappings are searched first": {ModeConfigMap, Identity{ARN: userOf("max")},
+			Result{Outcome: Mapped, Store: StoreRow, Username: "first-of-roles", Groups: []string{}}},
+		"letters that fold to ASCII": {ModeConfigMap, Identity{ARN: sessionOf("ops", "x")},
+			Result{Outcome: Mapped, Store: StoreRow, Username: "long-s", Groups: []string{}}},
+		"session of a mapped account": {ModeConfigMap, Identity{ARN: "arn:aws:sts::444455556666:assumed-role/Any/x", SessionName: "x"},
+			Result{Outcome: Mapped, Store: StoreAccount, Username: "arn:aws:iam::444455556666:role/Any", Groups: []string{}}},
+		"instance ID of a wrong length": {ModeConfigMap, Identity{ARN: sessionOf("Node", "i-123456789"), EC2PrivateDNSName: "x"},
+			Result{Outcome: Denied, Store: StoreRow, Why: `render "system:node:{{EC2PrivateDNSName}}": the session name is not an instance ID`}},
+		"a prefix is reserved after rendering": {chain, Identity{ARN: sessionOf("Sly", "tem"), UserID: "AROASLY"},
+			Result{Outcome: Denied, Store: StoreEntry, Why: `the username "system:x" begins with the reserved prefix system:`}},
+		"an entry whose ARN is nonsense counts by its ID": {ModeAPI, Identity{ARN: sessionOf("Any", "x"), UserID: "AROAODD"},
+			Result{Outcome: Mapped, Store: StoreEntry, Username: "odd", Groups: []string{}}},
+		"of two entries with one ID the IAM role's counts": {ModeAPI, Identity{ARN: sessionOf("Two", "x"), UserID: "TWO"},
+			Result{Outcome: Mapped, Store: StoreEntry, Username: "two-role", Groups: []string{}}},
 		"user with other path": {ModeConfigMap, Identity{ARN: userOf("bob")}, Result{Outcome: NotMapped}},
 		"case twins": {ModeConfigMap, Identity{ARN: userOf("eve")},
 			Result{Outcome: Unknown, Store: StoreRow, Why: "several items of mapUsers match in other letters; which one is found is random"}},

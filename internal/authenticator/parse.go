@@ -90,9 +90,6 @@ func (p parser) block(kind Kind, text string) {
 // decodeItems turns a block into one JSON value per row, on the authenticator's way: YAML 1.1 to JSON,
 // then encoding/json.
 func decodeItems(text string) ([]json.RawMessage, error) {
-	if strings.HasPrefix(strings.TrimSpace(text), "{") {
-		return nil, fmt.Errorf("a list of rows is expected, not a mapping")
-	}
 	var tree any
 	if err := yamlv2.Unmarshal([]byte(text), &tree); err != nil {
 		return nil, err
@@ -116,9 +113,7 @@ func decodeItems(text string) ([]json.RawMessage, error) {
 func (p parser) row(kind Kind, index int, raw json.RawMessage, src source) {
 	r := Row{Kind: kind, Index: index, Line: src.line(index), Read: readFields(kind, raw)}
 	var loose map[string]any
-	if json.Unmarshal(raw, &loose) != nil {
-		p.problem(kind.Block(), index, r.Line, "the row is dropped: a mapping is expected")
-	}
+	_ = json.Unmarshal(raw, &loose) // leaves nil for anything but a mapping, which drops the row below
 	r.Written = looseFields(kind, loose)
 	if index < src.len() {
 		r.Written = src.fields(kind, index)
@@ -128,10 +123,11 @@ func (p parser) row(kind Kind, index int, raw json.RawMessage, src source) {
 	}
 	p.values(kind, index, r.Line, loose)
 	if why := invalid(kind, r.Read); why != "" {
-		r.Effective = Effective{State: Dropped, Why: why}
-		if loose != nil {
-			p.problem(kind.Block(), index, r.Line, "the row is dropped: %s", why)
+		if loose == nil {
+			why = "it is not a mapping"
 		}
+		r.Effective = Effective{State: Dropped, Why: why}
+		p.problem(kind.Block(), index, r.Line, "the row is dropped: %s", why)
 	}
 	p.Rows = append(p.Rows, r)
 }

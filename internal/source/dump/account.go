@@ -246,26 +246,20 @@ func (h *holder) put(v any) {
 // and those that were filtered out are empty: so where only one list holds anything, the emptiness of the others says
 // nothing.
 func (h *holder) readSweeps() {
-	more, ended := false, false
 	for _, s := range h.sweeps {
-		more, ended = more || s.truncated, ended || !s.truncated
-		full := 0
-		for _, some := range s.has {
-			if some {
-				full++
-			}
-		}
+		full := len(s.full())
 		for area := range s.has {
 			if full != 1 {
 				h.a.MarkRead(area)
 			}
 		}
 	}
+	cut := h.cutSweep()
 	for _, area := range iamAreas {
 		switch {
 		case len(h.sweeps) > 0 && !h.a.Read[area]:
 			h.gap(area, sweepAction, "the answers hold none of them, as with --filter: that there are none is not shown")
-		case more && !ended:
+		case cut:
 			h.gap(area, sweepAction, cutOff)
 		}
 	}
@@ -280,6 +274,46 @@ func (h *holder) readSweeps() {
 	}
 	if len(h.sweeps) == 0 && len(h.a.Roles) > 0 && len(partial) == 0 {
 		h.gap(model.AreaIAMRoles, sweepAction, "only single roles were read")
+	}
+}
+
+// full are the lists of an answer that something is in.
+func (s sweep) full() []model.Area {
+	var areas []model.Area
+	for area, some := range s.has {
+		if some {
+			areas = append(areas, area)
+		}
+	}
+	return areas
+}
+
+// cutSweep says whether an answer ends with a token for the rest and the rest is not there. Answers are pages of one
+// sweep where they share a list: a page ends in the middle of one.
+func (h *holder) cutSweep() bool {
+	ended := map[model.Area]bool{}
+	var open []sweep
+	for _, s := range h.sweeps {
+		if s.truncated {
+			open = append(open, s)
+			continue
+		}
+		for _, area := range s.full() {
+			ended[area] = true
+		}
+	}
+	for {
+		n := len(open)
+		open = slices.DeleteFunc(open, func(s sweep) bool {
+			linked := slices.ContainsFunc(s.full(), func(area model.Area) bool { return ended[area] })
+			for _, area := range s.full() {
+				ended[area] = ended[area] || linked
+			}
+			return linked
+		})
+		if len(open) == 0 || len(open) == n {
+			return len(open) > 0
+		}
 	}
 }
 

@@ -46,19 +46,19 @@ type assembler struct {
 	byARN     map[string]*site
 	described map[string][]*site // by folder, as describe-cluster answers name them
 	named     map[string][]*site // by folder, as other answers name them
+	owners    map[string]*site   // by folder; see owner
 	holders   map[string]*holder
 	accounts  map[string][]string // by folder, as IAM objects name them
 	clusters  []listing           // what list-clusters names
 	later     []func()            // what can be placed once everything else is
 	gaps      []finding.Gap
-	notices   []Notice
 }
 
 // assemble makes one snapshot of all files.
-func assemble(harvests []*harvest) (*model.Snapshot, []Notice) {
+func assemble(harvests []*harvest) *model.Snapshot {
 	a := &assembler{
 		harvests: harvests, byARN: map[string]*site{}, described: map[string][]*site{}, named: map[string][]*site{},
-		holders: map[string]*holder{}, accounts: map[string][]string{},
+		owners: map[string]*site{}, holders: map[string]*holder{}, accounts: map[string][]string{},
 	}
 	a.findSites()
 	a.findAccounts()
@@ -81,7 +81,12 @@ func assemble(harvests []*harvest) (*model.Snapshot, []Notice) {
 	}
 	a.unlisted()
 	s.Gaps = a.gaps
-	for _, h := range a.holders {
+	for id, h := range a.holders {
+		for _, t := range a.sites {
+			if t.c.Account == id {
+				h.a.Partition = cmp.Or(h.a.Partition, t.c.Partition)
+			}
+		}
 		h.settle()
 		s.Accounts = append(s.Accounts, h.a)
 		s.Gaps = append(s.Gaps, h.gaps...)
@@ -96,7 +101,7 @@ func assemble(harvests []*harvest) (*model.Snapshot, []Notice) {
 	slices.SortFunc(s.Accounts, func(x, y *model.Account) int { return cmp.Compare(x.ID, y.ID) })
 	model.SortGaps(s.Gaps)
 	s.Gaps = slices.Compact(s.Gaps)
-	return a.withSaved(s), a.notices
+	return a.withSaved(s)
 }
 
 // withSaved merges the snapshot files in, the newest last, and what the other files hold after them.
@@ -203,23 +208,30 @@ func (a *assembler) byName(name string) []*site {
 	return same
 }
 
-// owner is the cluster that a folder belongs to: the one that is described in it, else the one that its answers name,
-// else that of the folder above. Where no folder tells, the only cluster there is. Nil means that nobody can tell.
+// owner is the cluster that a folder belongs to: the one that is described in it, else the only one that answers in it
+// and the folders below name, else that of the folder above. Where no folder tells, the only cluster there is. Nil means
+// that nobody can tell.
 func (a *assembler) owner(dir string) *site {
-	for {
-		for _, in := range [][]*site{a.described[dir], a.named[dir]} {
-			if len(in) == 1 {
-				return in[0]
-			}
-			if len(in) > 1 {
-				return nil
-			}
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			break
-		}
-		dir = up
+	if t, ok := a.owners[dir]; ok {
+		return t
+	}
+	t := a.findOwner(dir)
+	a.owners[dir] = t
+	return t
+}
+
+func (a *assembler) findOwner(dir string) *site {
+	if len(a.described[dir]) == 1 {
+		return a.described[dir][0]
+	}
+	switch in := a.inside(dir); {
+	case len(in) == 1:
+		return in[0]
+	case len(in) > 1:
+		return nil
+	}
+	if up := filepath.Dir(dir); up != dir {
+		return a.owner(up)
 	}
 	if len(a.sites) == 1 {
 		return a.sites[0]
@@ -230,8 +242,8 @@ func (a *assembler) owner(dir string) *site {
 	return nil
 }
 
-// below are the clusters that a folder can be about: those of the folder and of the folders in it, else all.
-func (a *assembler) below(dir string) []*site {
+// inside are the clusters that the answers in a folder and in those below it are about.
+func (a *assembler) inside(dir string) []*site {
 	var found []*site
 	for _, in := range []map[string][]*site{a.described, a.named} {
 		for d, sites := range in {
@@ -245,11 +257,17 @@ func (a *assembler) below(dir string) []*site {
 			}
 		}
 	}
-	if len(found) == 0 {
-		return a.sites
-	}
 	slices.SortFunc(found, func(x, y *site) int { return cmp.Or(cmp.Compare(x.c.Name, y.c.Name), cmp.Compare(x.c.ARN, y.c.ARN)) })
 	return found
+}
+
+// below are the clusters that something in a folder can be about: those of the folder and of the folders in it, else
+// all.
+func (a *assembler) below(dir string) []*site {
+	if found := a.inside(dir); len(found) > 0 {
+		return found
+	}
+	return a.sites
 }
 
 // resolve is the cluster that an answer in a folder is about, or nil where nobody can tell.
@@ -428,7 +446,7 @@ func (s *site) kube(p *part) {
 
 // problem turns a part of a file that could not be read into gaps of what it may have held.
 func (a *assembler) problem(h *harvest, p problem) {
-	reason := "broken file: " + p.String()
+	reason := p.String()
 	if len(p.areas) == 0 {
 		a.gaps = append(a.gaps, finding.Gap{Area: AreaFiles, Action: "read file", Reason: reason})
 	}
@@ -437,10 +455,6 @@ func (a *assembler) problem(h *harvest, p problem) {
 		g := finding.Gap{Area: string(area), Action: info.Action, Reason: reason}
 		if info.OfAccount {
 			g.Account = a.accountOf(h.in.dir())
-			a.gaps = append(a.gaps, g)
-			continue
-		}
-		if len(a.sites) == 0 {
 			a.gaps = append(a.gaps, g)
 			continue
 		}

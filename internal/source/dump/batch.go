@@ -101,7 +101,7 @@ func (b *batch) run() {
 		from = end
 		if err := elements[b.key](b, value); err != nil {
 			b.into.problems = append(b.into.problems, problem{
-				file: b.loc.File, line: b.line(b.offsets[i]), at: b.offsets[i],
+				file: b.loc.File, line: b.loc.Line, at: b.offsets[i],
 				text: fmt.Sprintf("element of %s: %v", b.key, shape(err)), areas: b.areas(value),
 			})
 		}
@@ -110,13 +110,6 @@ func (b *batch) run() {
 		texts.Put(&text)
 	}
 	b.text = nil
-}
-
-func (b *batch) line(offset int64) int {
-	if b.loc.Line > 0 {
-		return b.loc.Line
-	}
-	return b.f.in.lineAt(offset)
 }
 
 // element decodes one value of a list.

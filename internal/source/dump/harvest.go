@@ -1,8 +1,10 @@
 package dump
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"slices"
 
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
@@ -11,6 +13,7 @@ import (
 // harvest is what one file holds.
 type harvest struct {
 	in       *input
+	unknown  []Notice        // documents that are nothing this source reads
 	snapshot *model.Snapshot // of a snapshot file
 	parts    []*part         // in the order of the file; gathered into the first
 	notices  []Notice
@@ -79,6 +82,7 @@ type listing struct {
 	// other says that the answer holds more than what belongs to clusters.
 	other bool
 	loc   *finding.Location
+	doc   int // which document of the file
 }
 
 // sweep is one answer of iam get-account-authorization-details.
@@ -130,10 +134,50 @@ func (h *harvest) gather() {
 	for _, p := range h.parts {
 		all.add(p)
 	}
+	all.adopt()
 	h.parts = []*part{all}
 	h.recognised += all.recognised
-	h.problems = append(h.problems, all.problems...)
+	h.problems = h.worst(append(h.problems, all.problems...))
 	h.notices = append(h.notices, all.notices...)
+}
+
+// adopt tells list answers that do not name their cluster, but whose rows do, which cluster they are about.
+func (p *part) adopt() {
+	rows := map[int]ref{}
+	for _, l := range p.listings {
+		if l.part && l.cluster.name != "" {
+			rows[l.doc] = l.cluster
+		}
+	}
+	for i, l := range p.listings {
+		if r, ok := rows[l.doc]; ok && !l.part && l.cluster.name == "" {
+			p.listings[i].cluster = r
+		}
+	}
+}
+
+// worst keeps the first problems of a file, with their lines, and counts the rest: a file of the wrong kind can have one
+// for every element.
+func (h *harvest) worst(all []problem) []problem {
+	const most = 10
+	slices.SortStableFunc(all, func(x, y problem) int { return cmp.Or(cmp.Compare(x.line, y.line), cmp.Compare(x.at, y.at)) })
+	if len(all) > most {
+		rest := problem{file: h.in.path, at: -1, text: fmt.Sprintf("and %d more", len(all)-most)}
+		for _, p := range all[most:] {
+			for _, area := range p.areas {
+				if !slices.Contains(rest.areas, area) {
+					rest.areas = append(rest.areas, area)
+				}
+			}
+		}
+		all = append(all[:most:most], rest)
+	}
+	for i := range all {
+		if all[i].line == 0 {
+			all[i].line = h.in.lineAt(all[i].at)
+		}
+	}
+	return all
 }
 
 // ref is what an answer says about which cluster it belongs to.

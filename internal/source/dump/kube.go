@@ -28,7 +28,7 @@ type kubeKind struct {
 	groups []string
 	area   model.Area
 	// decode turns an object into what the snapshot keeps of it, and hands it over.
-	decode func(raw []byte, emit func(any)) error
+	decode func(raw []byte, options json.Options, emit func(any)) error
 }
 
 const (
@@ -105,14 +105,48 @@ func areasOfKind(kind string) []model.Area {
 }
 
 // kubeOptions decode Kubernetes types without what no projection looks at: most of an object's text.
-var kubeOptions = json.JoinOptions(json.WithUnmarshalers(json.JoinUnmarshalers(
+var kubeOptions = json.WithUnmarshalers(unneeded)
+
+// yamlOptions take the words that are booleans in YAML 1.1, as kubectl does (sigs.k8s.io/yaml v1.6.0, 2025-07), where a
+// boolean is expected. Elsewhere, as in `namespace: n`, they are text: kubectl refuses those.
+var yamlOptions = json.WithUnmarshalers(json.JoinUnmarshalers(unneeded, json.UnmarshalFromFunc(word)))
+
+// options are those for what stands at a place: only YAML objects have lines.
+func options(loc *finding.Location) json.Options {
+	if loc.Line > 0 {
+		return yamlOptions
+	}
+	return kubeOptions
+}
+
+func word(d *jsontext.Decoder, b *bool) error {
+	if d.PeekKind() != '"' {
+		return errors.ErrUnsupported
+	}
+	t, err := d.ReadToken()
+	if err != nil {
+		return err
+	}
+	switch t.String() {
+	case "y", "Y", "yes", "Yes", "YES", "on", "On", "ON":
+		*b = true
+	case "n", "N", "no", "No", "NO", "off", "Off", "OFF":
+		*b = false
+	default:
+		return errors.New("not a boolean")
+	}
+	return nil
+}
+
+// unneeded skips the types that no projection looks at.
+var unneeded = json.JoinUnmarshalers(
 	skip[[]metav1.ManagedFieldsEntry](), skip[resource.Quantity](), skip[corev1.ResourceRequirements](), skip[corev1.ResourceList](),
 	skip[corev1.Probe](), skip[corev1.Lifecycle](), skip[corev1.Affinity](), skip[[]corev1.Toleration](), skip[[]corev1.ContainerPort](),
 	skip[[]corev1.TopologySpreadConstraint](), skip[[]corev1.HostAlias](), skip[[]corev1.ContainerStatus](), skip[[]corev1.PodCondition](),
 	skip[[]corev1.NodeCondition](), skip[[]corev1.ContainerImage](), skip[appsv1.DeploymentStatus](), skip[appsv1.DaemonSetStatus](),
 	skip[appsv1.StatefulSetStatus](), skip[appsv1.ReplicaSetStatus](), skip[batchv1.JobStatus](), skip[batchv1.CronJobStatus](),
 	skip[[]corev1.PersistentVolumeClaim](),
-)))
+)
 
 func skip[T any]() *json.Unmarshalers {
 	return json.UnmarshalFromFunc(func(d *jsontext.Decoder, _ *T) error { return d.SkipValue() })
@@ -125,10 +159,10 @@ type named[K any] interface {
 }
 
 // one decodes an object of one kind and projects it.
-func one[K, M any, P named[K]](inNamespace bool, project func(P) *M) func([]byte, func(any)) error {
-	return func(raw []byte, emit func(any)) error {
+func one[K, M any, P named[K]](inNamespace bool, project func(P) *M) func([]byte, json.Options, func(any)) error {
+	return func(raw []byte, options json.Options, emit func(any)) error {
 		object := P(new(K))
-		if err := json.Unmarshal(raw, object, kubeOptions); err != nil {
+		if err := json.Unmarshal(raw, object, options); err != nil {
 			return err
 		}
 		if err := settle(object, inNamespace); err != nil {
@@ -156,9 +190,9 @@ func settle(o metav1.Object, inNamespace bool) error {
 	return nil
 }
 
-func mutatingWebhooks(raw []byte, emit func(any)) error {
+func mutatingWebhooks(raw []byte, options json.Options, emit func(any)) error {
 	c := &admissionv1.MutatingWebhookConfiguration{}
-	if err := json.Unmarshal(raw, c, kubeOptions); err != nil {
+	if err := json.Unmarshal(raw, c, options); err != nil {
 		return err
 	}
 	if err := settle(c, clusterScoped); err != nil {
@@ -170,9 +204,9 @@ func mutatingWebhooks(raw []byte, emit func(any)) error {
 	return nil
 }
 
-func nodeClass(raw []byte, emit func(any)) error {
+func nodeClass(raw []byte, options json.Options, emit func(any)) error {
 	u := &unstructured.Unstructured{}
-	if err := json.Unmarshal(raw, &u.Object); err != nil {
+	if err := json.Unmarshal(raw, &u.Object, options); err != nil {
 		return err
 	}
 	if err := settle(u, clusterScoped); err != nil {
@@ -204,7 +238,7 @@ func (p *part) object(raw []byte, api, kind string, loc *finding.Location, inLis
 		}
 		return nil // of other kinds, Secrets among them, nothing is read
 	}
-	err := k.decode(raw, func(v any) {
+	err := k.decode(raw, options(loc), func(v any) {
 		place(v, loc)
 		if p.objects == nil {
 			p.objects = map[model.Area][]any{}
@@ -260,7 +294,7 @@ func (p *part) configMap(raw []byte, loc *finding.Location, inList bool) error {
 		return nil
 	}
 	c := &corev1.ConfigMap{}
-	if err := json.Unmarshal(raw, c, kubeOptions); err != nil {
+	if err := json.Unmarshal(raw, c, options(loc)); err != nil {
 		return err
 	}
 	a := projection.AWSAuth(c)
@@ -329,7 +363,7 @@ func (f *fileReader) kubeDocument(doc *document, kind string) {
 	switch {
 	case kind == "Status" && api == "v1":
 		f.drop(doc)
-		f.problem(doc.loc.Line, -1, fmt.Errorf("the Kubernetes API answered with an error: %s", doc.text("message")), nil)
+		f.problem(doc.loc.Line, doc.at, fmt.Errorf("the Kubernetes API answered with an error: %s", doc.text("message")), areasOfResource(doc.text("message")))
 	case list && strings.HasSuffix(kind, "List"):
 		p.recognised++
 		f.unpark(doc)
@@ -337,7 +371,7 @@ func (f *fileReader) kubeDocument(doc *document, kind string) {
 	default:
 		f.drop(doc)
 		if err := p.object(doc.raw(), api, kind, doc.loc, false); err != nil {
-			f.problem(doc.loc.Line, -1, fmt.Errorf("%s: %w", kind, shape(err)), areasOfKind(kind))
+			f.problem(doc.loc.Line, doc.at, fmt.Errorf("%s: %w", kind, shape(err)), areasOfKind(kind))
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -52,8 +53,12 @@ func (e *Unrecognised) Error() string {
 	if len(e.Saw) > 0 {
 		saw = "saw " + strings.Join(e.Saw, "; ")
 	}
+	path := e.Path
+	if path == "-" {
+		path = standardInput
+	}
 	return fmt.Sprintf("%s: nothing recognised: %s; recognised are drawbridge snapshots, answers of `aws eks`, `aws iam`, "+
-		"`aws ec2`, `aws logs` and `aws cloudtrail` as JSON, and Kubernetes objects as `kubectl get -o json|yaml` or manifests hold them", e.Path, saw)
+		"`aws ec2`, `aws logs` and `aws cloudtrail` as JSON, and Kubernetes objects as `kubectl get -o json|yaml` or manifests hold them", path, saw)
 }
 
 // Open reads files and folders into one snapshot; the path "-" is stdin. The result does not depend on the order of the
@@ -64,7 +69,7 @@ func (e *Unrecognised) Error() string {
 // *Unrecognised, the snapshot of the other paths is returned with them. Areas that no file speaks of are neither read
 // nor gaps; see model.Snapshot.Complete.
 func Open(ctx context.Context, paths []string, stdin io.Reader, o Options) (*model.Snapshot, []Notice, error) {
-	inputs, notices, err := find(paths, stdin)
+	inputs, others, err := find(paths, stdin)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,8 +78,10 @@ func Open(ctx context.Context, paths []string, stdin io.Reader, o Options) (*mod
 		return nil, nil, err
 	}
 	var broken, unknown []error
+	var notices []Notice
 	for _, h := range harvests {
 		notices = append(notices, h.notices...)
+		others = append(others, h.unknown...)
 		if h.in.named {
 			for _, p := range h.problems {
 				broken = append(broken, errors.New(p.String()))
@@ -82,15 +89,23 @@ func Open(ctx context.Context, paths []string, stdin io.Reader, o Options) (*mod
 		}
 	}
 	if len(broken) > 0 {
-		return nil, notices, errors.Join(broken...)
+		return nil, append(notices, summary(others)...), errors.Join(broken...)
 	}
 	for _, path := range paths {
-		if e := unrecognised(path, harvests, notices); e != nil {
+		if e := unrecognised(path, harvests, slices.Concat(notices, others)); e != nil {
 			unknown = append(unknown, e)
 		}
 	}
-	snapshot, more := assemble(harvests)
-	return snapshot, append(notices, more...), errors.Join(unknown...)
+	return assemble(harvests), append(notices, summary(others)...), errors.Join(unknown...)
+}
+
+// summary keeps a few notices about files of other kinds and counts the rest: a repository holds thousands of them.
+func summary(others []Notice) []Notice {
+	const most = 10
+	if len(others) <= most {
+		return others
+	}
+	return append(others[:most:most], Notice{File: others[most].File, Text: fmt.Sprintf("not recognised either, nor are %d more files or documents", len(others)-most-1)})
 }
 
 // readAll reads the inputs side by side; the harvests are in the order of the inputs.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -77,14 +78,13 @@ func (f *fileReader) snapshot(text io.Reader) {
 
 // unknown notes that the file, or a document in it, is nothing that this source reads.
 func (f *fileReader) unknown(what string) {
-	f.h.notices = append(f.h.notices, Notice{File: f.in.path, Text: what})
+	if len(f.h.unknown) < 10 {
+		f.h.unknown = append(f.h.unknown, Notice{File: f.in.path, Text: what})
+	}
 }
 
 // problem records that the file could not be read from some place on.
 func (f *fileReader) problem(line int, at int64, err error, areas []model.Area) {
-	if line == 0 && at >= 0 {
-		line = f.in.lineAt(at)
-	}
 	f.h.problems = append(f.h.problems, problem{file: f.in.path, line: line, at: at, text: err.Error(), areas: areas})
 }
 
@@ -112,15 +112,15 @@ func (f *fileReader) json(text *bufio.Reader) {
 	}
 }
 
-// brokenJSON records a syntax error. A file in which nothing was recognised before the error and nothing looks like an
-// answer is none of ours.
+// brokenJSON records a syntax error. A file in a folder that shows no sign of an answer is none of ours, unless it ends
+// early: then nobody can tell what it was.
 func (f *fileReader) brokenJSON(d *documents, err error) {
 	at := d.dec.InputOffset()
 	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		at, err = e.ByteOffset, jsonError(e.Err)
 	}
 	areas := append(d.doc.areas(), guess(f.head)...)
-	if len(areas) == 0 && !f.in.named && f.docs == 0 {
+	if len(areas) == 0 && !f.in.named && !errors.Is(err, errCut) {
 		f.unknown(fmt.Sprintf("not JSON (%v)", err))
 		return
 	}
@@ -129,10 +129,12 @@ func (f *fileReader) brokenJSON(d *documents, err error) {
 
 func jsonError(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("the file ends early")
+		return errCut
 	}
 	return err
 }
+
+var errCut = errors.New("the file ends early")
 
 // documents reads the top-level JSON values of a text.
 type documents struct {
@@ -151,6 +153,9 @@ func (d *documents) next() error {
 	case '[':
 		if _, err := d.dec.ReadToken(); err != nil {
 			return err
+		}
+		if d.dec.PeekKind() != '{' {
+			d.f.unknown("a JSON list that holds no answers")
 		}
 		for d.dec.PeekKind() == '{' {
 			if err := d.document(); err != nil {
@@ -177,6 +182,7 @@ func (d *documents) next() error {
 // Its long lists are decoded while they are read, everything else is kept as text until the object ends.
 type document struct {
 	number   int
+	at       int64 // where it begins; -1 where it was made from YAML
 	loc      *finding.Location
 	members  map[string]jsontext.Value
 	order    []string
@@ -189,11 +195,15 @@ func (d *documents) document() error {
 	d.f.docs++
 	d.doc = document{number: d.f.docs, loc: d.f.loc, members: map[string]jsontext.Value{}, streamed: map[string]int{}}
 	if d.line > 0 {
+		d.doc.at = -1
 		d.doc.loc = &finding.Location{File: d.f.in.path, Line: d.line}
 	}
 	doc := &d.doc
 	if _, err := d.dec.ReadToken(); err != nil {
 		return err
+	}
+	if doc.at >= 0 {
+		doc.at = d.dec.InputOffset() - 1
 	}
 	for d.dec.PeekKind() == '"' {
 		d.w.floor = d.dec.InputOffset()
@@ -294,17 +304,19 @@ func (f *fileReader) finish(doc *document) error {
 		return nil
 	}
 	f.drop(doc)
+	if model.IsSnapshot([]byte(`"` + doc.text("version"))) {
+		f.again()
+		return nil
+	}
 	p := f.part()
 	known, err := f.answer(p, doc)
 	switch {
 	case err != nil:
-		f.problem(doc.loc.Line, -1, fmt.Errorf("%s: %w", strings.Join(known, ", "), shape(err)), doc.areas())
+		f.problem(doc.loc.Line, doc.at, fmt.Errorf("%s: %w", strings.Join(known, ", "), shape(err)), doc.areas())
 	case len(known) > 0:
 		p.recognised++
-	case model.IsSnapshot([]byte(`"` + doc.text("version") + `"`)):
-		f.again()
 	default:
-		f.unknown("JSON that is no answer this source knows (keys: " + few(doc.keys()) + ")")
+		f.unknown("a document that is no answer this source knows (keys: " + few(doc.keys()) + ")")
 	}
 	return nil
 }
@@ -345,9 +357,46 @@ func shape(err error) error {
 		if e.Err != nil {
 			return fmt.Errorf("wrong type at %s: %w", place, e.Err)
 		}
-		return fmt.Errorf("wrong type at %s: a JSON %v where %v is expected", place, e.JSONKind, e.GoType)
+		return fmt.Errorf("wrong type at %s: %s where %s is expected", place, kindWord(e.JSONKind), goWord(e.GoType))
 	}
 	return err
+}
+
+func kindWord(k jsontext.Kind) string {
+	switch k {
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	case '"':
+		return "text"
+	case '0':
+		return "a number"
+	case 't', 'f':
+		return "a boolean"
+	}
+	return "null"
+}
+
+func goWord(t reflect.Type) string {
+	if t == nil {
+		return "something else"
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return goWord(t.Elem())
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.String:
+		return "text"
+	case reflect.Bool:
+		return "a boolean"
+	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint32, reflect.Uint64, reflect.Float64:
+		return "a number"
+	}
+	return t.String()
 }
 
 // few names the first few of a list and counts the rest.

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -25,11 +27,16 @@ const (
 	maxValue = 64 << 20
 )
 
+// readers are the buffers that files are read through.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, headSize) }}
+
 // unpack returns the text of a file as UTF-8 without a byte order mark, decompressed where it is gzip or Zstandard.
 // Whoever calls it calls done when the text is read.
 func unpack(r io.Reader) (text *bufio.Reader, done func(), err error) {
-	raw := bufio.NewReaderSize(r, headSize)
-	done = func() {}
+	raw := readers.Get().(*bufio.Reader)
+	raw.Reset(r)
+	first := raw
+	done = func() { first.Reset(nil); readers.Put(first) }
 	magic, _ := raw.Peek(4)
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
@@ -43,7 +50,8 @@ func unpack(r io.Reader) (text *bufio.Reader, done func(), err error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("zstd: %w", err)
 		}
-		done = z.Close
+		release := done
+		done = func() { z.Close(); release() }
 		raw = bufio.NewReaderSize(&capped{r: z, left: maxUnpacked}, headSize)
 	}
 	mark, _ := raw.Peek(3)
@@ -135,10 +143,16 @@ func formOf(head []byte) form {
 	switch {
 	case len(text) == 0:
 		return formEmpty
-	case text[0] == '{' || text[0] == '[':
+	case text[0] == '{' && follows(text, `"}`), text[0] == '[' && follows(text, `{["]-0123456789tfn`):
 		return formJSON
 	}
 	return formText
+}
+
+// follows says whether one of the characters comes next after the first: `{` begins YAML and templates too.
+func follows(text []byte, one string) bool {
+	rest := bytes.TrimLeft(text[1:], " \t\r\n")
+	return len(rest) == 0 || strings.IndexByte(one, rest[0]) >= 0
 }
 
 var errTooLarge = fmt.Errorf("one value is larger than %d MiB", maxValue>>20)

@@ -26,8 +26,8 @@ type lineError struct {
 func (e *lineError) Error() string { return fmt.Sprintf("line %d: %v", e.line, e.err) }
 func (e *lineError) Unwrap() error { return e.err }
 
-// toJSON writes a YAML node as JSON the way kubectl reads it: scalars by YAML 1.1, so that a plain `no` is false, and
-// keys as text. Repeated keys are an error.
+// toJSON writes a YAML node as JSON the way kubectl reads it, with keys as text. Words that are booleans in YAML 1.1 only
+// stay words; see yamlOptions. Repeated keys are an error.
 func toJSON(n *yaml.Node) (jsontext.Value, error) {
 	c := converter{}
 	if err := c.node(n, 0); err != nil {
@@ -188,8 +188,7 @@ func keyOf(n *yaml.Node) (string, error) {
 
 func (c *converter) scalar(n *yaml.Node) error {
 	var err error
-	tag := n.ShortTag()
-	switch tag {
+	switch n.ShortTag() {
 	case "!!null":
 		c.out = append(c.out, "null"...)
 		return nil
@@ -203,10 +202,6 @@ func (c *converter) scalar(n *yaml.Node) error {
 	case "!!float":
 		err = c.float(n)
 	default:
-		if b, ok := oldBool(n); ok && tag == "!!str" {
-			c.out = strconv.AppendBool(c.out, b)
-			return nil
-		}
 		c.out, err = jsontext.AppendQuote(c.out, n.Value)
 	}
 	if err != nil {
@@ -239,18 +234,4 @@ func (c *converter) float(n *yaml.Node) error {
 	}
 	c.out = strconv.AppendFloat(c.out, f, 'g', -1, 64)
 	return nil
-}
-
-// oldBool reads the booleans of YAML 1.1, which kubectl takes plain words for (sigs.k8s.io/yaml v1.6.0, 2025-07).
-func oldBool(n *yaml.Node) (value, ok bool) {
-	if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle|yaml.TaggedStyle) != 0 {
-		return false, false
-	}
-	switch n.Value {
-	case "y", "Y", "yes", "Yes", "YES", "on", "On", "ON":
-		return true, true
-	case "n", "N", "no", "No", "NO", "off", "Off", "OFF":
-		return false, true
-	}
-	return false, false
 }

@@ -60,6 +60,10 @@ var prose = map[string]bool{".md": true, ".markdown": true, ".rst": true, ".adoc
 // yaml reads a file of YAML documents.
 func (f *fileReader) yaml(text *bufio.Reader) {
 	head, _ := text.Peek(headSize)
+	if areas, err := refusal(head); err != nil {
+		f.problem(1, -1, err, areas)
+		return
+	}
 	if !ours.Match(head) {
 		f.unknown("a text file that holds neither JSON nor Kubernetes objects")
 		return
@@ -77,6 +81,9 @@ func (f *fileReader) yaml(text *bufio.Reader) {
 			return
 		}
 		f.yamlDocument(d)
+	}
+	if h := f.h; len(h.parts)+len(h.problems)+len(h.unknown)+len(h.notices) == 0 {
+		f.unknown("YAML that holds no objects")
 	}
 }
 
@@ -121,11 +128,11 @@ func (f *fileReader) yamlDocument(d chunk) {
 		f.brokenYAML(d, err)
 	case root == nil:
 	case root.Kind == yaml.MappingNode:
-		f.yamlMapping(root, d.line)
+		f.yamlMapping(root, d)
 	case root.Kind == yaml.SequenceNode: // a list of objects, as `yq '.items'` prints it
 		for _, n := range root.Content {
 			if n.Kind == yaml.MappingNode {
-				f.yamlMapping(n, d.line)
+				f.yamlMapping(n, d)
 			}
 		}
 	}
@@ -179,18 +186,18 @@ func parseYAML(d chunk) (*yaml.Node, error) {
 }
 
 // yamlMapping takes in one object of a YAML file: a Kubernetes object or list, or an answer of AWS.
-func (f *fileReader) yamlMapping(n *yaml.Node, firstLine int) {
+func (f *fileReader) yamlMapping(n *yaml.Node, d chunk) {
 	if items := member(n, "items"); items != nil && items.Kind == yaml.SequenceNode && strings.HasSuffix(textOf(n, "kind"), "List") {
-		f.yamlItems(f.yamlShell(n, firstLine), items.Content, firstLine)
+		f.yamlItems(f.yamlShell(n, d.line), items.Content, d.line)
 		return
 	}
 	raw, err := toJSON(n)
 	if err != nil {
-		f.brokenYAML(chunk{line: firstLine}, err)
+		f.brokenYAML(d, err)
 		return
 	}
 	w := &window{ctx: f.ctx, r: bytes.NewReader(raw)}
-	docs := &documents{f: f, w: w, dec: jsontext.NewDecoder(w), line: firstLine + n.Line - 1}
+	docs := &documents{f: f, w: w, dec: jsontext.NewDecoder(w), line: d.line + n.Line - 1}
 	if err := docs.next(); err != nil {
 		f.problem(docs.line, -1, err, guess(string(raw[:min(len(raw), headSize)])))
 	}
@@ -199,7 +206,7 @@ func (f *fileReader) yamlMapping(n *yaml.Node, firstLine int) {
 // yamlShell is what a list says about itself, as a document without its elements.
 func (f *fileReader) yamlShell(n *yaml.Node, firstLine int) *document {
 	f.docs++
-	doc := &document{number: f.docs, loc: f.at(firstLine + n.Line - 1), members: map[string]jsontext.Value{}, streamed: map[string]int{}}
+	doc := &document{number: f.docs, at: -1, loc: f.at(firstLine + n.Line - 1), members: map[string]jsontext.Value{}, streamed: map[string]int{}}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i].Value
 		if raw, err := toJSON(n.Content[i+1]); key != "items" && err == nil {

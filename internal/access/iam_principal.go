@@ -1,0 +1,314 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"drawbridge/internal/finding"
+	"drawbridge/internal/iam"
+	"drawbridge/internal/model"
+)
+
+// IAMPrincipal is an IAM role or user with what the snapshot tells of its permissions: its own policies and its permissions
+// boundary. Policies of resources and of an organization are not looked at.
+type IAMPrincipal struct {
+	Object model.Object // *model.IAMRole or *model.IAMUser
+	ARN    string
+	// Boundary is the ARN of its permissions boundary, or "".
+	Boundary string
+	// Unread names policies that count too, but are not in the snapshot or not understood. They may allow or deny anything.
+	Unread []string
+	// ByName are attached AWS managed policies whose documents are not in the snapshot, and which are known by their ARN.
+	ByName []string
+
+	arn             iam.ARN
+	who             iam.Principal
+	policies        iam.Policies // those that could be read
+	limitsUnread    []string     // boundary and session policies that could not
+	context         *iam.Context
+	may             actionSet
+	customerManaged []string // ARNs
+}
+
+// IAMRole returns what the snapshot tells of a role's permissions.
+func (a *Access) IAMRole(r *model.IAMRole) *IAMPrincipal {
+	if p, ok := a.principals.Load(r); ok {
+		return p.(*IAMPrincipal)
+	}
+	p := a.newPrincipal(r, r.ARN, r.Inline, r.Attached, r.Boundary, r.PoliciesUnknown)
+	a.principals.Store(r, p)
+	return p
+}
+
+// IAMUser returns what the snapshot tells of a user's permissions, those of its groups included.
+func (a *Access) IAMUser(u *model.IAMUser) *IAMPrincipal {
+	if p, ok := a.principals.Load(u); ok {
+		return p.(*IAMPrincipal)
+	}
+	inline, attached, unknown := a.userPolicies(u)
+	p := a.newPrincipal(u, u.ARN, inline, attached, u.Boundary, unknown)
+	// The tags of a user are those of its requests; a role's may be overridden by those of the session.
+	p.context.AbsentUnder("aws:PrincipalTag/")
+	for k, v := range u.Tags {
+		p.context.Set("aws:PrincipalTag/"+k, v)
+	}
+	a.principals.Store(u, p)
+	return p
+}
+
+// IAMPrincipals lists the roles and then the users of an account. Service-linked roles are left out: nobody but AWS can take
+// or change them.
+func (a *Access) IAMPrincipals(acct *model.Account) []*IAMPrincipal {
+	all := make([]*IAMPrincipal, 0, len(acct.Roles)+len(acct.Users))
+	for _, r := range acct.Roles {
+		if !strings.Contains(r.ARN, ":role/aws-service-role/") {
+			all = append(all, a.IAMRole(r))
+		}
+	}
+	for _, u := range acct.Users {
+		all = append(all, a.IAMUser(u))
+	}
+	return all
+}
+
+func (a *Access) newPrincipal(o model.Object, arn string, inline []model.InlinePolicy, attached []string, boundary string, unknown bool) *IAMPrincipal {
+	// That the caller chooses an encrypted connection, and calls by itself, is no condition that could stop it.
+	p := &IAMPrincipal{Object: o, ARN: arn, Boundary: boundary, context: new(iam.Context).Set("aws:SecureTransport", "true").Set("aws:ViaAWSService", "false")}
+	p.arn, _ = iam.ParseARN(arn)
+	if p.who = iam.ParsePrincipal(arn); p.who.Kind == iam.NoPrincipal {
+		p.Unread = append(p.Unread, "the principal itself, whose ARN cannot be read")
+		return p
+	}
+	if unknown {
+		p.Unread = append(p.Unread, "policies that were not listed")
+	}
+	for _, i := range inline {
+		named := iam.Named{Name: "inline policy " + i.Name}
+		named.Policy, _ = a.Parse(i.Document)
+		p.add(a, named)
+	}
+	for _, policy := range attached {
+		if !strings.Contains(policy, ":iam::aws:") {
+			p.customerManaged = append(p.customerManaged, policy)
+		}
+		named, read := a.managedPolicy(policy)
+		if doc, known := wellKnownPolicy(policy); !read && known {
+			named.Policy = doc
+			p.ByName = append(p.ByName, policy)
+		}
+		named.Name = policy
+		p.add(a, named)
+	}
+	if boundary != "" {
+		if named, ok := a.managedPolicy(boundary); ok && len(named.Policy.Unknown) == 0 {
+			p.policies.Boundary = &named
+		} else {
+			p.limitsUnread = append(p.limitsUnread, "permissions boundary "+boundary)
+			p.Unread = append(p.Unread, boundary)
+		}
+	}
+	return p
+}
+
+// add adds one identity policy, or notes that it cannot be read.
+func (p *IAMPrincipal) add(a *Access, named iam.Named) {
+	if named.Policy == nil || len(named.Policy.Unknown) > 0 {
+		p.Unread = append(p.Unread, named.Name)
+		return
+	}
+	p.policies.Identity = append(p.policies.Identity, named)
+	p.may.add(a.mayAllow(named.Policy))
+}
+
+// WithSession is the principal in a session with a session policy, which can only take away.
+func (a *Access) WithSession(p *IAMPrincipal, of string, policy model.Document) *IAMPrincipal {
+	if policy == "" {
+		return p
+	}
+	limited := *p
+	doc, err := a.Parse(policy)
+	if err != nil || len(doc.Unknown) > 0 {
+		limited.limitsUnread = append(slices.Clone(p.limitsUnread), "session policy of "+of)
+		limited.Unread = append(slices.Clone(p.Unread), "session policy of "+of)
+		return &limited
+	}
+	limited.policies.Session = []iam.Named{{Name: "of " + of, Policy: doc}}
+	return &limited
+}
+
+// ask is one question: may the principal do this?
+type ask struct {
+	action, resource string
+	context          *iam.Context // nil is the principal's own
+}
+
+// Permit says whether a principal's own policies allow something.
+type Permit struct {
+	Answer Answer
+	// If is in print what an answer Maybe depends on.
+	If []string
+	// Why are the statements that allow, and Policies the policies that hold them: ARNs, and "inline policy x".
+	Why      []finding.Evidence
+	Policies []string
+}
+
+// can asks several questions that must all be answered yes. A statement that names the resources only by what is not known
+// (a variable) counts as one that does not reach them: it limits.
+func (p *IAMPrincipal) can(asks ...ask) Permit {
+	for i := range asks {
+		if !p.may.has(asks[i].action) {
+			return Permit{Answer: No}
+		}
+	}
+	all := Permit{Answer: Yes}
+	conditions := make([][]string, len(asks))
+	for i := range asks {
+		one := p.canOne(&asks[i])
+		if one.Answer == No {
+			return one
+		}
+		if one.Answer == Maybe {
+			all.Answer = Maybe
+		}
+		conditions[i] = one.If
+		all.Why = appendNew(all.Why, one.Why...)
+		all.Policies = appendNew(all.Policies, one.Policies...)
+	}
+	alike := !slices.ContainsFunc(conditions, func(c []string) bool { return !slices.Equal(c, conditions[0]) })
+	for i := range asks {
+		for _, c := range conditions[i] {
+			if !alike {
+				c = asks[i].action + " " + c
+			}
+			all.If = appendNew(all.If, c)
+		}
+	}
+	return all
+}
+
+func (p *IAMPrincipal) canOne(q *ask) Permit {
+	r := iam.Request{Principal: p.who, Action: q.action, Resource: q.resource, Context: q.context}
+	if r.Context == nil {
+		r.Context = p.context
+	}
+	d := iam.EvaluateIdentity(p.policies, r)
+	if d.Verdict == iam.Denied {
+		return Permit{Answer: No}
+	}
+	result := Permit{Answer: Yes}
+	sure, alternatives := false, []string{}
+	for i := range p.policies.Identity {
+		named := &p.policies.Identity[i]
+		for j := range named.Policy.Statements {
+			s := &named.Policy.Statements[j]
+			if s.Effect != iam.Allow || s.MatchesAction(r.Action) != iam.True || s.MatchesResource(&r) != iam.True || s.MeetsConditions(&r) == iam.False {
+				continue
+			}
+			result.Why = appendNew(result.Why, p.statement(named.Name, s))
+			result.Policies = appendNew(result.Policies, named.Name)
+			if s.MeetsConditions(&r) == iam.True && len(s.Unknown) == 0 {
+				sure = true
+			} else {
+				alternatives = append(alternatives, strings.Join(s.Unknowns(&r), " and "))
+			}
+		}
+	}
+	if len(result.Why) == 0 {
+		return Permit{Answer: No} // at most on resources that a variable names
+	}
+	if d.Verdict == iam.Undecided {
+		result.Answer = Maybe
+		if !sure {
+			result.If = append(result.If, "only if "+strings.Join(slices.Compact(alternatives), ", or "))
+		}
+		result.If = appendNew(result.If, limits(d, &r)...)
+	}
+	for _, limit := range p.limitsUnread {
+		result.Answer = Maybe
+		result.If = append(result.If, "as far as "+limit+" lets it, which was not read")
+	}
+	return result
+}
+
+// limits prints the conditions under which a deny, a boundary or a session policy stands in the way of a request.
+func limits(d iam.Decision, r *iam.Request) []string {
+	var all []string
+	for _, m := range d.By() {
+		why := strings.Join(m.Statement.Unknowns(r), " and ")
+		switch {
+		case m.Statement.Effect == iam.Deny:
+			all = append(all, fmt.Sprintf("unless denied by %s of %s, if %s", m.Statement.Name(), m.Policy, why))
+		case m.Layer != iam.IdentityPolicy:
+			all = append(all, fmt.Sprintf("within %s %s only if %s", m.Layer, m.Policy, why))
+		}
+	}
+	return all
+}
+
+// statement is a statement of one of the principal's policies as evidence.
+func (p *IAMPrincipal) statement(policy string, s *iam.Statement) finding.Evidence {
+	subject := p.Object.Subject().String() + " "
+	if strings.HasPrefix(policy, "arn:") {
+		subject = "IAMPolicy "
+		if slices.Contains(p.ByName, policy) {
+			return finding.Evidence{Text: shortened(s.String()) + " (known by its name: its document is not in the snapshot)", Source: subject + policy}
+		}
+	}
+	return finding.Evidence{Text: shortened(s.String()), Source: subject + policy + ", " + s.Name()}
+}
+
+// shortened cuts a long list of actions. Conditions that matter are printed of their own.
+func shortened(text string) string {
+	const most = 400
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + " …"
+}
+
+// appendNew appends what is not there yet.
+func appendNew[T comparable](list []T, more ...T) []T {
+	for _, m := range more {
+		if !slices.Contains(list, m) {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// wellKnown are AWS managed policies known by their names where a snapshot has no document of them. The documents of the
+// first three are shortened to what matters here; those that AWS publishes for nodes hold nothing that makes a role
+// privileged and stand empty (AWS Managed Policy Reference, 2026-11).
+var wellKnown = map[string]string{
+	"AdministratorAccess": `{"Effect":"Allow","Action":"*","Resource":"*"}`,
+	"IAMFullAccess":       `{"Effect":"Allow","Action":"iam:*","Resource":"*"}`,
+	"PowerUserAccess":     `{"Effect":"Allow","NotAction":["iam:*","organizations:*","account:*"],"Resource":"*"}`,
+
+	"AmazonEKSWorkerNodePolicy": `[]`, "AmazonEKSWorkerNodeMinimalPolicy": `[]`, "AmazonEKS_CNI_Policy": `[]`,
+	"AmazonEC2ContainerRegistryReadOnly": `[]`, "AmazonEC2ContainerRegistryPullOnly": `[]`, "AmazonSSMManagedInstanceCore": `[]`,
+}
+
+// wellKnownPolicies are the parsed documents by name.
+var wellKnownPolicies = sync.OnceValue(func() map[string]*iam.Policy {
+	all := map[string]*iam.Policy{}
+	for name, statement := range wellKnown {
+		p, err := iam.Parse([]byte(`{"Version":"2012-10-17","Statement":` + statement + `}`))
+		if err != nil {
+			panic("known policy " + name + ": " + err.Error())
+		}
+		all[name] = p
+	}
+	return all
+})
+
+// wellKnownPolicy returns what is known of an AWS managed policy by its ARN alone, in any partition.
+func wellKnownPolicy(arn string) (*iam.Policy, bool) {
+	a, err := iam.ParseARN(arn)
+	if err != nil || a.Service != "iam" || a.Account != "aws" {
+		return nil, false
+	}
+	p, ok := wellKnownPolicies()[strings.TrimPrefix(a.Resource, "policy/")]
+	return p, ok
+}
