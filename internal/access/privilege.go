@@ -85,6 +85,11 @@ func (p *IAMPrincipal) best(t *privilege, region string) Permit {
 // through asks for everything that a way needs. A need that several of the principal's own policies could serve takes the
 // first that does.
 func (p *IAMPrincipal) through(way []need, region string) Permit {
+	return p.throughRole(way, region, p.fill(anyRole, region))
+}
+
+// throughRole asks for a way in which one role is passed.
+func (p *IAMPrincipal) throughRole(way []need, region, role string) Permit {
 	for i := range way {
 		if !p.may.has(way[i].action) {
 			return Permit{Answer: No}
@@ -94,7 +99,7 @@ func (p *IAMPrincipal) through(way []need, region string) Permit {
 	for i, n := range way {
 		asks[i] = ask{action: n.action, resource: p.fill(n.resource, region)}
 		if n.passedTo != "" {
-			asks[i].context = p.passing(n.passedTo)
+			asks[i].context, asks[i].resource = p.passing(n.passedTo), role
 		}
 		switch n.resource {
 		case ownPolicy:

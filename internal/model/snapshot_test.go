@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -131,6 +132,20 @@ func TestReadInPart(t *testing.T) {
 		if n := len(s.Clusters[0].Pods); n != 2*chunk+1 || len(s.GapsFor(s.Clusters[0], AreaPods)) != 1 {
 			t.Errorf("%s: %d pods, gaps %v", name, n, s.Gaps)
 		}
+	}
+}
+
+// TestSort shuffles what sources read and expects one order.
+func TestSort(t *testing.T) {
+	shuffled := sample()
+	c := shuffled.Clusters[0]
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(c.Pods), func(i, j int) { c.Pods[i], c.Pods[j] = c.Pods[j], c.Pods[i] })
+	shuffled.Clusters = append([]*Cluster{{Name: "zeta"}}, shuffled.Clusters...)
+	shuffled.Sort()
+	want := sample()
+	want.Clusters = append(want.Clusters, &Cluster{Name: "zeta"})
+	if diff := cmp.Diff(want, shuffled); diff != "" {
+		t.Error(diff[:min(len(diff), 2000)])
 	}
 }
 

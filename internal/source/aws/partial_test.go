@@ -129,3 +129,24 @@ func TestPoliciesUnknown(t *testing.T) {
 		})
 	}
 }
+
+// Of AWS's own policies only those that something refers to are kept, boundaries included.
+func TestUsedPolicies(t *testing.T) {
+	const aws = "arn:aws-cn:iam::aws:policy/"
+	c := &collector{account: &model.Account{
+		Roles:  []*model.IAMRole{{Attached: []string{aws + "role"}, Boundary: aws + "boundary"}},
+		Users:  []*model.IAMUser{{Attached: []string{aws + "user"}}},
+		Groups: []*model.IAMGroup{{Attached: []string{aws + "group"}}},
+	}}
+	var policies []*model.IAMPolicy
+	for _, arn := range []string{aws + "boundary", aws + "group", aws + "other", aws + "role", aws + "user", arnOf("policy/own")} {
+		policies = append(policies, &model.IAMPolicy{ARN: arn})
+	}
+	var kept []string
+	for _, p := range c.used(policies) {
+		kept = append(kept, p.ARN)
+	}
+	if diff := cmp.Diff([]string{aws + "boundary", aws + "group", aws + "role", aws + "user", arnOf("policy/own")}, kept); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

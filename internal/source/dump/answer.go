@@ -311,3 +311,13 @@ func tags(list []tag) map[string]string {
 	}
 	return labels(m)
 }
+
+// Commands lists the commands of the AWS command line whose answers are recognised, sorted, without "aws".
+func Commands() []string {
+	var all []string
+	for _, a := range answers {
+		all = append(all, a.command)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
