@@ -104,6 +104,23 @@ func TestMappedAdmins(t *testing.T) {
 	}
 }
 
+// TestTakeoverPartitions asks in every partition, with a policy that names the partition's own ARNs.
+func TestTakeoverPartitions(t *testing.T) {
+	for _, partition := range []string{"aws", "aws-cn", "aws-us-gov"} {
+		arn := "arn:" + partition + ":eks:r-1:111122223333:"
+		c := &model.Cluster{Name: "lab", ARN: arn + "cluster/lab", Account: "111122223333", Region: "r-1", Partition: partition,
+			Description: &model.Description{AuthenticationMode: model.ModeAPI}}
+		doc := statements(allow(arn+"cluster/lab", "eks:CreateAccessEntry"), fmt.Sprintf(`{"Effect":"Allow","Action":"eks:AssociateAccessPolicy","Resource":"%saccess-entry/lab/role/111122223333/r/*",
+			"Condition":{"ArnEquals":{"eks:policyArn":"arn:%s:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"}}}`, arn, partition))
+		r := &model.IAMRole{ARN: "arn:" + partition + ":iam::111122223333:role/team/r", Name: "r", Inline: []model.InlinePolicy{{Name: "p", Document: doc}}}
+		a := New(&model.Snapshot{Clusters: []*model.Cluster{c}})
+		ways := a.Cluster(c).Takeovers().Of(a.IAMRole(r))
+		if len(ways) != 1 || ways[0].ID != "access-entry" || ways[0].Answer != Yes {
+			t.Errorf("%s: %+v", partition, ways)
+		}
+	}
+}
+
 // BenchmarkTakeovers asks 5,000 roles, a tenth of which may do all of EKS, about a cluster with 500 access entries.
 func BenchmarkTakeovers(b *testing.B) {
 	const account = "111122223333"
