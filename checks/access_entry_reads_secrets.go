@@ -60,7 +60,7 @@ func reportReachesSecrets(p *check.Pass, e *model.AccessEntry, a *model.PolicyAs
 		}
 	}
 	severity, why := finding.High, ""
-	if a.Scope.Type != model.ScopeCluster {
+	if !a.Scope.Everywhere() {
 		severity, why = finding.Medium, " (medium: in these namespaces only)"
 	}
 	p.Report(e, "%s reads Secrets on %s through %s%s%s", e.PrincipalARN, a.Scope, a.PolicyName(), why, more).

@@ -19,7 +19,7 @@ var awsAuthIneffective = &check.Check{
 			return
 		}
 		if n := len(parsed.Rows) + len(parsed.Accounts); !p.Access.ReadsAWSAuth() && n > 0 {
-			p.Report(p.Cluster.AWSAuth, "aws-auth still holds %d rows, and in mode API nobody reads them", n).
+			p.Report(p.Cluster.AWSAuth, "aws-auth still holds %s, and in mode API nobody reads them", check.Count(n, "row")).
 				Because(p.Cluster, "accessConfig.authenticationMode", "API").
 				Because(p.Cluster.AWSAuth, "data", "%d rows, %d accounts", len(parsed.Rows), len(parsed.Accounts)).
 				Fix("# keep a copy, then remove what misleads the next reader").
@@ -33,8 +33,7 @@ var awsAuthIneffective = &check.Check{
 			}
 			p.Report(m, "the row of %s matches nobody: %s", m.Written.ARN, m.Effective.Why).
 				Because(p.Cluster.AWSAuth, "data."+m.Kind.Block(), "line %d: %s", m.Line, m.Effective.Why).
-				Fix("# if access was meant, an access entry takes the ARN with its path").
-				Fix(check.Shell("aws", "eks", "create-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", m.Read.ARN)).
+				Fix(entryFor(p, m)).
 				Fix("kubectl edit configmap -n kube-system aws-auth").
 				Key(m.Key())
 		}

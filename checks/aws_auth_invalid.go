@@ -49,12 +49,12 @@ func reportInvalidRow(p *check.Pass, m *access.Mapping, dropped bool, problems [
 	what := "the authenticator skips the row of " + m.Written.ARN
 	switch {
 	case !dropped && m.Read.Username == "":
-		what = "the authenticator reads the row of " + m.Written.ARN + " with an empty username and still grants its groups, " + orNobody(strings.Join(m.Read.Groups, ", "))
+		what = "the authenticator reads the row of " + m.Written.ARN + " with an empty username and still grants its groups, " + groupList(m.Read.Groups)
 	case !dropped:
-		what = "the authenticator reads the row of " + m.Written.ARN + " as username " + m.Read.Username + " with groups " + orNobody(strings.Join(m.Read.Groups, ", ")) + ", which is not what is written"
+		what = "the authenticator reads the row of " + m.Written.ARN + " as username " + m.Read.Username + " with groups " + groupList(m.Read.Groups) + ", which is not what is written"
 	}
 	r := p.Report(m, "%s", what).Key(m.Key()).
-		Because(p.Cluster.AWSAuth, "data."+m.Kind.Block(), "line %d, written: username %s, groups %s", m.Line, orNobody(m.Written.Username), orNobody(strings.Join(m.Written.Groups, ", ")))
+		Because(p.Cluster.AWSAuth, "data."+m.Kind.Block(), "line %d, written: username %s, groups %s", m.Line, orNobody(m.Written.Username), groupList(m.Written.Groups))
 	for _, problem := range problems {
 		if problem.Index == m.Index && kindOf(problem.Block) == m.Kind {
 			r.Because(p.Cluster.AWSAuth, "data."+problem.Block, "line %d: %s", problem.Line, problem.Text)
@@ -71,4 +71,19 @@ func kindOf(block string) authenticator.Kind {
 		}
 	}
 	return ""
+}
+
+// groupList names groups so that an empty one is seen.
+func groupList(groups []string) string {
+	if len(groups) == 0 {
+		return "(none)"
+	}
+	quoted := make([]string, len(groups))
+	for i, g := range groups {
+		quoted[i] = g
+		if g == "" {
+			quoted[i] = "(an empty name)"
+		}
+	}
+	return strings.Join(quoted, ", ")
 }

@@ -20,14 +20,13 @@ var awsAuthSystemMasters = &check.Check{
 	Since:      "0.1",
 	Run: func(p *check.Pass) {
 		for _, m := range p.Access.Mappings() {
-			if !m.CanMap() {
-				continue // aws-auth-ineffective speaks of rows that map nobody
+			if !m.CanMap() || p.Access.EntryOf(m) != nil {
+				continue // aws-auth-ineffective and aws-auth-shadowed-by-access-entry speak of such rows
 			}
 			if slices.Contains(m.Read.Groups, rbac.GroupMasters) {
 				p.Report(m, "%s is a member of system:masters, which no RBAC limits and nothing but this row can take away", m.Read.ARN).
 					Because(p.Cluster.AWSAuth, m.Kind.Block(), "line %d: groups %s", m.Line, strings.Join(m.Read.Groups, ", ")).
-					Fix("# make an access entry with what is needed, then take the row out").
-					Fix(check.Shell("aws", "eks", "create-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", m.Read.ARN)).
+					Fix(entryFor(p, m)).
 					Fix("kubectl edit configmap -n kube-system aws-auth").
 					Key(m.Key())
 				continue
@@ -45,4 +44,18 @@ var awsAuthSystemMasters = &check.Check{
 				Key(m.Key())
 		}
 	},
+}
+
+// entryFor is how to make the access entry that can take a row's place: with the ARN and path of the principal that is
+// there, and after access entries are on.
+func entryFor(p *check.Pass, m *access.Mapping) string {
+	arn, found := p.Access.PrincipalARN(m)
+	text := "# make an access entry with what is needed, then take the row out"
+	if !found {
+		text += "\n# the principal was not found: an entry needs its ARN with the path, if it has one"
+	}
+	if p.Cluster.AuthenticationMode() == model.ModeConfigMap {
+		text += "\n" + check.Shell("aws", "eks", "update-cluster-config", "--name", p.Cluster.Name, "--region", p.Cluster.Region, "--access-config", "authenticationMode=API_AND_CONFIG_MAP")
+	}
+	return text + "\n" + check.Shell("aws", "eks", "create-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", arn)
 }

@@ -34,17 +34,21 @@ var nodeRoleReachable = &check.Check{
 				if role == "" {
 					role = "a role that was not read"
 				}
-				p.Report(u.Object, "its pods reach the metadata service of their nodes and can take the node's role, %s", role).
+				r := p.Report(u.Object, "its pods reach the metadata service of their nodes and can take the node's role, %s", role).
 					Chain(reach.Why).
-					Evidence("Pod "+pod.Namespace+"/"+pod.Name, "one of %d pods, on node %s", len(u.Pods), pod.NodeName).
-					Fix("# nodes: session tokens required, one hop (in the launch template, the node class, or on running instances)").
+					Evidence("Pod "+pod.Namespace+"/"+pod.Name, "one of %s, on node %s", check.Count(len(u.Pods), "pod"), pod.NodeName)
+				if pod.HostNetwork {
+					r.Fix("# no hostNetwork in the pod template where it is not needed; a hop limit does not stop a pod in the node's network").
+						Fix("# and a node role that may do no more than a node needs")
+					continue
+				}
+				r.Fix("# nodes: session tokens required, one hop (in the launch template, the node class, or on running instances)").
 					Fix(check.Shell("aws", "ec2", "modify-instance-metadata-options", "--region", p.Cluster.Region, "--instance-id", instanceOf(p, pod),
-						"--http-tokens", "required", "--http-put-response-hop-limit", "1")).
-					Fix("# pods: no hostNetwork where it is not needed; a hop limit does not stop a pod in the node's network")
+						"--http-tokens", "required", "--http-put-response-hop-limit", "1"))
 			}
 		}
 		if unread > 0 {
-			p.NotAssessed("metadata options of the nodes of %d pods were not read", unread)
+			p.NotAssessed("metadata options of the nodes of %s were not read", check.Count(unread, "pod"))
 		}
 	},
 }

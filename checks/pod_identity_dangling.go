@@ -59,7 +59,7 @@ func deleteAssociation(p *check.Pass, a *model.PodIdentityAssociation) string {
 func reportVacant(p *check.Pass, a *model.PodIdentityAssociation, c claimants, what string) {
 	perhaps := ""
 	if len(c.unpublished) > 0 {
-		perhaps = fmt.Sprintf("; so perhaps can %s, as AWS does not publish what their access policy grants", check.Some(c.unpublished, 2))
+		perhaps = fmt.Sprintf("; perhaps %s can too, as AWS does not publish what its access policy grants", check.Some(c.unpublished, 2))
 	}
 	who := "whoever creates it and runs pods with it gets the role"
 	switch {
@@ -98,13 +98,25 @@ type roleClaims struct {
 	namespaces, accounts, pods  map[string][]rbac.Grant // by the namespace where the grant counts
 	createNamespaces, createSAs rbac.Request
 	createPods                  []rbac.Request
+	found                       map[string]claimants // by what is missing
+}
+
+// once finds claimants once for everything that is missing in one place.
+func (r *roleClaims) once(place string, find func() claimants) claimants {
+	r.ask()
+	c, ok := r.found[place]
+	if !ok {
+		c = find()
+		r.found[place] = c
+	}
+	return c
 }
 
 func (r *roleClaims) ask() {
 	if r.asked {
 		return
 	}
-	r.asked = true
+	r.asked, r.found = true, map[string]claimants{}
 	index := r.p.Access.RBAC()
 	hold := func(requests ...rbac.Request) map[string][]rbac.Grant {
 		by := map[string][]rbac.Grant{}
@@ -129,21 +141,25 @@ func (r *roleClaims) ask() {
 // ofNamespace finds who can create the namespace and then what it takes in it: rights in the whole cluster, since nothing
 // can be bound in a namespace that does not exist.
 func (r *roleClaims) ofNamespace(a *model.PodIdentityAssociation) claimants {
-	r.ask()
-	steps := [][]rbac.Grant{r.namespaces[""], r.accounts[""], r.pods[""]}
-	needs := [][]rbac.Request{{r.createNamespaces}, {r.createSAs}, r.createPods}
+	inCluster := func(s model.AccessScope) bool { return s.Type == model.ScopeCluster }
 	if a.ServiceAccount == "default" { // comes with the namespace
-		steps, needs = [][]rbac.Grant{steps[0], steps[2]}, [][]rbac.Request{needs[0], needs[2]}
+		return r.once("new namespace, default", func() claimants {
+			return r.holders([][]rbac.Grant{r.namespaces[""], r.pods[""]}, [][]rbac.Request{{r.createNamespaces}, r.createPods}, inCluster)
+		})
 	}
-	return r.holders(steps, needs, func(s model.AccessScope) bool { return s.Type == model.ScopeCluster })
+	return r.once("new namespace", func() claimants {
+		return r.holders([][]rbac.Grant{r.namespaces[""], r.accounts[""], r.pods[""]},
+			[][]rbac.Request{{r.createNamespaces}, {r.createSAs}, r.createPods}, inCluster)
+	})
 }
 
 // ofServiceAccount finds who can create the service account in its namespace and run pods there.
 func (r *roleClaims) ofServiceAccount(a *model.PodIdentityAssociation) claimants {
-	r.ask()
-	here := func(by map[string][]rbac.Grant) []rbac.Grant { return slices.Concat(by[""], by[a.Namespace]) }
-	return r.holders([][]rbac.Grant{here(r.accounts), here(r.pods)}, [][]rbac.Request{{r.createSAs}, r.createPods},
-		func(s model.AccessScope) bool { return s.Covers(a.Namespace) })
+	return r.once("namespace "+a.Namespace, func() claimants {
+		here := func(by map[string][]rbac.Grant) []rbac.Grant { return slices.Concat(by[""], by[a.Namespace]) }
+		return r.holders([][]rbac.Grant{here(r.accounts), here(r.pods)}, [][]rbac.Request{{r.createSAs}, r.createPods},
+			func(s model.AccessScope) bool { return s.Covers(a.Namespace) })
+	})
 }
 
 // holders returns the subjects that hold every step, and the principals whose access policies allow every need.
@@ -166,7 +182,7 @@ func (r *roleClaims) holders(steps [][]rbac.Grant, needs [][]rbac.Request, cover
 		}
 	}
 	slices.Sort(c.others)
-	for _, who := range c.others {
+	for _, who := range c.others[:min(len(c.others), 10)] {
 		for _, g := range chains[who] {
 			c.evidence = append(c.evidence, r.p.Access.Chain(g)...)
 		}

@@ -1,6 +1,8 @@
 package checks
 
 import (
+	"slices"
+
 	"drawbridge/internal/access"
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
@@ -20,6 +22,9 @@ var serviceAccountTokenAutomounted = &check.Check{
 		units := map[*model.ServiceAccount][]*access.Unit{}
 		why := map[*model.ServiceAccount]string{}
 		for _, u := range p.Access.Units() {
+			if slices.ContainsFunc(u.Spec.Containers, func(c model.Container) bool { return access.IsAgentImage(c.Image) }) {
+				continue // AWS's own, which reads the cluster's signing keys with it
+			}
 			on, known, field := p.Access.Automounts(u.Namespace, u.Spec)
 			sa, _ := p.Access.ServiceAccount(u.Namespace, u.ServiceAccount())
 			if on && known && sa != nil {
@@ -31,10 +36,13 @@ var serviceAccountTokenAutomounted = &check.Check{
 			if len(units[sa]) == 0 || usesKubernetes(p, sa) {
 				continue
 			}
-			r := p.Report(sa, "%d workloads get its token mounted although RBAC gives it nothing that is its own", len(units[sa])).
+			r := p.Report(sa, "its token is mounted into %s although RBAC gives it nothing that is its own", check.Count(len(units[sa]), "workload")).
 				Because(sa, "automountServiceAccountToken", "in force: %s", why[sa]).
 				Evidence("rbac.authorization.k8s.io", "no RoleBinding or ClusterRoleBinding names the service account or its namespace's group").
 				Because(units[sa][0].Object, "spec.automountServiceAccountToken", "mounts the token (the first of %d)", len(units[sa]))
+			if units[sa][0].Spec.Automount != nil {
+				r.Fix("# the pod template sets automountServiceAccountToken: true, which goes before the service account: take it out")
+			}
 			r.Fix("# pods get no Kubernetes token from then on; running ones keep theirs until they restart").
 				Fix(check.Shell("kubectl", "patch", "serviceaccount", "-n", sa.Namespace, sa.Name, "-p", `{"automountServiceAccountToken":false}`)).
 				Fix("# this does not stop Pod Identity or IRSA: their tokens are injected all the same")

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"drawbridge/internal/model"
 	"drawbridge/internal/rbac"
@@ -84,5 +85,28 @@ func TestPowersOfAssociation(t *testing.T) {
 	}
 	if _, known := k.PowersOfAssociation(&model.PolicyAssociation{PolicyARN: arn("AmazonEKSACKPolicy"), Scope: model.AccessScope{Type: "cluster"}}); known {
 		t.Error("a policy without published rules counts as known")
+	}
+}
+
+// TestAggregatedManifest gives aggregated ClusterRoles of manifests the rules that the controller would give them.
+func TestAggregatedManifest(t *testing.T) {
+	part := &model.Role{
+		Meta:  model.Meta{Name: "part", Labels: map[string]string{"to": "whole"}},
+		Rules: []rbacv1.PolicyRule{{Verbs: []string{"list"}, APIGroups: []string{""}, Resources: []string{"secrets"}}},
+	}
+	whole := &model.Role{
+		Meta:        model.Meta{Name: "whole"},
+		Aggregation: &rbacv1.AggregationRule{ClusterRoleSelectors: []metav1.LabelSelector{{MatchLabels: map[string]string{"to": "whole"}}}},
+	}
+	c := &model.Cluster{Name: "lab", ClusterRoles: []*model.Role{whole, part}, ClusterRoleBindings: []*model.Binding{bound("", "whole", "eve")}}
+	k := New(&model.Snapshot{Clusters: []*model.Cluster{c}}).Cluster(c)
+	if held, _ := k.PowersOf(rbac.Holder{User: "eve"}); !slices.Equal(ids(held), []string{"read-secrets@"}) {
+		t.Errorf("eve holds %v", ids(held))
+	}
+	if held, _ := k.BindingPowers(c.ClusterRoleBindings[0]); !slices.Equal(ids(held), []string{"read-secrets@"}) {
+		t.Errorf("the binding gives %v", ids(held))
+	}
+	if len(whole.Rules) > 0 {
+		t.Error("the snapshot was changed")
 	}
 }

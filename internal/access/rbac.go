@@ -28,6 +28,7 @@ func (c *Cluster) newRules() *rules {
 			roles = append(roles, rbac.Role{Namespace: m.Namespace, Name: m.Name, Labels: m.Labels, Rules: m.Rules, Aggregation: m.Aggregation})
 		}
 	}
+	r.aggregate(roles)
 	var bindings []rbac.Binding
 	for _, list := range [][]*model.Binding{c.ClusterRoleBindings, c.RoleBindings} {
 		for _, m := range list {
@@ -37,6 +38,23 @@ func (c *Cluster) newRules() *rules {
 	}
 	r.index = rbac.NewIndex(roles, bindings)
 	return r
+}
+
+// aggregate fills in aggregated ClusterRoles that were written without rules, as manifests are; those of a live cluster
+// are filled in by its controller already.
+func (r *rules) aggregate(roles []rbac.Role) {
+	empty := func(role rbac.Role) bool { return role.Aggregation != nil && len(role.Rules) == 0 }
+	if !slices.ContainsFunc(roles, empty) {
+		return
+	}
+	for i, full := range rbac.Aggregate(roles) {
+		if empty(roles[i]) && len(full.Rules) > 0 {
+			roles[i].Rules = full.Rules
+			filled := *r.roles[name{"", full.Name}]
+			filled.Rules = full.Rules
+			r.roles[name{"", full.Name}] = &filled
+		}
+	}
 }
 
 // RBAC is the index over the cluster's roles and bindings.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"drawbridge/internal/iam"
+	"drawbridge/internal/model"
 )
 
 const webIdentityAction = "sts:AssumeRoleWithWebIdentity"
@@ -110,6 +111,24 @@ func claimIssuer(key string) (string, bool) {
 // WebConditions prints the conditions under which tokens of an issuer are let in.
 func (t *Trust) WebConditions(issuer string) []string {
 	return t.conditions(func(p *iam.Principals) bool { return slices.Contains(p.Federated, t.Provider(issuer)) }, webIdentityAction)
+}
+
+// Providers are the OIDC providers that statements let in for web identity, sorted.
+func (t *Trust) Providers() []string {
+	var all []string
+	for i := range t.policy.Statements {
+		s := &t.policy.Statements[i]
+		if s.Effect != iam.Allow || s.Principal == nil || s.MatchesAction(webIdentityAction) == iam.False {
+			continue
+		}
+		for _, f := range s.Principal.Federated {
+			if strings.Contains(f, ":oidc-provider/") {
+				all = append(all, f)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Trusts says whether some token of the issuer gets in: not No as long as a token is thinkable.
@@ -270,4 +289,16 @@ func (t *Trust) whyNobody(issuer string, others []string) []string {
 		}
 	}
 	return why
+}
+
+// OIDCProvider finds an IAM OIDC provider by its ARN, or returns nil.
+func (a *Access) OIDCProvider(arn string) *model.OIDCProvider {
+	for _, acct := range a.snapshot.Accounts {
+		for _, o := range acct.OIDCProviders {
+			if o.ARN == arn {
+				return o
+			}
+		}
+	}
+	return nil
 }

@@ -106,15 +106,22 @@ func TestRowsReadAsTheAuthenticatorReads(t *testing.T) {
 			want:    []short{{Written: dev, State: Dropped, Line: 1}},
 			problem: "nothing of the block is read",
 		},
-		"mapping":         {roles: "{}", problem: "a list of rows is expected"},
-		"block mapping":   {roles: "rolearn: x\n", problem: "a list of rows is expected"},
-		"empty list":      {roles: "[]"},
-		"quotes":          {roles: `""`},
-		"backquotes":      {roles: "``"},
-		"single quotes":   {roles: "''"},
-		"null":            {roles: "null"},
-		"blank":           {roles: " \n\t"},
-		"second document": {roles: "- rolearn: " + dev.ARN + "\n  username: dev\n  groups: [team]\n---\n- rolearn: x\n", want: plain(dev, Live, 1)},
+		"null key": {
+			roles:   "- rolearn: " + dev.ARN + "\n  username: dev\n  groups: [team]\n  ~: x\n",
+			want:    []short{{Written: dev, State: Dropped, Line: 1}},
+			problem: "a key of type <nil> is not possible",
+		},
+		"mapping":       {roles: "{}", problem: "a list of rows is expected"},
+		"block mapping": {roles: "rolearn: x\n", problem: "a list of rows is expected"},
+		"empty list":    {roles: "[]"},
+		"quotes":        {roles: `""`},
+		"backquotes":    {roles: "``"},
+		"single quotes": {roles: "''"},
+		"null":          {roles: "null"},
+		"blank":         {roles: " \n\t"},
+		// The authenticator's YAML reader stops at the end of the list; the one with line numbers does not accept more.
+		"text after the list": {roles: "[{rolearn: \"" + dev.ARN + "\", username: dev, groups: [team]}]] *", want: plain(dev, Live, 0)},
+		"second document":     {roles: "- rolearn: " + dev.ARN + "\n  username: dev\n  groups: [team]\n---\n- rolearn: x\n", want: plain(dev, Live, 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := ParseConfigMap(map[string]string{"mapRoles": tc.roles, "mapUsers": tc.users})
@@ -254,6 +261,7 @@ func TestBombs(t *testing.T) {
 		"binary":        "- &a !!binary " + strings.Repeat("aaaa", 50<<10) + "\n" + strings.Repeat("- *a\n", 100_000),
 		"digits":        "- &a " + strings.Repeat("1_", 100<<10) + "1\n" + strings.Repeat("- *a\n", 100_000),
 		"billion laugh": nested,
+		"unbounded":     "[" + strings.Repeat("a*,", 100) + "]]",
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := ParseConfigMap(map[string]string{"mapRoles": text, "mapUsers": "- userarn: " + userOf("a") + "\n  username: a\n"})

@@ -89,10 +89,14 @@ func (g *gate) parse() error {
 	return nil
 }
 
-// judge sees every finding, whatever was displayed; what was not assessed never counts as found.
+// judge sees every finding, whatever was displayed: a saved result counts in its summary those that --severity left out.
+// What was not assessed never counts as found.
 func (g *gate) judge(r *finding.Result) error {
-	if worst, any := finding.Worst(r.Findings); any && g.threshold != "" && worst.AtLeast(g.threshold) {
-		return &exitError{code: exitFindings}
+	counted := finding.Count(r.Findings).Fail
+	for _, s := range finding.Severities {
+		if g.threshold != "" && s.AtLeast(g.threshold) && counted.Of(s)+r.Summary.Fail.Of(s) > 0 {
+			return &exitError{code: exitFindings}
+		}
 	}
 	if g.requireComplete && len(r.Gaps) > 0 {
 		return &exitError{code: exitIncomplete}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -48,6 +49,12 @@ func (o *outputs) parse() ([]output, error) {
 		}
 		if hasFile && file == "" {
 			return nil, usage("output %q: no file after the =", spec)
+		}
+		if file == "-" {
+			file = ""
+		}
+		if file != "" && slices.ContainsFunc(all, func(o output) bool { return filepath.Clean(o.file) == filepath.Clean(file) }) {
+			return nil, usage("two formats for the file %s", file)
 		}
 		all = append(all, output{format, file})
 	}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -26,19 +25,19 @@ type env struct {
 
 // Main runs drawbridge as args say and returns its exit status (docs: README, "Exit status").
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	e := &env{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
+	e := &env{stdin: &interruptible{ctx, stdin}, stdout: stdout, stderr: stderr, now: time.Now}
 	root := newRoot(e, commandName(args))
 	root.SetArgs(args[1:])
-	root.SetIn(stdin)
+	root.SetIn(e.stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	called, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
 	var exit *exitError
 	if !errors.As(err, &exit) {
-		exit = &exitError{code: exitUsage, err: err, hint: "see `" + root.CommandPath() + " --help`"} // cobra's own errors are about usage
+		exit = &exitError{code: exitUsage, err: err, hint: "see `" + called.CommandPath() + " --help`"} // cobra's own errors are about usage
 	}
 	if exit.err != nil {
 		if errors.Is(exit.err, context.Canceled) {
@@ -129,23 +128,6 @@ func version() string {
 		return info.Main.Version
 	}
 	return "devel"
-}
-
-// writeFile writes a file so that it is there in full or not at all: into a temporary file beside it, then renamed.
-func writeFile(path string, mode os.FileMode, write func(io.Writer) error) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer os.Remove(tmp.Name()) // after the rename there is nothing to remove
-	err = errors.Join(tmp.Chmod(mode), write(tmp))
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
 }
 
 // Root returns the command tree, for the pages that are written from it.

@@ -46,7 +46,12 @@ Exit status: 0 nothing at or above --fail-on, 1 could not do it, 2 called wrongl
 		Example: `  drawbridge scan --demo
   drawbridge scan --cluster prod --region eu-central-1 -o html=report.html
   drawbridge scan -f dumps/ -o table -o sarif=out.sarif --fail-on critical`,
-		Args: cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("scan takes no argument %q; files and folders are given with -f", args[0])
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), e) },
 	}
 	o.inputs.flags(cmd)
@@ -109,15 +114,17 @@ func (o *scanOptions) run(ctx context.Context, e *env) error {
 			fmt.Fprintf(e.stderr, "note: %s expired on %s; what it accepted counts again\n", printable(s.Source), printable(s.Expiry))
 		}
 	}
-	display := *result
-	if shown != "" {
-		display.Findings = slices.DeleteFunc(slices.Clone(result.Findings), func(f finding.Finding) bool {
-			return f.Status == finding.Fail && !f.Severity.AtLeast(shown)
-		})
+	hidden := func(f finding.Finding) bool {
+		return shown != "" && f.Status == finding.Fail && !f.Severity.AtLeast(shown)
 	}
+	display := *result
+	display.Findings = slices.DeleteFunc(slices.Clone(result.Findings), hidden)
 	write := func(w io.Writer, f report.Format, to report.Options) error { return f.Write(w, &display, to) }
 	if o.framework != "" {
-		page := scan.Assess(controls.Report(o.framework), &display, options.Checks)
+		page := scan.Assess(controls.Report(o.framework), result, options.Checks)
+		for i := range page.Controls {
+			page.Controls[i].Findings = slices.DeleteFunc(page.Controls[i].Findings, hidden)
+		}
 		write = func(w io.Writer, f report.Format, to report.Options) error {
 			return report.Framework(w, f.Name, page, to)
 		}

@@ -91,9 +91,10 @@ func (s *Snapshot) sameCluster(c *Cluster) *Cluster {
 func (s *Snapshot) sameAccount(a *Account) *Account {
 	if have := s.Account(a.ID); have != nil {
 		have.Partition = cmp.Or(have.Partition, a.Partition)
+		have.AllClustersOf = slices.Compact(slices.Sorted(slices.Values(slices.Concat(have.AllClustersOf, a.AllClustersOf))))
 		return have
 	}
-	added := &Account{ID: a.ID, Partition: a.Partition}
+	added := &Account{ID: a.ID, Partition: a.Partition, AllClustersOf: a.AllClustersOf}
 	s.Accounts = append(s.Accounts, added)
 	return added
 }

@@ -73,6 +73,9 @@ type Cluster struct {
 type Account struct {
 	ID        string `json:"id"`
 	Partition string `json:"partition,omitempty"`
+	// AllClustersOf names the regions of which all clusters of the account are in the snapshot, so that absence means
+	// something.
+	AllClustersOf []string `json:"allClustersOf,omitempty"`
 
 	// Read holds the areas that were read, whatever they contained.
 	Read map[Area]bool `json:"-"`

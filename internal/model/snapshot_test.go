@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -134,6 +135,20 @@ func TestReadInPart(t *testing.T) {
 	}
 }
 
+// TestSort shuffles what sources read and expects one order.
+func TestSort(t *testing.T) {
+	shuffled := sample()
+	c := shuffled.Clusters[0]
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(c.Pods), func(i, j int) { c.Pods[i], c.Pods[j] = c.Pods[j], c.Pods[i] })
+	shuffled.Clusters = append([]*Cluster{{Name: "zeta"}}, shuffled.Clusters...)
+	shuffled.Sort()
+	want := sample()
+	want.Clusters = append(want.Clusters, &Cluster{Name: "zeta"})
+	if diff := cmp.Diff(want, shuffled); diff != "" {
+		t.Error(diff[:min(len(diff), 2000)])
+	}
+}
+
 func TestUnknownAreaIsIgnored(t *testing.T) {
 	text := strings.Replace(string(encode(t, sample())), `{"area":"nodes"`, `{"area":"fromTheFuture"`, 1)
 	if _, err := Read(strings.NewReader(text)); err != nil {
@@ -179,6 +194,11 @@ func TestMerge(t *testing.T) {
 		if len(merged.Gaps) != 0 {
 			t.Errorf("%s: the gap in node groups stays although they were read: %v", name, merged.Gaps)
 		}
+	}
+	east := &Snapshot{Accounts: []*Account{{ID: "111122223333", AllClustersOf: []string{"us-east-1"}}}}
+	both := &Snapshot{Accounts: []*Account{{ID: "111122223333", AllClustersOf: []string{"eu-west-1", "us-east-1"}}}}
+	if diff := cmp.Diff([]string{"eu-west-1", "us-east-1"}, Merge(east, both).Accounts[0].AllClustersOf); diff != "" {
+		t.Error(diff)
 	}
 	if diff := cmp.Diff(sample(), Merge(sample(), sample())); diff != "" {
 		t.Errorf("merging with itself: %s", diff)

@@ -20,7 +20,7 @@ var (
 	accounts   = []string{"111122223333", "444455556666", "012345678901"}
 	partitions = []string{"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"}
 	names      = []string{"Dev", "Ops", "Kube", "NodeRole", "a+b=c,d.e@f-g_h"}
-	sessions   = []string{"bob", "jane@example.com", "i-0123456789abcdef0", "i-12345678", "i-1234567", "system:masters", "a=b,c.d_e-f", "{{AccessKeyID}}"}
+	sessions   = []string{"bob", "jane@example.com", "i-0123456789abcdef0", "i-12345678", "i-1234567", "i-123456789", "tem", "a=b,c.d_e-f", "{{AccessKeyID}}"}
 )
 
 func (g gen) partition() string {
@@ -70,18 +70,25 @@ func (g gen) arn() string {
 	return iam + "role/" + g.path() + pick(g, names...)
 }
 
-// identity makes a caller as STS would describe it, now and then one that STS never would.
-func (g gen) identity(known []string) (authenticator.Identity, bool) {
-	arn := g.arn()
-	if len(known) > 0 && !g.chance(5) {
-		arn = g.cases(pick(g, known...))
+// identity makes a caller as STS would describe it, now and then one that STS never would. It likes to be
+// somebody who is in one of the stores.
+func (g gen) identity(rows []string, entries []authenticator.Entry) (authenticator.Identity, bool) {
+	arn, unique := g.arn(), g.uniqueID()
+	switch {
+	case len(entries) > 0 && g.chance(2):
+		e := pick(g, entries...)
+		if arn = e.PrincipalARN; !g.chance(4) {
+			unique = e.UserID
+		}
+	case len(rows) > 0 && !g.chance(5):
+		arn = g.cases(pick(g, rows...))
 	}
-	id := "AIDA" + fmt.Sprint(g.IntN(6))
+	id := unique
 	if kind, name, ok := strings.Cut(arn, ":role/"); ok && !g.chance(6) {
 		name = name[strings.LastIndex(name, "/")+1:]
 		session := pick(g, sessions...)
 		arn = strings.Replace(kind, ":iam:", ":sts:", 1) + ":assumed-role/" + name + "/" + session
-		id = "AROA" + fmt.Sprint(g.IntN(6)) + ":" + session
+		id = unique + ":" + session
 	}
 	account := pick(g, accounts...)
 	if parts := strings.Split(arn, ":"); len(parts) > 5 {
@@ -92,13 +99,16 @@ func (g gen) identity(known []string) (authenticator.Identity, bool) {
 }
 
 var templates = []string{"dev", "system:node:{{EC2PrivateDNSName}}", "u:{{SessionName}}", "{{SessionNameRaw}}", "{{AccountID}}:{{AccessKeyID}}",
-	"{{SessionName}}{{SessionName}}", "{{ SessionName }}", "{{SessionName", "{{Account{{AccountID}}ID}}", "system:{{SessionName}}", "eks:x", "sys{{AccountID}}", "ünï"}
+	"{{SessionName}}{{SessionName}}", "{{ SessionName }}", "{{SessionName", "{{Account{{AccountID}}ID}}", "system:{{SessionName}}", "eks:x", "sys{{SessionName}}:x", "ünï"}
+
+// uniqueID is one of few, so that two entries share one now and then.
+func (g gen) uniqueID() string { return "ID" + fmt.Sprint(g.IntN(12)) }
 
 // entries makes access entries; node types only if no prefix is reserved, as EKS writes those itself.
 func (g gen) entries(reserved bool) []authenticator.Entry {
 	var list []authenticator.Entry
-	for id := range g.IntN(5) {
-		e := authenticator.Entry{PrincipalARN: g.arn(), UserID: pick(g, "AROA", "AIDA") + fmt.Sprint(id), Type: authenticator.TypeStandard,
+	for range g.IntN(5) {
+		e := authenticator.Entry{PrincipalARN: g.arn(), UserID: g.uniqueID(), Type: authenticator.TypeStandard,
 			Username: pick(g, templates...)}
 		if !reserved {
 			e.Type = pick(g, authenticator.TypeEC2Linux, authenticator.TypeFargateLinux, authenticator.TypeHybridLinux)
@@ -155,10 +165,10 @@ func (g gen) damage(text string) string {
 	if g.chance(12) {
 		text = pick(g, "---\n", "# comment\n", "%YAML 1.1\n---\n", "\ufeff", "\n\n", "--- # x\n") + text
 	}
-	if g.chance(12) {
+	if g.chance(20) {
 		text += pick(g, "---\n- rolearn: x\n", "...\n", "# end", "\n\t", "- ", "]")
 	}
-	for g.chance(6) && len(text) > 0 {
+	for g.chance(8) && len(text) > 0 {
 		i := g.IntN(len(text))
 		switch g.IntN(3) {
 		case 0:

@@ -26,7 +26,14 @@ func (g gen) rows(block string) (string, []string) {
 		if flow {
 			b.WriteString(g.flowRow(field, arn, i))
 		} else {
-			b.WriteString(g.blockRow(field, arn, i))
+			row := g.blockRow(field, arn, i)
+			if !strings.Contains(b.String()+row, "&row\n") && !g.chance(20) {
+				row = strings.ReplaceAll(row, "<<: *row", "x: y")
+			}
+			if !strings.Contains(b.String(), "&u ") && !g.chance(20) {
+				row = strings.ReplaceAll(row, ": *u", ": u")
+			}
+			b.WriteString(row)
 		}
 	}
 	if flow {
@@ -43,7 +50,9 @@ func (g gen) key(name string) string {
 	case 1:
 		return `"` + name + `"`
 	case 2:
-		return pick(g, name+"x", "? "+name+"\n  ", "!!str "+name, "'"+g.cases(name)+"'")
+		if g.chance(3) {
+			return pick(g, name+"x", "? "+name+"\n  ", "!!str "+name, "'"+g.cases(name)+"'")
+		}
 	}
 	return name
 }
@@ -64,7 +73,7 @@ func (g gen) quoted(s string) string {
 
 // username writes a username; a tenth of them is something that YAML 1.1 takes for no text.
 func (g gen) username() string {
-	if g.chance(10) {
+	if g.chance(12) {
 		return pick(g, "n", "y", "yes", "No", "ON", "off", "true", "123", "0o17", "0x1F", "1_000", "1e3", ".5", ".inf", "-.INF", ".nan", "~", "null", "", "2001-01-01", "12:30:45",
 			"!!str 12", "!!int 12", "!!binary aGVsbG8=", "!!binary gIE=", "!custom x", "!!float 1", "[a]", "{a: b}", "|\n    two\n    lines", ">-\n    folded\n    text", "\"\\u0041\\x42\"", "'it''s'", "*u", "=", "<<", "- a",
 			"9223372036854775808", "0b11", "+1", "1.", "190:20:30", "!!bool yes", "!!null x", "!!timestamp 2001-01-01", "{}", "[]")
@@ -91,7 +100,10 @@ func (g gen) flowGroups() string {
 		}
 		list = append(list, s)
 	}
-	return "[" + strings.Join(list, ", ") + pick(g, "", "", ",") + "]"
+	if len(list) > 0 && g.chance(6) {
+		list[len(list)-1] += ","
+	}
+	return "[" + strings.Join(list, ", ") + "]"
 }
 
 func (g gen) flowRow(field, arn string, i int) string {
@@ -112,8 +124,11 @@ func (g gen) blockRow(field, arn string, i int) string {
 	}
 	indent := pick(g, "  ", "  ", "  ", "    ")
 	var fields []string
-	if !g.chance(15) {
+	switch {
+	case !g.chance(10):
 		fields = append(fields, g.key(field)+": "+g.quoted(arn))
+	case !g.chance(3):
+		fields = append(fields, g.sso())
 	}
 	if !g.chance(10) {
 		fields = append(fields, g.key("username")+": "+g.username())
@@ -143,8 +158,12 @@ func (g gen) blockGroups(indent string) string {
 		return " " + g.flowGroups()
 	}
 	var b strings.Builder
+	bullet := pick(g, "- ", "- ", "  - ")
 	for range g.IntN(4) {
-		b.WriteString("\n" + indent + pick(g, "- ", "- ", "  - ") + strings.ReplaceAll(g.group(), "\n", "\n  "))
+		if g.chance(40) {
+			bullet = "    - "
+		}
+		b.WriteString("\n" + indent + bullet + strings.ReplaceAll(g.group(), "\n", "\n  "))
 	}
 	return b.String()
 }
@@ -163,9 +182,12 @@ func (g gen) extra(field string, i int, arn string) string {
 		"1: 2", "yes: no", "~: null", "1.5: x", ".inf: x", "x: .nan", "? [a]\n  : b",
 		fmt.Sprintf("x: &u %d", i),
 		"x: &u text",
-		"sso: {permissionSetName: Dev, accountID: '111122223333'}",
-		"sso: {permissionSetName: Dev, accountID: 111122223333}",
-		"SSO: {PermissionSetName: Dev, ACCOUNTID: '111122223333', partition: "+g.partition()+"}",
+		g.sso(),
 		"sso: null", "sso: {}", "sso: text",
 	)
+}
+
+func (g gen) sso() string {
+	return pick(g, "sso", "SSO") + ": {" + pick(g, "permissionSetName", "PermissionSetName") + ": " + pick(g, "Dev", "Dev", "'a b'", "12") +
+		", accountID: " + pick(g, "'111122223333'", "'111122223333'", "111122223333", "'1'") + pick(g, "", ", partition: "+g.partition(), ", partition: moon") + "}"
 }

@@ -1,15 +1,15 @@
 // Package checktest reads the cases that stand beside checks and playbooks: txtar archives of snapshots in YAML, with
 // the expectation as a comment on the line of the object that it is about. It is for tests only.
 //
-// A case file holds one cluster a YAML document: its identity (name, account, region, mode), then areas by the names of
-// package model. Areas that are not mentioned were read and are empty; `gaps` says otherwise.
+// A case file holds one cluster a YAML document: its identity (name, account, region, mode, allClusters), then areas by the
+// names of package model. Areas that are not mentioned were read and are empty; `gaps` says otherwise.
 //
 //	mode: API
 //	accessEntries:
 //	- principalArn: arn:aws:iam::111122223333:role/ci   # want "is cluster admin"
 //
-// `# want "regexp"` stands on a line of the object, or outside of all objects for a finding about the cluster;
-// `# want not assessed "regexp"` may stand anywhere.
+// `# want "regexp"`, or `# want high "regexp"`, stands on a line of the object, or outside of all objects for a finding
+// about the cluster; `# want not assessed "regexp"` may stand anywhere.
 package checktest
 
 import (
@@ -45,6 +45,7 @@ type Want struct {
 	Line        int
 	Object      int // line of the object the want stands in; 0 outside of all
 	NotAssessed bool
+	Severity    finding.Severity // "" for any
 	Pattern     *regexp.Regexp
 	met         bool
 }
@@ -56,6 +57,8 @@ type header struct {
 	Region  string        `json:"region"`
 	Mode    string        `json:"mode"`
 	Gaps    []finding.Gap `json:"gaps"`
+	// AllClusters says that the case holds all clusters that the account has in the region.
+	AllClusters bool `json:"allClusters"`
 	// TrustedAccounts are the accounts given with --trusted-account.
 	TrustedAccounts []string `json:"trustedAccounts"`
 }
@@ -144,6 +147,9 @@ func (c *Case) build(h header, areas map[string][]byte) error {
 		acct = &model.Account{ID: cluster.Account, Partition: "aws"}
 		c.Snapshot.Accounts = append(c.Snapshot.Accounts, acct)
 	}
+	if h.AllClusters && !slices.Contains(acct.AllClustersOf, cluster.Region) {
+		acct.AllClustersOf = append(acct.AllClustersOf, cluster.Region)
+	}
 	c.Snapshot.Clusters = append(c.Snapshot.Clusters, cluster)
 	c.Trusted = append(c.Trusted, h.TrustedAccounts...)
 	gap := map[string]bool{}
@@ -186,7 +192,7 @@ func (c *Case) build(h header, areas map[string][]byte) error {
 	return nil
 }
 
-var wantComment = regexp.MustCompile(`# want( not assessed)?((?: "(?:[^"\\]|\\.)*")+)\s*$`)
+var wantComment = regexp.MustCompile(`# want( not assessed| critical| high| medium| low| informational)?((?: "(?:[^"\\]|\\.)*")+)\s*$`)
 var wantPattern = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
 
 // readWants finds the expectations and the objects they stand in.
@@ -213,7 +219,11 @@ func (c *Case) readWants(text []byte) error {
 			if err != nil {
 				return fmt.Errorf("%s:%d: %w", c.Name, i+1, err)
 			}
-			c.Wants = append(c.Wants, &Want{Line: i + 1, Object: object, NotAssessed: m[1] != "", Pattern: re})
+			w := &Want{Line: i + 1, Object: object, NotAssessed: m[1] == " not assessed", Pattern: re}
+			if !w.NotAssessed {
+				w.Severity = finding.Severity(strings.TrimPrefix(m[1], " "))
+			}
+			c.Wants = append(c.Wants, w)
 		}
 	}
 	return nil

@@ -169,8 +169,13 @@ func TestRoleChain(t *testing.T) {
 	o := options(s)
 	o.RoleChain, o.ExternalID, o.Regions = []string{hub, auditor}, "drawbridge-7", []string{home, away}
 	got := collect(t, o)
-	if len(got.Clusters) != 2 || got.Accounts[0].ID != foreign {
-		t.Errorf("read %d clusters of account %s", len(got.Clusters), got.Accounts[0].ID)
+	var read []string
+	for _, c := range got.Clusters {
+		read = append(read, c.ARN)
+	}
+	want := []string{"arn:aws:eks:" + home + ":" + foreign + ":cluster/theirs", "arn:aws:eks:" + away + ":" + foreign + ":cluster/theirs"}
+	if diff := cmp.Diff(want, read); diff != "" || got.Accounts[0].ID != foreign {
+		t.Errorf("clusters of account %s (-want +got):\n%s", got.Accounts[0].ID, diff)
 	}
 	var chain []string
 	for _, session := range s.Sessions() {
@@ -252,5 +257,16 @@ func TestCancel(t *testing.T) {
 	}
 	if n := len(s.Calls()); n > 2 {
 		t.Errorf("%d more calls after the end", n)
+	}
+}
+
+// A call that waits for its turn ends with the context.
+func TestCancelWaiting(t *testing.T) {
+	full := make(slots, 1)
+	full <- struct{}{}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := call(ctx, full, func() (int, error) { return 1, nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
 	}
 }

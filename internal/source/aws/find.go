@@ -54,6 +54,7 @@ func (c *collector) list(ctx context.Context) (map[*region][]string, error) {
 		switch {
 		case err == nil:
 			answered = true
+			c.account.AllClustersOf = append(c.account.AllClustersOf, r.name)
 		case first == nil:
 			first = err
 		}
@@ -61,6 +62,7 @@ func (c *collector) list(ctx context.Context) (map[*region][]string, error) {
 			c.accountGap(model.AreaCluster, "eks:ListClusters", "region "+r.name, err)
 		}
 	}
+	slices.Sort(c.account.AllClustersOf)
 	if !answered {
 		return nil, fmt.Errorf("list the EKS clusters of account %s in %s: %w; grant eks:ListClusters, or name clusters with --cluster",
 			c.account.ID, c.regionNames(), first)

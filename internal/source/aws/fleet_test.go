@@ -35,6 +35,7 @@ func fleet(t testing.TB, options lab.Options) *lab.Server {
 	seedProd(a.Region(home))
 	r := a.Region(home)
 	r.PutCluster(lab.Cluster{Name: "legacy"})
+	r.PutLogGroup(lab.LogGroup{LogGroupName: "/aws/eks/legacy/cluster-archive"})
 	a.Region(away).PutCluster(lab.Cluster{Name: "prod", AccessConfig: &lab.AccessConfig{AuthenticationMode: "API"}})
 	a.Region(away).PutTrail(lab.Trail{Name: "org", IsMultiRegionTrail: true, IsOrganizationTrail: true, Logging: true,
 		AdvancedEventSelectors: []byte(`[{"Name":"eks","FieldSelectors":[{"Field":"eventCategory","Equals":["Management"]}]}]`)})
@@ -111,7 +112,6 @@ func seedProd(r *lab.Region) {
 	seedInstances(r)
 	days := 30
 	r.PutLogGroup(lab.LogGroup{LogGroupName: "/aws/eks/prod/cluster", RetentionInDays: &days, SubscriptionFilters: []lab.SubscriptionFilter{{FilterName: "siem", DestinationARN: "arn:aws:firehose:" + home + ":" + account + ":deliverystream/siem", FilterPattern: "{ $.x = 1 }"}}})
-	r.PutLogGroup(lab.LogGroup{LogGroupName: "/aws/eks/prod/cluster-old"})
 }
 
 func seedInstances(r *lab.Region) {

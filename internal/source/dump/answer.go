@@ -86,6 +86,41 @@ var areaOfKey = func() map[string][]model.Area {
 	return m
 }()
 
+// common are members that other documents have too: Helm values, configuration. An answer that has one of them has no
+// members but those of answers.
+var common = map[string]bool{
+	"cluster": true, "clusters": true, "addon": true, "addons": true, "nodegroup": true, "nodegroups": true, "association": true,
+	"associations": true, "capability": true, "capabilities": true, "Role": true, "Policies": true,
+}
+
+// foreign says whether the document has common members, but is none of ours.
+func (doc *document) foreign() bool {
+	shared, strange := false, false
+	for _, key := range doc.keys() {
+		shared = shared || common[key]
+		switch key {
+		case "nextToken", "NextToken", "Marker", "IsTruncated", "ResponseMetadata":
+		default:
+			strange = strange || areaOfKey[key] == nil
+		}
+	}
+	return shared && strange || doc.has("cluster") && !isCluster(doc.members["cluster"])
+}
+
+// isCluster says whether a value looks like what describe-cluster prints: not only a name.
+func isCluster(v jsontext.Value) bool {
+	var fields map[string]jsontext.Value
+	if v.Kind() != '{' || json.Unmarshal(v, &fields) != nil {
+		return false
+	}
+	for _, key := range []string{"arn", "accessConfig", "resourcesVpcConfig", "roleArn", "platformVersion"} {
+		if fields[key] != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // has says whether the document has a member that is not null.
 func (doc *document) has(key string) bool {
 	if _, ok := doc.streamed[key]; ok {
@@ -97,6 +132,9 @@ func (doc *document) has(key string) bool {
 
 // answer takes in an answer of AWS and returns the commands that gave it; none where the document is no answer.
 func (f *fileReader) answer(p *part, doc *document) (known []string, err error) {
+	if doc.foreign() {
+		return nil, nil
+	}
 	swept := false
 	for _, a := range answers {
 		if a.member == "AdvancedEventSelectors" && doc.has("EventSelectors") {
@@ -272,4 +310,14 @@ func tags(list []tag) map[string]string {
 		m[t.Key] = t.Value
 	}
 	return labels(m)
+}
+
+// Commands lists the commands of the AWS command line whose answers are recognised, sorted, without "aws".
+func Commands() []string {
+	var all []string
+	for _, a := range answers {
+		all = append(all, a.command)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }

@@ -446,7 +446,7 @@ func (s *site) kube(p *part) {
 
 // problem turns a part of a file that could not be read into gaps of what it may have held.
 func (a *assembler) problem(h *harvest, p problem) {
-	reason := "broken file: " + p.String()
+	reason := p.String()
 	if len(p.areas) == 0 {
 		a.gaps = append(a.gaps, finding.Gap{Area: AreaFiles, Action: "read file", Reason: reason})
 	}

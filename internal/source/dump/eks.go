@@ -52,7 +52,7 @@ func readCluster(p *part, doc *document) error {
 	}
 	r := refOf(w.Name, w.ARN)
 	if r.name == "" {
-		return errors.New("a cluster without name and ARN")
+		return errors.New("a cluster without name")
 	}
 	d := &model.Description{
 		KubernetesVersion: w.Version, PlatformVersion: w.PlatformVersion, Status: w.Status, Created: w.CreatedAt.Time,
@@ -135,7 +135,7 @@ func readAssociatedPolicies(p *part, doc *document) error {
 
 // readAssociations notes that the list was there; associationElement takes in what it names.
 func readAssociations(p *part, doc *document) error {
-	p.listings = append(p.listings, listing{area: model.AreaPodIdentityAssociations, truncated: doc.truncated(), loc: doc.loc})
+	p.listings = append(p.listings, listing{area: model.AreaPodIdentityAssociations, truncated: doc.truncated(), loc: doc.loc, doc: doc.number})
 	return nil
 }
 
@@ -153,7 +153,7 @@ func associationElement(b *batch, value []byte) error {
 	if w.ID == "" {
 		return errors.New("an association without associationId")
 	}
-	b.into.listings = append(b.into.listings, listing{area: model.AreaPodIdentityAssociations, cluster: refOf(w.ClusterName, w.ARN), names: []string{w.ID}, part: true, loc: b.loc})
+	b.into.listings = append(b.into.listings, listing{area: model.AreaPodIdentityAssociations, cluster: refOf(w.ClusterName, w.ARN), names: []string{w.ID}, part: true, loc: b.loc, doc: b.doc})
 	return nil
 }
 
@@ -278,9 +278,9 @@ func readCapabilities(p *part, doc *document) error {
 	if err != nil {
 		return err
 	}
-	p.listings = append(p.listings, listing{area: model.AreaCapabilities, truncated: doc.truncated(), loc: doc.loc})
+	p.listings = append(p.listings, listing{area: model.AreaCapabilities, truncated: doc.truncated(), loc: doc.loc, doc: doc.number})
 	for _, c := range list {
-		p.listings = append(p.listings, listing{area: model.AreaCapabilities, cluster: refOf(c.ClusterName, c.ARN), names: []string{c.Name}, part: true, loc: doc.loc})
+		p.listings = append(p.listings, listing{area: model.AreaCapabilities, cluster: refOf(c.ClusterName, c.ARN), names: []string{c.Name}, part: true, loc: doc.loc, doc: doc.number})
 	}
 	return nil
 }

@@ -30,16 +30,19 @@ func (in *input) open() (io.ReadCloser, error) {
 
 // dir is the folder that the file stands in, which decides whose cluster it is about.
 func (in *input) dir() string {
-	if in.path == "-" {
-		return "."
-	}
-	return filepath.Dir(in.path)
+	return filepath.Dir(in.path) // that of standard input is where the user is
 }
 
 func (in *input) under(root string) bool { return slices.Contains(in.roots, root) }
 
+// standardInput is how standard input is shown.
+const standardInput = "standard input"
+
 // within says whether a file is the path or lies in it.
 func within(path, file string) bool {
+	if path == "-" {
+		path = standardInput
+	}
 	path = filepath.Clean(path)
 	return file == path || path == "." && !filepath.IsAbs(file) || strings.HasPrefix(file, strings.TrimSuffix(path, "/")+"/")
 }
@@ -55,10 +58,10 @@ func find(paths []string, stdin io.Reader) ([]*input, []Notice, error) {
 	for _, path := range paths {
 		if path == "-" {
 			if stdin == nil {
-				errs = append(errs, errors.New("-: there is no standard input"))
+				errs = append(errs, errors.New("there is no standard input to read"))
 				continue
 			}
-			f.add(&input{path: "-", named: true, stream: io.NopCloser(stdin)}, path)
+			f.add(&input{path: standardInput, named: true, stream: io.NopCloser(stdin)}, path)
 			continue
 		}
 		if err := f.path(path); err != nil {

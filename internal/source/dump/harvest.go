@@ -82,6 +82,7 @@ type listing struct {
 	// other says that the answer holds more than what belongs to clusters.
 	other bool
 	loc   *finding.Location
+	doc   int // which document of the file
 }
 
 // sweep is one answer of iam get-account-authorization-details.
@@ -89,6 +90,9 @@ type sweep struct {
 	doc       int
 	has       map[model.Area]bool // lists that the answer has, and whether something is in them
 	truncated bool
+	// refers says that something in the answer refers to policies or groups, or is attached to something: then not all
+	// of the account's lists can be empty.
+	refers bool
 }
 
 // kubePage is one list answer of the Kubernetes API that ended early, or one that did not.
@@ -133,10 +137,26 @@ func (h *harvest) gather() {
 	for _, p := range h.parts {
 		all.add(p)
 	}
+	all.adopt()
 	h.parts = []*part{all}
 	h.recognised += all.recognised
 	h.problems = h.worst(append(h.problems, all.problems...))
 	h.notices = append(h.notices, all.notices...)
+}
+
+// adopt tells list answers that do not name their cluster, but whose rows do, which cluster they are about.
+func (p *part) adopt() {
+	rows := map[int]ref{}
+	for _, l := range p.listings {
+		if l.part && l.cluster.name != "" {
+			rows[l.doc] = l.cluster
+		}
+	}
+	for i, l := range p.listings {
+		if r, ok := rows[l.doc]; ok && !l.part && l.cluster.name == "" {
+			p.listings[i].cluster = r
+		}
+	}
 }
 
 // worst keeps the first problems of a file, with their lines, and counts the rest: a file of the wrong kind can have one

@@ -102,7 +102,7 @@ func TestStreams(t *testing.T) {
 	if got := strings.Join(names, " "); got != "a linked pipe" {
 		t.Errorf("service accounts %q", got)
 	}
-	if _, _, err := Open(t.Context(), []string{"-"}, strings.NewReader("{\"accessEntries\": [\n"), Options{}); err == nil || !strings.Contains(err.Error(), "-: byte ") {
+	if _, _, err := Open(t.Context(), []string{"-"}, strings.NewReader("{\"accessEntries\": [\n"), Options{}); err == nil || !strings.Contains(err.Error(), "standard input: byte ") {
 		t.Errorf("broken standard input: %v, want its byte", err)
 	}
 }
@@ -116,7 +116,7 @@ func TestBrokenNamed(t *testing.T) {
 		{"wrong type of a list", `{"RoleDetailList": {"a": 1}}`, "file:1: iam get-account-authorization-details: wrong type at /RoleDetailList: a list is expected"},
 		{"wrong type of names", `{"accessEntries": [1]}`, "file:1: eks list-access-entries: wrong type at /accessEntries/0"},
 		{"wrong type in a pod", pod + `{"containers":[{"name":{}}]}}`, "file:1: Pod: wrong type at /spec/containers/0/name"},
-		{"a time that is none", `{"cluster":{"name":"a","createdAt":"soon"}}`, "file:1: eks describe-cluster: wrong type at /cluster/createdAt"},
+		{"a time that is none", `{"cluster":{"name":"a","arn":"x","createdAt":"soon"}}`, "file:1: eks describe-cluster: wrong type at /cluster/createdAt"},
 		{"nested too deep", strings.Repeat(`{"a":`, 20000), "file:1: broken JSON: exceeded max depth"},
 		{"arrays too deep", strings.Repeat(`[`, 20000), "file"},
 		{"invalid UTF-8", "{\"accessEntries\":[\"\xff\"]}", "file:1: broken JSON: invalid UTF-8"},
@@ -139,6 +139,20 @@ func TestBrokenNamed(t *testing.T) {
 				t.Errorf("error %v, want %q in it", err, test.want)
 			}
 		})
+	}
+}
+
+// TestForeign: configuration that shares a word with an answer is not taken for one.
+func TestForeign(t *testing.T) {
+	for _, text := range []string{
+		"cluster:\n  name: prod\n", "cluster: prod\n", "addons: [a]\nreplicas: 3\n", `{"clusters": ["a"], "version": 2}`, `{"Role": {}, "x": 1}`,
+		"apiVersion: v2\nname: chart\n",
+	} {
+		s, _, err := Open(t.Context(), []string{"-"}, strings.NewReader(text), Options{})
+		var u *Unrecognised
+		if !errors.As(err, &u) || len(s.Clusters) > 0 || len(s.Gaps) > 0 {
+			t.Errorf("%q: error %v, snapshot %+v", text, err, s)
+		}
 	}
 }
 

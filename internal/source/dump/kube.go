@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -363,7 +364,7 @@ func (f *fileReader) kubeDocument(doc *document, kind string) {
 	switch {
 	case kind == "Status" && api == "v1":
 		f.drop(doc)
-		f.problem(doc.loc.Line, doc.at, fmt.Errorf("the Kubernetes API answered with an error: %s", doc.text("message")), nil)
+		f.problem(doc.loc.Line, doc.at, fmt.Errorf("the Kubernetes API answered with an error: %s", doc.text("message")), areasOfResource(doc.text("message")))
 	case list && strings.HasSuffix(kind, "List"):
 		p.recognised++
 		f.unpark(doc)
@@ -393,4 +394,14 @@ func (p *part) list(doc *document, api, kind string, empty bool) {
 		p.kubeSystem = true
 	}
 	p.pages = append(p.pages, kubePage{kind: item, version: meta.ResourceVersion, more: meta.Continue != ""})
+}
+
+// Kinds lists the Kubernetes kinds that are read from files, sorted. Of ConfigMaps only kube-system/aws-auth is.
+func Kinds() []string {
+	all := []string{"ConfigMap"}
+	for _, k := range kubeKinds {
+		all = append(all, k.kind)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }

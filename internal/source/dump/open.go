@@ -53,8 +53,12 @@ func (e *Unrecognised) Error() string {
 	if len(e.Saw) > 0 {
 		saw = "saw " + strings.Join(e.Saw, "; ")
 	}
+	path := e.Path
+	if path == "-" {
+		path = standardInput
+	}
 	return fmt.Sprintf("%s: nothing recognised: %s; recognised are drawbridge snapshots, answers of `aws eks`, `aws iam`, "+
-		"`aws ec2`, `aws logs` and `aws cloudtrail` as JSON, and Kubernetes objects as `kubectl get -o json|yaml` or manifests hold them", e.Path, saw)
+		"`aws ec2`, `aws logs` and `aws cloudtrail` as JSON, and Kubernetes objects as `kubectl get -o json|yaml` or manifests hold them", path, saw)
 }
 
 // Open reads files and folders into one snapshot; the path "-" is stdin. The result does not depend on the order of the
@@ -65,7 +69,7 @@ func (e *Unrecognised) Error() string {
 // *Unrecognised, the snapshot of the other paths is returned with them. Areas that no file speaks of are neither read
 // nor gaps; see model.Snapshot.Complete.
 func Open(ctx context.Context, paths []string, stdin io.Reader, o Options) (*model.Snapshot, []Notice, error) {
-	inputs, notices, err := find(paths, stdin)
+	inputs, others, err := find(paths, stdin)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -74,7 +78,7 @@ func Open(ctx context.Context, paths []string, stdin io.Reader, o Options) (*mod
 		return nil, nil, err
 	}
 	var broken, unknown []error
-	var others []Notice
+	var notices []Notice
 	for _, h := range harvests {
 		notices = append(notices, h.notices...)
 		others = append(others, h.unknown...)
@@ -97,7 +101,7 @@ func Open(ctx context.Context, paths []string, stdin io.Reader, o Options) (*mod
 
 // summary keeps a few notices about files of other kinds and counts the rest: a repository holds thousands of them.
 func summary(others []Notice) []Notice {
-	const most = 5
+	const most = 10
 	if len(others) <= most {
 		return others
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -356,7 +357,7 @@ func shape(err error) error {
 		if e.Err != nil {
 			return fmt.Errorf("wrong type at %s: %w", place, e.Err)
 		}
-		return fmt.Errorf("wrong type at %s: %s where %v is expected", place, kindWord(e.JSONKind), e.GoType)
+		return fmt.Errorf("wrong type at %s: %s where %s is expected", place, kindWord(e.JSONKind), goWord(e.GoType))
 	}
 	return err
 }
@@ -375,6 +376,27 @@ func kindWord(k jsontext.Kind) string {
 		return "a boolean"
 	}
 	return "null"
+}
+
+func goWord(t reflect.Type) string {
+	if t == nil {
+		return "something else"
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return goWord(t.Elem())
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.String:
+		return "text"
+	case reflect.Bool:
+		return "a boolean"
+	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint32, reflect.Uint64, reflect.Float64:
+		return "a number"
+	}
+	return t.String()
 }
 
 // few names the first few of a list and counts the rest.

@@ -73,6 +73,9 @@ func placeless(t testing.TB, s *model.Snapshot) string {
 // order and form.
 func TestAnySplit(t *testing.T) {
 	docs := answersOf(t, "testdata/full.txtar")
+	for i := range 40 {
+		docs = append(docs, fmt.Appendf(nil, `{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "sa-%02d", "namespace": "ns-%d"}}`, i, i%3))
+	}
 	whole := t.TempDir()
 	for i, d := range docs {
 		writeFile(t, filepath.Join(whole, fmt.Sprint(i)), d)

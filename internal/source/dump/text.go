@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -26,11 +27,16 @@ const (
 	maxValue = 64 << 20
 )
 
+// readers are the buffers that files are read through.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, headSize) }}
+
 // unpack returns the text of a file as UTF-8 without a byte order mark, decompressed where it is gzip or Zstandard.
 // Whoever calls it calls done when the text is read.
 func unpack(r io.Reader) (text *bufio.Reader, done func(), err error) {
-	raw := bufio.NewReaderSize(r, headSize)
-	done = func() {}
+	raw := readers.Get().(*bufio.Reader)
+	raw.Reset(r)
+	first := raw
+	done = func() { first.Reset(nil); readers.Put(first) }
 	magic, _ := raw.Peek(4)
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
@@ -44,7 +50,8 @@ func unpack(r io.Reader) (text *bufio.Reader, done func(), err error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("zstd: %w", err)
 		}
-		done = z.Close
+		release := done
+		done = func() { z.Close(); release() }
 		raw = bufio.NewReaderSize(&capped{r: z, left: maxUnpacked}, headSize)
 	}
 	mark, _ := raw.Peek(3)

@@ -60,6 +60,10 @@ var prose = map[string]bool{".md": true, ".markdown": true, ".rst": true, ".adoc
 // yaml reads a file of YAML documents.
 func (f *fileReader) yaml(text *bufio.Reader) {
 	head, _ := text.Peek(headSize)
+	if areas, err := refusal(head); err != nil {
+		f.problem(1, -1, err, areas)
+		return
+	}
 	if !ours.Match(head) {
 		f.unknown("a text file that holds neither JSON nor Kubernetes objects")
 		return
@@ -77,6 +81,9 @@ func (f *fileReader) yaml(text *bufio.Reader) {
 			return
 		}
 		f.yamlDocument(d)
+	}
+	if h := f.h; len(h.parts)+len(h.problems)+len(h.unknown)+len(h.notices) == 0 {
+		f.unknown("YAML that holds no objects")
 	}
 }
 

@@ -1,0 +1,125 @@
+package checks
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"drawbridge/internal/access"
+	"drawbridge/internal/check"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/iam"
+	"drawbridge/internal/model"
+)
+
+var irsaProviderStale = &check.Check{
+	ID:            "irsa-provider-stale",
+	Title:         "Trust in the OIDC issuer of a cluster that is not there",
+	Severity:      finding.Low,
+	Needs:         []model.Area{model.AreaCluster, model.AreaIAMRoles},
+	NeedsComplete: []model.Area{model.AreaOIDCProviders},
+	Techniques:    []string{"T1078.004"},
+	Since:         "0.1",
+	Run: func(p *check.Pass) {
+		// Providers belong to the account: the first cluster of a region speaks for all of the region.
+		if p.Cluster != clusterOfRegion(p) {
+			return
+		}
+		trusting := rolesByProvider(p)
+		known := map[string]bool{}
+		for _, o := range p.Account.OIDCProviders {
+			known[o.ARN] = true
+		}
+		reportOrphans(p, trusting)
+		var missing []string
+		for provider := range trusting {
+			if e, ok := eksProvider(p, provider); ok && !known[provider] && e.Region == p.Cluster.Region {
+				missing = append(missing, provider)
+			}
+		}
+		slices.Sort(missing)
+		for _, provider := range missing {
+			for _, role := range trusting[provider] {
+				p.Report(role, "%s trusts OIDC provider %s, which IAM does not have: nobody can take the role that way, and the cluster it was for is probably gone", role.Name, provider).
+					Because(role, "AssumeRolePolicyDocument", "Federated: %s", provider).
+					Evidence("account "+p.Account.ID+" OIDC providers", "%d, this one not among them", len(p.Account.OIDCProviders)).
+					Fix("# take the statement out of the trust policy; if it was the only one, delete the role").
+					Fix(check.Shell("aws", "iam", "get-role", "--role-name", role.Name, "--query", "Role.[RoleLastUsed,AssumeRolePolicyDocument]")).
+					Key(provider)
+			}
+		}
+	},
+}
+
+func clusterOfRegion(p *check.Pass) *model.Cluster {
+	for _, c := range p.Snapshot.Clusters {
+		if c.Account == p.Cluster.Account && c.Region == p.Cluster.Region {
+			return c
+		}
+	}
+	return p.Cluster
+}
+
+// rolesByProvider lists the account's roles by the OIDC providers that they trust.
+func rolesByProvider(p *check.Pass) map[string][]*model.IAMRole {
+	by := map[string][]*model.IAMRole{}
+	for _, role := range p.Account.Roles {
+		if trust := p.Access.Access().Trust(role); trust != nil {
+			for _, provider := range trust.Providers() {
+				by[provider] = append(by[provider], role)
+			}
+		}
+	}
+	return by
+}
+
+// eksProvider recognises a provider of the account that is for an EKS issuer.
+func eksProvider(p *check.Pass, arn string) (access.EKSIssuer, bool) {
+	parsed, err := iam.ParseARN(arn)
+	if err != nil || parsed.Account != p.Account.ID {
+		return access.EKSIssuer{}, false
+	}
+	return access.ParseEKSIssuer(strings.TrimPrefix(parsed.Resource, "oidc-provider/"))
+}
+
+// reportOrphans reports providers whose issuer no cluster of the account has in the region, if all of those are known.
+func reportOrphans(p *check.Pass, trusting map[string][]*model.IAMRole) {
+	live := map[string]bool{}
+	all := slices.Contains(p.Account.AllClustersOf, p.Cluster.Region)
+	for _, c := range p.Snapshot.Clusters {
+		if c.Account != p.Cluster.Account || c.Region != p.Cluster.Region {
+			continue
+		}
+		issuer, ok := access.ParseEKSIssuer(p.Access.Access().Cluster(c).Issuer())
+		live[issuer.ID] = true
+		all = all && ok
+	}
+	var unsure []string
+	for _, o := range p.Account.OIDCProviders {
+		issuer, ok := eksProvider(p, o.ARN)
+		if !ok || issuer.Region != p.Cluster.Region || live[issuer.ID] {
+			continue
+		}
+		if !all {
+			unsure = append(unsure, cmp.Or(o.URL, o.ARN))
+			continue
+		}
+		var roles []string
+		for _, r := range trusting[o.ARN] {
+			roles = append(roles, r.Name)
+		}
+		who := "no role trusts it"
+		if len(roles) > 0 {
+			who = "roles still trust it: " + check.Some(roles, 3)
+		}
+		p.Report(o, "%s is the issuer of no cluster that account %s has in %s: that cluster was deleted, or is another account's; %s", cmp.Or(o.URL, o.ARN), p.Account.ID, issuer.Region, who).
+			Because(o, "Url", "%s", o.URL).
+			Evidence("eks:ListClusters in "+issuer.Region, "no cluster has this issuer").
+			Fix("# if no cluster of another account uses it").
+			Fix(check.Shell("aws", "iam", "delete-open-id-connect-provider", "--open-id-connect-provider-arn", o.ARN)).
+			Fix("# and take its statements out of the trust policies of the roles")
+	}
+	if len(unsure) > 0 {
+		p.NotAssessed("whether the clusters of OIDC providers %s still exist is not known, because not all clusters of %s are in the snapshot (--all-clusters)", check.Some(unsure, 3), p.Cluster.Region)
+	}
+}

@@ -1,0 +1,88 @@
+// Command bench measures whole runs of bin/drawbridge on synthetic dumps and prints time, memory and how both grow: the
+// figures of docs/guide/speed.md. It asserts nothing, because machines differ.
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// size is one fleet to measure.
+type size struct {
+	name                                                           string
+	pods, accounts, roles, bindings, iamRoles, associations, nodes int
+}
+
+var sizes = []size{
+	{"1,000 pods, 1,000 service accounts, 1,000 roles and bindings, 500 IAM roles, 200 associations", 1000, 1000, 1000, 1000, 500, 200, 50},
+	{"a tenth: 5,000 pods, 1,000 service accounts, 2,000 bindings, 500 IAM roles, 100 associations", 5000, 1000, 2000, 2000, 500, 100, 100},
+	{"50,000 pods, 10,000 service accounts, 20,000 bindings, 5,000 IAM roles, 1,000 associations", 50000, 10000, 20000, 20000, 5000, 1000, 1000},
+}
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	dir, err := os.MkdirTemp("", "drawbridge-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	times := make([]time.Duration, len(sizes))
+	for i, s := range sizes {
+		dumps := filepath.Join(dir, strconv.Itoa(i))
+		gen := exec.Command("go", "run", "./internal/source/dump/gen", "-o", dumps, "-pods", strconv.Itoa(s.pods), "-serviceaccounts", strconv.Itoa(s.accounts),
+			"-roles", strconv.Itoa(s.roles), "-bindings", strconv.Itoa(s.bindings), "-iamroles", strconv.Itoa(s.iamRoles),
+			"-associations", strconv.Itoa(s.associations), "-nodes", strconv.Itoa(s.nodes))
+		gen.Stderr = os.Stderr
+		if err := gen.Run(); err != nil {
+			return fmt.Errorf("generate dumps: %w", err)
+		}
+		fmt.Println(s.name)
+		snapshot := dumps + ".json"
+		if times[i], err = measure("scan of raw dumps, JSON out", "scan", "-f", dumps, "-o", "json", "--fail-on", "none"); err != nil {
+			return err
+		}
+		if _, err = measure("collect into a snapshot", "collect", "-f", dumps, "-o", snapshot); err != nil {
+			return err
+		}
+		if _, err = measure("scan of the snapshot, JSON out", "scan", "-f", snapshot, "-o", "json", "--fail-on", "none"); err != nil {
+			return err
+		}
+		if err := os.RemoveAll(dumps); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("growth from the tenth to the whole: %.1f-fold\n", float64(times[2])/float64(times[1]))
+	return nil
+}
+
+// measure runs drawbridge five times and prints the best and the median time and the largest memory.
+func measure(what string, args ...string) (time.Duration, error) {
+	var took []time.Duration
+	var peak int64
+	for range 5 {
+		cmd := exec.Command("bin/drawbridge", args...)
+		start := time.Now()
+		if out, err := cmd.Output(); err != nil {
+			return 0, fmt.Errorf("drawbridge %v: %w\n%.500s", args, err, out)
+		}
+		took = append(took, time.Since(start))
+		if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+			peak = max(peak, usage.Maxrss) // KiB on Linux
+		}
+	}
+	slices.Sort(took)
+	fmt.Printf("  %-32s best %6.2f s   median %6.2f s   peak %4d MiB\n", what, took[0].Seconds(), took[2].Seconds(), peak>>10)
+	return took[2], nil
+}
