@@ -163,7 +163,7 @@ func (p *IAMPrincipal) can(asks ...ask) Permit {
 		}
 	}
 	all := Permit{Answer: Yes}
-	conditions := make([][]string, len(asks))
+	var conditions [][]string
 	for i := range asks {
 		one := p.canOne(&asks[i])
 		if one.Answer == No {
@@ -172,15 +172,15 @@ func (p *IAMPrincipal) can(asks ...ask) Permit {
 		if one.Answer == Maybe {
 			all.Answer = Maybe
 		}
-		conditions[i] = one.If
+		conditions = append(conditions, one.If)
 		all.Why = appendNew(all.Why, one.Why...)
 		all.Policies = appendNew(all.Policies, one.Policies...)
 	}
 	alike := !slices.ContainsFunc(conditions, func(c []string) bool { return !slices.Equal(c, conditions[0]) })
-	for i := range asks {
+	for i, q := range asks {
 		for _, c := range conditions[i] {
 			if !alike {
-				c = asks[i].action + " " + c
+				c = q.action + " " + c
 			}
 			all.If = appendNew(all.If, c)
 		}

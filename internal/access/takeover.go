@@ -287,8 +287,10 @@ func (t *Takeovers) othersEntry(p *IAMPrincipal) Takeover {
 			}
 		}
 		if better(permit, best.Permit) {
-			best = Takeover{ID: "others-entry", Title: "make another principal that has an access entry cluster admin, such as " + e.PrincipalARN,
-				Short: "it must be, or be able to become, that principal", Permit: permit}
+			best = Takeover{
+				ID: "others-entry", Title: "make another principal that has an access entry cluster admin, such as " + e.PrincipalARN,
+				Short: "it must be, or be able to become, that principal", Permit: permit,
+			}
 		}
 		if best.Answer == Yes {
 			break
