@@ -28,7 +28,7 @@ type Access struct {
 	principals sync.Map // *model.IAMRole or *model.IAMUser -> *IAMPrincipal
 	asked      sync.Map // *iam.Policy -> *actionSet
 
-	trustingService sync.Map // [account, service] -> []*model.IAMRole
+	trustingService sync.Map // [account, service] -> byARN[*model.IAMRole]
 }
 
 // New prepares the answers for a snapshot. What is costly is worked out when it is first asked for.

@@ -50,24 +50,23 @@ func (a *Attachment) Answer() Answer {
 	return Maybe
 }
 
-// Attachers knows about one cluster what decides who can attach roles to its service accounts.
+// Attachers knows about one cluster what decides who can attach roles to its service accounts. It is for one goroutine.
 type Attachers struct {
 	takeovers  Takeovers // for the keys of requests
-	roles      []*model.IAMRole
-	privileges map[*model.IAMRole][]Privilege
+	roles      byARN[*model.IAMRole]
+	privileges map[*model.IAMRole][]Privilege // worked out when asked for
 }
 
 // Attachers prepares to ask principals of the cluster's account. A role can be attached if it is of that account and trusts
 // Pod Identity for the cluster, whatever the namespace and service account.
 func (c *Cluster) Attachers() *Attachers {
 	t := &Attachers{takeovers: Takeovers{cluster: c}, privileges: map[*model.IAMRole][]Privilege{}}
-	for _, r := range c.all.trusting(c.Account, PodIdentityService) {
+	for _, r := range c.all.trusting(c.Account, PodIdentityService).all {
 		trust := c.all.Trust(r)
 		if trust.PodIdentity(PodSession{ClusterARN: c.ARN}).Not() && trust.PodIdentity(PodSession{Untagged: true}).Not() {
 			continue
 		}
-		t.roles = append(t.roles, r)
-		t.privileges[r] = c.all.IAMRole(r).Privileges(c.Region)
+		t.roles.add(r.ARN, r)
 	}
 	return t
 }
@@ -87,14 +86,21 @@ func (t *Attachers) Of(p *IAMPrincipal) *Attachment {
 	if a.Creates.Answer == No && a.Updates.Answer == No {
 		return a
 	}
-	a.AnyRole = p.can(t.takeovers.passing(p, PodIdentityService, p.fill(anyRole, c.Region)))
-	for _, r := range t.roles {
+	pass := t.takeovers.pass(p, PodIdentityService)
+	a.AnyRole = p.can(pass)
+	for _, r := range within(p, "iam:PassRole", t.roles) {
 		permit := a.AnyRole
 		if permit.Answer != Yes {
-			permit = p.can(t.takeovers.passing(p, PodIdentityService, r.ARN))
+			pass.resource = r.ARN
+			permit = p.can(pass)
 		}
 		if permit.Answer != No {
-			a.Roles = append(a.Roles, PassableRole{r, t.privileges[r], permit})
+			held, known := t.privileges[r]
+			if !known {
+				held = c.all.IAMRole(r).Privileges(c.Region)
+				t.privileges[r] = held
+			}
+			a.Roles = append(a.Roles, PassableRole{r, held, permit})
 		}
 	}
 	return a

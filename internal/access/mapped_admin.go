@@ -19,13 +19,9 @@ type MappedAdmin struct {
 	Presence Presence
 	// ByName says that a row of aws-auth maps it, which asks for the name only: whoever bears it comes in.
 	ByName bool
+	// IsRole says that the principal is a role, not a user.
+	IsRole bool
 	Why    []finding.Evidence
-}
-
-// IsRole says whether the principal is a role, not a user.
-func (m *MappedAdmin) IsRole() bool {
-	arn, err := iam.ParseARN(m.ARN)
-	return err == nil && arn.IsRole()
 }
 
 // protected says whether nobody but AWS changes the role: those of IAM Identity Center stand under a path of their own (IAM
@@ -37,12 +33,13 @@ func (m *MappedAdmin) protected() bool { return strings.Contains(m.ARN, ":role/a
 func (c *Cluster) MappedAdmins() []*MappedAdmin {
 	var all []*MappedAdmin
 	for _, e := range c.AccessEntries {
-		if arn, err := iam.ParseARN(e.PrincipalARN); err != nil || arn.Account != c.Account || e.IsNode() || c.ServiceOwned(e.PrincipalARN) != "" {
+		arn, err := iam.ParseARN(e.PrincipalARN)
+		if err != nil || arn.Account != c.Account || e.IsNode() || c.ServiceOwned(e.PrincipalARN) != "" {
 			continue
 		}
 		if why := c.strongEntry(e); why != nil {
 			_, presence := c.all.principalObject(e.PrincipalARN)
-			all = append(all, &MappedAdmin{ARN: e.PrincipalARN, Presence: presence, Why: why})
+			all = append(all, &MappedAdmin{ARN: e.PrincipalARN, Presence: presence, IsRole: arn.IsRole(), Why: why})
 		}
 	}
 	for _, m := range c.Mappings() {
@@ -54,8 +51,8 @@ func (c *Cluster) MappedAdmins() []*MappedAdmin {
 		if why == nil {
 			continue
 		}
-		admin := &MappedAdmin{ARN: m.Read.ARN, ByName: true, Why: why}
-		if m.Kind == authenticator.KindRole {
+		admin := &MappedAdmin{ARN: m.Read.ARN, ByName: true, IsRole: m.Kind == authenticator.KindRole, Why: why}
+		if admin.IsRole {
 			var role *model.IAMRole
 			if role, admin.Presence = c.all.RoleByName(arn.Account, arn.RoleName()); role != nil {
 				admin.ARN = role.ARN

@@ -85,10 +85,10 @@ func (p *IAMPrincipal) best(t *privilege, region string) Permit {
 // through asks for everything that a way needs. A need that several of the principal's own policies could serve takes the
 // first that does.
 func (p *IAMPrincipal) through(way []need, region string) Permit {
-	return p.throughRole(way, region, p.fill(anyRole, region))
+	return p.throughRole(way, region, "")
 }
 
-// throughRole asks for a way in which one role is passed.
+// throughRole asks for a way in which one role is passed, or any where it is "".
 func (p *IAMPrincipal) throughRole(way []need, region, role string) Permit {
 	for i := range way {
 		if !p.may.has(way[i].action) {
@@ -99,7 +99,10 @@ func (p *IAMPrincipal) throughRole(way []need, region, role string) Permit {
 	for i, n := range way {
 		asks[i] = ask{action: n.action, resource: p.fill(n.resource, region)}
 		if n.passedTo != "" {
-			asks[i].context, asks[i].resource = p.passing(n.passedTo), role
+			asks[i].context = p.passing(n.passedTo)
+			if role != "" {
+				asks[i].resource = role
+			}
 		}
 		switch n.resource {
 		case ownPolicy:

@@ -30,22 +30,43 @@ type Takeover struct {
 // Takeovers knows about one cluster what decides who can give it to itself.
 type Takeovers struct {
 	cluster *Cluster
-	admins  []*MappedAdmin
 	subject *OpenSubject
 	mode    string
+
+	admins  map[string]*MappedAdmin // by ARN
+	roles   byARN[*MappedAdmin]     // that exist and can be changed
+	users   byARN[*MappedAdmin]     // that exist
+	names   byARN[*MappedAdmin]     // that rows of aws-auth let in
+	passing []passedAdmin
 }
 
 // Takeovers prepares to ask principals of the cluster's account.
 func (c *Cluster) Takeovers() *Takeovers {
-	return &Takeovers{cluster: c, admins: c.MappedAdmins(), subject: c.OpenSubject(), mode: c.AuthenticationMode()}
+	t := &Takeovers{cluster: c, subject: c.OpenSubject(), mode: c.AuthenticationMode(), admins: map[string]*MappedAdmin{}}
+	for _, m := range c.MappedAdmins() {
+		t.admins[m.ARN] = m
+		if m.protected() {
+			continue
+		}
+		if m.ByName && m.Presence != Unread {
+			t.names.add(m.ARN, m)
+		}
+		switch {
+		case m.Presence == Absent:
+		case m.IsRole:
+			t.roles.add(m.ARN, m)
+		default:
+			t.users.add(m.ARN, m)
+		}
+	}
+	t.passing = t.passable()
+	return t
 }
 
 // Mapped returns why a principal is already let in with strong powers, or nil.
 func (t *Takeovers) Mapped(p *IAMPrincipal) []finding.Evidence {
-	for _, m := range t.admins {
-		if m.ARN == p.ARN {
-			return m.Why
-		}
+	if m := t.admins[p.ARN]; m != nil {
+		return m.Why
 	}
 	return nil
 }
@@ -266,8 +287,10 @@ func (t *Takeovers) othersEntry(p *IAMPrincipal) Takeover {
 			}
 		}
 		if better(permit, best.Permit) {
-			best = Takeover{ID: "others-entry", Title: "make another principal that has an access entry cluster admin, such as " + e.PrincipalARN,
-				Short: "it must be, or be able to become, that principal", Permit: permit}
+			best = Takeover{
+				ID: "others-entry", Title: "make another principal that has an access entry cluster admin, such as " + e.PrincipalARN,
+				Short: "it must be, or be able to become, that principal", Permit: permit,
+			}
 		}
 		if best.Answer == Yes {
 			break

@@ -41,24 +41,27 @@ func (t *Takeovers) handingRole(p *IAMPrincipal, id, title, short string, asks [
 		return w
 	}
 	for _, service := range services {
-		if permit := p.can(append(asks, t.passing(p, service, p.fill(anyRole, "")))...); better(permit, w.Permit) {
-			w.Permit = permit
-		}
-		for _, r := range t.cluster.all.trusting(t.cluster.Account, service) {
+		pass := t.pass(p, service)
+		ways := append([]*model.IAMRole{nil}, within(p, "iam:PassRole", t.cluster.all.trusting(t.cluster.Account, service))...)
+		for _, r := range ways {
+			one := title
+			if pass.resource = p.fill(anyRole, ""); r != nil {
+				pass.resource, one = r.ARN, title+", such as "+r.ARN
+			}
+			if permit := p.can(append(asks[:len(asks):len(asks)], pass)...); better(permit, w.Permit) {
+				w.Permit, w.Title = permit, one
+			}
 			if w.Answer != No {
 				break
-			}
-			if permit := p.can(append(asks, t.passing(p, service, r.ARN))...); better(permit, w.Permit) {
-				w.Permit, w.Title = permit, title+", such as "+r.ARN
 			}
 		}
 	}
 	return w
 }
 
-// passing asks for passing one role to a service for use with the cluster.
-func (t *Takeovers) passing(p *IAMPrincipal, service, role string) ask {
-	return ask{"iam:PassRole", role, p.passing(service).Set("iam:AssociatedResourceArn", t.cluster.ARN)}
+// pass asks for passing any role to a service for use with the cluster.
+func (t *Takeovers) pass(p *IAMPrincipal, service string) ask {
+	return ask{"iam:PassRole", p.fill(anyRole, t.cluster.Region), p.passing(service).Set("iam:AssociatedResourceArn", t.cluster.ARN)}
 }
 
 // node: a shell on one of the nodes.
@@ -101,15 +104,15 @@ func (t *Takeovers) nodegroup(p *IAMPrincipal) Takeover {
 }
 
 // trusting lists the roles of an account whose trust policy may let a service take them.
-func (a *Access) trusting(account, service string) []*model.IAMRole {
+func (a *Access) trusting(account, service string) byARN[*model.IAMRole] {
 	if found, ok := a.trustingService.Load([2]string{account, service}); ok {
-		return found.([]*model.IAMRole)
+		return found.(byARN[*model.IAMRole])
 	}
-	var all []*model.IAMRole
+	var all byARN[*model.IAMRole]
 	if acct := a.snapshot.Account(account); acct != nil {
 		for _, r := range acct.Roles {
 			if doc, err := a.Parse(r.Trust); err == nil && namesService(doc, service) && a.Trust(r) != nil && a.Trust(r).names(service) {
-				all = append(all, r)
+				all.add(r.ARN, r)
 			}
 		}
 	}

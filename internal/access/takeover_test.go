@@ -77,7 +77,9 @@ func TestMappedAdmins(t *testing.T) {
 	c := &model.Cluster{
 		Name: "lab", ARN: "arn:aws:eks:us-east-1:" + account + ":cluster/lab", Account: account, Description: &model.Description{AuthenticationMode: model.ModeAPIConfigMap},
 		AccessEntries: []*model.AccessEntry{
-			{PrincipalARN: role("team/boss"), Type: "STANDARD"}, {PrincipalARN: role("viewer"), Type: "STANDARD"}, {PrincipalARN: role("scoped"), Type: "STANDARD"},
+			{PrincipalARN: role("team/boss"), Type: "STANDARD"},
+			{PrincipalARN: role("viewer"), Type: "STANDARD"},
+			{PrincipalARN: role("scoped"), Type: "STANDARD"},
 			{PrincipalARN: "arn:aws:iam::444455556666:role/far", Type: "STANDARD"},
 			{PrincipalARN: role("aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"), Type: "STANDARD"},
 			{PrincipalARN: role("overridden"), Type: "STANDARD"},
@@ -85,13 +87,19 @@ func TestMappedAdmins(t *testing.T) {
 		AWSAuth: &model.AWSAuth{Data: map[string]string{"mapRoles": "- {rolearn: " + role("old") + ", username: old, groups: [system:masters]}\n" +
 			"- {rolearn: " + role("overridden") + ", username: o, groups: [system:masters]}\n- {rolearn: " + role("weak") + ", username: w, groups: [devs]}\n"}},
 	}
-	for p, scope := range map[string]string{role("team/boss"): "cluster", role("scoped"): "namespace", "arn:aws:iam::444455556666:role/far": "cluster",
-		role("aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"): "cluster"} {
-		c.PolicyAssociations = append(c.PolicyAssociations, &model.PolicyAssociation{PrincipalARN: p,
-			PolicyARN: "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy", Scope: model.AccessScope{Type: scope, Namespaces: []string{"a"}}})
+	for p, scope := range map[string]string{
+		role("team/boss"): "cluster", role("scoped"): "namespace", "arn:aws:iam::444455556666:role/far": "cluster",
+		role("aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"): "cluster",
+	} {
+		c.PolicyAssociations = append(c.PolicyAssociations, &model.PolicyAssociation{
+			PrincipalARN: p,
+			PolicyARN:    "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy", Scope: model.AccessScope{Type: scope, Namespaces: []string{"a"}},
+		})
 	}
-	c.PolicyAssociations = append(c.PolicyAssociations, &model.PolicyAssociation{PrincipalARN: role("viewer"),
-		PolicyARN: "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy", Scope: model.AccessScope{Type: "cluster"}})
+	c.PolicyAssociations = append(c.PolicyAssociations, &model.PolicyAssociation{
+		PrincipalARN: role("viewer"),
+		PolicyARN:    "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy", Scope: model.AccessScope{Type: "cluster"},
+	})
 	acct := &model.Account{ID: account, Roles: []*model.IAMRole{{ARN: role("team/boss"), Name: "boss"}, {ARN: role("x/old"), Name: "old"}}}
 	acct.MarkRead(model.AreaIAMRoles, model.AreaIAMUsers)
 	var got []string
@@ -104,24 +112,49 @@ func TestMappedAdmins(t *testing.T) {
 	}
 }
 
+// TestTakeoverPartitions asks in every partition, with a policy that names the partition's own ARNs.
+func TestTakeoverPartitions(t *testing.T) {
+	for _, partition := range []string{"aws", "aws-cn", "aws-us-gov"} {
+		arn := "arn:" + partition + ":eks:r-1:111122223333:"
+		c := &model.Cluster{
+			Name: "lab", ARN: arn + "cluster/lab", Account: "111122223333", Region: "r-1", Partition: partition,
+			Description: &model.Description{AuthenticationMode: model.ModeAPI},
+		}
+		doc := statements(allow(arn+"cluster/lab", "eks:CreateAccessEntry"), fmt.Sprintf(`{"Effect":"Allow","Action":"eks:AssociateAccessPolicy","Resource":"%saccess-entry/lab/role/111122223333/r/*",
+			"Condition":{"ArnEquals":{"eks:policyArn":"arn:%s:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"}}}`, arn, partition))
+		r := &model.IAMRole{ARN: "arn:" + partition + ":iam::111122223333:role/team/r", Name: "r", Inline: []model.InlinePolicy{{Name: "p", Document: doc}}}
+		a := New(&model.Snapshot{Clusters: []*model.Cluster{c}})
+		ways := a.Cluster(c).Takeovers().Of(a.IAMRole(r))
+		if len(ways) != 1 || ways[0].ID != "access-entry" || ways[0].Answer != Yes {
+			t.Errorf("%s: %+v", partition, ways)
+		}
+	}
+}
+
 // BenchmarkTakeovers asks 5,000 roles, a tenth of which may do all of EKS, about a cluster with 500 access entries.
 func BenchmarkTakeovers(b *testing.B) {
 	const account = "111122223333"
 	acct := &model.Account{ID: account, Partition: "aws"}
-	c := &model.Cluster{Name: "lab", ARN: "arn:aws:eks:us-east-1:" + account + ":cluster/lab", Account: account, Region: "us-east-1", Partition: "aws",
-		Description: &model.Description{AuthenticationMode: model.ModeAPI}}
+	c := &model.Cluster{
+		Name: "lab", ARN: "arn:aws:eks:us-east-1:" + account + ":cluster/lab", Account: account, Region: "us-east-1", Partition: "aws",
+		Description: &model.Description{AuthenticationMode: model.ModeAPI},
+	}
 	for i := range 5000 {
 		arn := fmt.Sprintf("arn:aws:iam::%s:role/team-%d", account, i)
 		list := []string{allow(fmt.Sprintf("arn:aws:s3:::team-%d/*", i), "s3:*"), allow(arn, "iam:PassRole", "iam:UpdateAssumeRolePolicy"), allow("*", "eks:Describe*", "ssm:GetParameter")}
 		if i%10 == 0 {
 			list = append(list, allow("*", "eks:*"))
 		}
-		acct.Roles = append(acct.Roles, &model.IAMRole{ARN: arn, Inline: []model.InlinePolicy{{Name: "p", Document: statements(list...)}},
-			Trust: model.Document(`{"Statement":{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}}`)})
+		acct.Roles = append(acct.Roles, &model.IAMRole{
+			ARN: arn, Inline: []model.InlinePolicy{{Name: "p", Document: statements(list...)}},
+			Trust: model.Document(`{"Statement":{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}}`),
+		})
 		if i%10 == 5 {
 			c.AccessEntries = append(c.AccessEntries, &model.AccessEntry{PrincipalARN: arn, Type: "STANDARD"})
-			c.PolicyAssociations = append(c.PolicyAssociations, &model.PolicyAssociation{PrincipalARN: arn,
-				PolicyARN: "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy", Scope: model.AccessScope{Type: "cluster"}})
+			c.PolicyAssociations = append(c.PolicyAssociations, &model.PolicyAssociation{
+				PrincipalARN: arn,
+				PolicyARN:    "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy", Scope: model.AccessScope{Type: "cluster"},
+			})
 		}
 	}
 	s := &model.Snapshot{Clusters: []*model.Cluster{c}, Accounts: []*model.Account{acct}}
