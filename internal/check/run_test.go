@@ -30,12 +30,14 @@ func two() *model.Snapshot {
 
 // each reports every namespace of a cluster.
 func each() *check.Check {
-	return &check.Check{ID: "each", Title: "Namespace", Severity: finding.Medium, Techniques: []string{"T1098"},
+	return &check.Check{
+		ID: "each", Title: "Namespace", Severity: finding.Medium, Techniques: []string{"T1098"},
 		Run: func(p *check.Pass) {
 			for _, n := range p.Cluster.Namespaces {
 				p.Report(n, "%s is there", n.Name).Because(n, "metadata.name", "%s", n.Name).Fix("kubectl get namespaces").Fix("# done")
 			}
-		}}
+		},
+	}
 }
 
 func run(s *model.Snapshot, checks ...*check.Check) []finding.Finding {
@@ -139,22 +141,36 @@ func TestGaps(t *testing.T) {
 		{name: "something else is missing", needs: []model.Area{model.AreaNamespaces}, gaps: []finding.Gap{gap(model.AreaPods, "c0", "")}, fails: 3},
 		{name: "missing in another cluster", needs: []model.Area{model.AreaNamespaces}, gaps: []finding.Gap{gap(model.AreaNamespaces, "c1", "")}, fails: 3},
 		{name: "missing in another account", needs: []model.Area{model.AreaTrails}, gaps: []finding.Gap{gap(model.AreaTrails, "", "444455556666")}, fails: 3},
-		{name: "needed", needs: []model.Area{model.AreaNamespaces}, gaps: []finding.Gap{gap(model.AreaNamespaces, "c0", "")},
-			fails: 3, message: "not assessed in full: list namespaces (forbidden)"},
-		{name: "needed of the account", needs: []model.Area{model.AreaTrails}, gaps: []finding.Gap{gap(model.AreaTrails, "", "111122223333")},
-			fails: 3, message: "not assessed in full: list trails (forbidden)"},
-		{name: "needed of an account that is not known", needs: []model.Area{model.AreaTrails}, gaps: []finding.Gap{gap(model.AreaTrails, "", "")},
-			fails: 3, message: "not assessed in full: list trails (forbidden)"},
-		{name: "needed in full", needsComplete: []model.Area{model.AreaNamespaces}, gaps: []finding.Gap{gap(model.AreaNamespaces, "c0", "")},
-			message: "not assessed: list namespaces (forbidden)"},
-		{name: "both", needs: []model.Area{model.AreaPods}, needsComplete: []model.Area{model.AreaNodes},
+		{
+			name: "needed", needs: []model.Area{model.AreaNamespaces}, gaps: []finding.Gap{gap(model.AreaNamespaces, "c0", "")},
+			fails: 3, message: "not assessed in full: list namespaces (forbidden)",
+		},
+		{
+			name: "needed of the account", needs: []model.Area{model.AreaTrails}, gaps: []finding.Gap{gap(model.AreaTrails, "", "111122223333")},
+			fails: 3, message: "not assessed in full: list trails (forbidden)",
+		},
+		{
+			name: "needed of an account that is not known", needs: []model.Area{model.AreaTrails}, gaps: []finding.Gap{gap(model.AreaTrails, "", "")},
+			fails: 3, message: "not assessed in full: list trails (forbidden)",
+		},
+		{
+			name: "needed in full", needsComplete: []model.Area{model.AreaNamespaces}, gaps: []finding.Gap{gap(model.AreaNamespaces, "c0", "")},
+			message: "not assessed: list namespaces (forbidden)",
+		},
+		{
+			name: "both", needs: []model.Area{model.AreaPods}, needsComplete: []model.Area{model.AreaNodes},
 			gaps:    []finding.Gap{gap(model.AreaPods, "c0", ""), gap(model.AreaNodes, "c0", "")},
-			message: "not assessed: list pods (forbidden); list nodes (forbidden)"},
-		{name: "the check could not tell", unknown: []string{"a policy is not published", "a policy is not published"}, fails: 3,
-			message: "not assessed in full: a policy is not published"},
-		{name: "more than can be read", needs: []model.Area{model.AreaPods, model.AreaNodes, model.AreaRoles, model.AreaAddons}, unknown: []string{"x", "y"},
+			message: "not assessed: list pods (forbidden); list nodes (forbidden)",
+		},
+		{
+			name: "the check could not tell", unknown: []string{"a policy is not published", "a policy is not published"}, fails: 3,
+			message: "not assessed in full: a policy is not published",
+		},
+		{
+			name: "more than can be read", needs: []model.Area{model.AreaPods, model.AreaNodes, model.AreaRoles, model.AreaAddons}, unknown: []string{"x", "y"},
 			gaps:  []finding.Gap{gap(model.AreaPods, "c0", ""), gap(model.AreaNodes, "c0", ""), gap(model.AreaRoles, "c0", ""), gap(model.AreaAddons, "c0", "")},
-			fails: 3, message: "not assessed in full: list pods (forbidden); list nodes (forbidden); list roles (forbidden); list addons (forbidden); and 2 more"},
+			fails: 3, message: "not assessed in full: list pods (forbidden); list nodes (forbidden); list roles (forbidden); list addons (forbidden); and 2 more",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -34,14 +34,16 @@ var awsDumps = []struct {
 }{
 	{"eks describe-cluster --name prod", "", nil},
 	{"eks list-access-entries --cluster-name prod", "accessEntries", []string{
-		"eks describe-access-entry --cluster-name prod --principal-arn %", "eks list-associated-access-policies --cluster-name prod --principal-arn %"}},
+		"eks describe-access-entry --cluster-name prod --principal-arn %", "eks list-associated-access-policies --cluster-name prod --principal-arn %",
+	}},
 	{"eks list-pod-identity-associations --cluster-name prod", "associations.associationId", []string{"eks describe-pod-identity-association --cluster-name prod --association-id %"}},
 	{"eks list-nodegroups --cluster-name prod", "nodegroups", []string{"eks describe-nodegroup --cluster-name prod --nodegroup-name %"}},
 	{"eks list-fargate-profiles --cluster-name prod", "fargateProfileNames", []string{"eks describe-fargate-profile --cluster-name prod --fargate-profile-name %"}},
 	{"eks list-addons --cluster-name prod", "addons", []string{"eks describe-addon --cluster-name prod --addon-name %"}},
 	{"eks list-capabilities --cluster-name prod", "capabilities.capabilityName", []string{"eks describe-capability --cluster-name prod --capability-name %"}},
 	{"eks list-identity-provider-configs --cluster-name prod", "identityProviderConfigs.name", []string{
-		"eks describe-identity-provider-config --cluster-name prod --identity-provider-config type=oidc,name=%"}},
+		"eks describe-identity-provider-config --cluster-name prod --identity-provider-config type=oidc,name=%",
+	}},
 	{"eks list-access-policies", "", nil},
 	{"iam get-account-authorization-details", "", nil},
 	{"iam list-open-id-connect-providers", "OpenIDConnectProviderList.Arn", []string{"iam get-open-id-connect-provider --open-id-connect-provider-arn %"}},
@@ -73,8 +75,10 @@ func (w *world) dumps(t *testing.T, live finding.Result) {
 	}
 	t.Run("exec", func(t *testing.T) {
 		// The name of the context says nothing; the command that makes its tokens says all, and it is the real one.
-		exec := &clientcmdapi.ExecConfig{APIVersion: "client.authentication.k8s.io/v1beta1", Command: "aws", InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
-			Args: []string{"--region", region, "eks", "get-token", "--cluster-name", cluster, "--output", "json"}}
+		exec := &clientcmdapi.ExecConfig{
+			APIVersion: "client.authentication.k8s.io/v1beta1", Command: "aws", InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
+			Args: []string{"--region", region, "eks", "get-token", "--cluster-name", cluster, "--output", "json"},
+		}
 		equal(t, live, scan(t, "--kubeconfig", w.writeKubeconfig(t, "work", &clientcmdapi.AuthInfo{Exec: exec})))
 	})
 }

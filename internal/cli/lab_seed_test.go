@@ -280,8 +280,10 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: %[1]s}]
 // await waits until the authorizer knows what was granted to a group.
 func (w *world) await(t *testing.T, group string) {
 	t.Helper()
-	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: "somebody", Groups: []string{group},
-		ResourceAttributes: &authorizationv1.ResourceAttributes{Resource: "nodes", Verb: "list"}}}
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User: "somebody", Groups: []string{group},
+		ResourceAttributes: &authorizationv1.ResourceAttributes{Resource: "nodes", Verb: "list"},
+	}}
 	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, 10*time.Second, true, func(ctx context.Context) (bool, error) {
 		r, err := w.kube.Admin.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 		return err == nil && r.Status.Allowed, err

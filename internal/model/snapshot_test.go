@@ -211,9 +211,16 @@ func TestAccessScopeCovers(t *testing.T) {
 		namespace string
 		want      bool
 	}{
-		{[]string{"dev"}, "dev", true}, {[]string{"dev"}, "dev-1", false}, {[]string{"dev-*"}, "dev-1", true},
-		{[]string{"*"}, "kube-system", true}, {[]string{"a*c*e"}, "abcde", true}, {[]string{"a*c*e"}, "ace", true},
-		{[]string{"a*c*e"}, "ae", false}, {[]string{"*-prod"}, "x-prod", true}, {nil, "x", false}, {[]string{"aa*aa"}, "aaa", false},
+		{[]string{"dev"}, "dev", true},
+		{[]string{"dev"}, "dev-1", false},
+		{[]string{"dev-*"}, "dev-1", true},
+		{[]string{"*"}, "kube-system", true},
+		{[]string{"a*c*e"}, "abcde", true},
+		{[]string{"a*c*e"}, "ace", true},
+		{[]string{"a*c*e"}, "ae", false},
+		{[]string{"*-prod"}, "x-prod", true},
+		{nil, "x", false},
+		{[]string{"aa*aa"}, "aaa", false},
 	} {
 		if got := (AccessScope{Type: ScopeNamespace, Namespaces: c.patterns}).Covers(c.namespace); got != c.want {
 			t.Errorf("%q covers %q: %v", c.patterns, c.namespace, got)

@@ -67,9 +67,11 @@ var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // prod is a cluster of which nothing but its description and its namespaces was read.
 func prod() *model.Snapshot {
-	c := &model.Cluster{Name: "prod", ARN: "arn:aws:eks:us-east-1:111122223333:cluster/prod", Account: "111122223333", Region: "us-east-1", Partition: "aws",
+	c := &model.Cluster{
+		Name: "prod", ARN: "arn:aws:eks:us-east-1:111122223333:cluster/prod", Account: "111122223333", Region: "us-east-1", Partition: "aws",
 		Description: &model.Description{AuthenticationMode: "API", KubernetesVersion: "1.34"},
-		Namespaces:  []*model.Namespace{{Meta: model.Meta{Name: "a"}}, {Meta: model.Meta{Name: "b"}}}}
+		Namespaces:  []*model.Namespace{{Meta: model.Meta{Name: "a"}}, {Meta: model.Meta{Name: "b"}}},
+	}
 	c.MarkRead(model.AreaCluster, model.AreaNamespaces)
 	return &model.Snapshot{Clusters: []*model.Cluster{c}}
 }
@@ -109,18 +111,30 @@ func TestRun(t *testing.T) {
 		found, suppressed []string
 	}{
 		{name: "plain", found: []string{"fail Namespace a", "fail Namespace b", "not-assessed Cluster prod"}},
-		{name: "accepted", o: scan.Options{Suppressions: []scan.Suppression{accept("b", "2026-11-23")}},
-			found: []string{"fail Namespace a", "not-assessed Cluster prod"}, suppressed: []string{"fail Namespace b: wanted (o, s.yaml:1)"}},
-		{name: "accepted until yesterday", o: scan.Options{Suppressions: []scan.Suppression{accept("b", "2026-11-22")}},
-			found: []string{"fail Namespace a", "fail Namespace b", "not-assessed Cluster prod"}},
-		{name: "expired, and accepted again", o: scan.Options{Suppressions: []scan.Suppression{accept("b", "2026-11-22"), accept("*", "")}},
-			found: nil, suppressed: []string{"fail Namespace a: wanted (o, s.yaml:1)", "fail Namespace b: wanted (o, s.yaml:1)", "not-assessed Cluster prod: wanted (o, s.yaml:1)"}},
-		{name: "known before", o: scan.Options{Baseline: one, BaselineFile: "last.json"},
-			found: []string{"fail Namespace b", "not-assessed Cluster prod"}, suppressed: []string{"fail Namespace a: known before (, last.json)"}},
-		{name: "a baseline never hides what is not known", o: scan.Options{Baseline: baseline, BaselineFile: "last.json"},
-			found: []string{"not-assessed Cluster prod"}, suppressed: []string{"fail Namespace a: known before (, last.json)", "fail Namespace b: known before (, last.json)"}},
-		{name: "a decision goes before a baseline", o: scan.Options{Suppressions: []scan.Suppression{accept("a", "")}, Baseline: one, BaselineFile: "last.json"},
-			found: []string{"fail Namespace b", "not-assessed Cluster prod"}, suppressed: []string{"fail Namespace a: wanted (o, s.yaml:1)"}},
+		{
+			name: "accepted", o: scan.Options{Suppressions: []scan.Suppression{accept("b", "2026-11-23")}},
+			found: []string{"fail Namespace a", "not-assessed Cluster prod"}, suppressed: []string{"fail Namespace b: wanted (o, s.yaml:1)"},
+		},
+		{
+			name: "accepted until yesterday", o: scan.Options{Suppressions: []scan.Suppression{accept("b", "2026-11-22")}},
+			found: []string{"fail Namespace a", "fail Namespace b", "not-assessed Cluster prod"},
+		},
+		{
+			name: "expired, and accepted again", o: scan.Options{Suppressions: []scan.Suppression{accept("b", "2026-11-22"), accept("*", "")}},
+			found: nil, suppressed: []string{"fail Namespace a: wanted (o, s.yaml:1)", "fail Namespace b: wanted (o, s.yaml:1)", "not-assessed Cluster prod: wanted (o, s.yaml:1)"},
+		},
+		{
+			name: "known before", o: scan.Options{Baseline: one, BaselineFile: "last.json"},
+			found: []string{"fail Namespace b", "not-assessed Cluster prod"}, suppressed: []string{"fail Namespace a: known before (, last.json)"},
+		},
+		{
+			name: "a baseline never hides what is not known", o: scan.Options{Baseline: baseline, BaselineFile: "last.json"},
+			found: []string{"not-assessed Cluster prod"}, suppressed: []string{"fail Namespace a: known before (, last.json)", "fail Namespace b: known before (, last.json)"},
+		},
+		{
+			name: "a decision goes before a baseline", o: scan.Options{Suppressions: []scan.Suppression{accept("a", "")}, Baseline: one, BaselineFile: "last.json"},
+			found: []string{"fail Namespace b", "not-assessed Cluster prod"}, suppressed: []string{"fail Namespace a: wanted (o, s.yaml:1)"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -37,10 +37,13 @@ func TestParseSuppressions(t *testing.T) {
 			{ID: "access-entry-cluster-admin", Subject: scan.Subject{Name: "arn:aws:iam::111122223333:role/ops"}, Reason: "break-glass", Owner: "security", Expiry: "2027-06-30", Source: "f.yaml:2"},
 			{ID: "b", Cluster: "prod", Subject: scan.Subject{Namespace: "shop", Name: "deployment/web"}, Reason: "r", Source: "f.yaml:7"},
 		}},
-		{name: "a list below a word, as JSON", text: `{"suppressions": [{"id": "a", "reason": "r", "subject": {"kind": "Pod", "namespace": "n", "name": "p", "arn": "x"}}]}`,
-			want: []scan.Suppression{{ID: "a", Reason: "r", Subject: scan.Subject{Kind: "Pod", Namespace: "n", Name: "p", ARN: "x"}, Source: "f.yaml:1"}}},
+		{
+			name: "a list below a word, as JSON", text: `{"suppressions": [{"id": "a", "reason": "r", "subject": {"kind": "Pod", "namespace": "n", "name": "p", "arn": "x"}}]}`,
+			want: []scan.Suppression{{ID: "a", Reason: "r", Subject: scan.Subject{Kind: "Pod", Namespace: "n", Name: "p", ARN: "x"}, Source: "f.yaml:1"}},
+		},
 		{name: "a name alone", text: "[{id: a, reason: r, subject: prod}]", want: []scan.Suppression{{ID: "a", Reason: "r", Subject: scan.Subject{Name: "prod"}, Source: "f.yaml:1"}}},
-		{name: "all that is wrong at once", text: `- {id: a, subject: x, raeson: r}
+		{
+			name: "all that is wrong at once", text: `- {id: a, subject: x, raeson: r}
 - {subject: x, reason: r}
 - {id: a, reason: r}
 - {id: a, subject: x}
@@ -59,7 +62,8 @@ f.yaml:5: expiry "30.06.2027" is not a day like 2027-01-31
 f.yaml:6: expiry "2027-02-30" is not a day like 2027-01-31
 f.yaml:7: .*
 f.yaml:8: a suppression is a mapping with id, subject and reason
-f.yaml:9: a suppression needs the subject that the finding is about`},
+f.yaml:9: a suppression needs the subject that the finding is about`,
+		},
 		{name: "a scalar", text: "everything", err: "read suppressions f.yaml: want a list of suppressions"},
 		{name: "a mapping of something else", text: "accepted: []", err: "read suppressions f.yaml: want a list of suppressions"},
 		{name: "no YAML", text: "- {id: a", err: "read suppressions f.yaml: .*line 2.*"},

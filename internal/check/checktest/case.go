@@ -192,8 +192,10 @@ func (c *Case) build(h header, areas map[string][]byte) error {
 	return nil
 }
 
-var wantComment = regexp.MustCompile(`# want( not assessed| critical| high| medium| low| informational)?((?: "(?:[^"\\]|\\.)*")+)\s*$`)
-var wantPattern = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
+var (
+	wantComment = regexp.MustCompile(`# want( not assessed| critical| high| medium| low| informational)?((?: "(?:[^"\\]|\\.)*")+)\s*$`)
+	wantPattern = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
+)
 
 // readWants finds the expectations and the objects they stand in.
 func (c *Case) readWants(text []byte) error {

@@ -216,13 +216,17 @@ func TestErrors(t *testing.T) {
 	}{
 		{"nothing asked for", func(_ *lab.Server, o *Options) { o.AllClusters = false }, "--all-clusters"},
 		{"no region", func(_ *lab.Server, o *Options) { o.Regions = nil }, "--region"},
-		{"unknown cluster", func(_ *lab.Server, o *Options) { o.AllClusters, o.Clusters = false, []string{"prod", "nope"} },
-			`find EKS cluster "nope" of account 111122223333 in eu-central-1: no such cluster`},
+		{
+			"unknown cluster", func(_ *lab.Server, o *Options) { o.AllClusters, o.Clusters = false, []string{"prod", "nope"} },
+			`find EKS cluster "nope" of account 111122223333 in eu-central-1: no such cluster`,
+		},
 		{"no cluster", func(_ *lab.Server, o *Options) { o.Regions = []string{"eu-west-1"} }, "there are none"},
 		{"no permission to list", func(s *lab.Server, _ *Options) { s.Deny("eks:ListClusters") }, "grant eks:ListClusters"},
 		{"no credentials", func(s *lab.Server, o *Options) { s.Deny("sts:GetCallerIdentity") }, "--profile"},
-		{"role chain refused", func(s *lab.Server, o *Options) { s.Deny("sts:AssumeRole"); o.RoleChain = []string{arnOf("role/app")} },
-			"through arn:aws:iam::111122223333:role/app"},
+		{
+			"role chain refused", func(s *lab.Server, o *Options) { s.Deny("sts:AssumeRole"); o.RoleChain = []string{arnOf("role/app")} },
+			"through arn:aws:iam::111122223333:role/app",
+		},
 		{"nothing readable", func(s *lab.Server, o *Options) {
 			o.AllClusters, o.Clusters = false, []string{"prod"}
 			s.Deny("eks:*", "iam:*", "ec2:*", "logs:*", "cloudtrail:*")

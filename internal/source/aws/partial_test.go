@@ -77,8 +77,10 @@ func TestOneByOne(t *testing.T) {
 	s.Deny("iam:GetAccountAuthorizationDetails")
 	got := collect(t, o)
 	acct := got.Accounts[0]
-	want := &model.Account{ID: swept.ID, Partition: swept.Partition, AllClustersOf: swept.AllClustersOf, Read: swept.Read, Groups: swept.Groups, Policies: swept.Policies,
-		OIDCProviders: swept.OIDCProviders, Trails: swept.Trails}
+	want := &model.Account{
+		ID: swept.ID, Partition: swept.Partition, AllClustersOf: swept.AllClustersOf, Read: swept.Read, Groups: swept.Groups, Policies: swept.Policies,
+		OIDCProviders: swept.OIDCProviders, Trails: swept.Trails,
+	}
 	for _, r := range swept.Roles {
 		if r.Name != "unrelated" && r.Name != "target" {
 			want.Roles = append(want.Roles, r)

@@ -1,6 +1,7 @@
 package dump
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -189,7 +190,7 @@ func of[T any](doc *document, member string) (T, error) {
 
 // at puts the member into the place that a type error names.
 func at(err error, member string) error {
-	if e, ok := err.(*json.SemanticError); ok { // as json.Unmarshal returns it
+	if e, ok := errors.AsType[*json.SemanticError](err); ok {
 		e.JSONPointer = jsontext.Pointer("/"+member) + e.JSONPointer
 	}
 	return err
