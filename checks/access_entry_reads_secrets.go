@@ -1,8 +1,6 @@
 package checks
 
 import (
-	"fmt"
-
 	"drawbridge/internal/access"
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
@@ -102,10 +100,6 @@ func associate(p *check.Pass, e *model.AccessEntry, policy string, a *model.Poli
 			scope += n
 		}
 	}
-	partition := "aws"
-	if p.Cluster.Partition != "" {
-		partition = p.Cluster.Partition
-	}
 	return check.Shell("aws", "eks", "associate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
-		"--principal-arn", e.PrincipalARN, "--policy-arn", fmt.Sprintf("arn:%s:eks::aws:cluster-access-policy/%s", partition, policy), "--access-scope", scope)
+		"--principal-arn", e.PrincipalARN, "--policy-arn", accessPolicyARN(p, policy), "--access-scope", scope)
 }

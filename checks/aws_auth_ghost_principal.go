@@ -21,7 +21,7 @@ var awsAuthGhostPrincipal = &check.Check{
 	Since:         "0.1",
 	Run: func(p *check.Pass) {
 		elsewhere := 0
-		for _, m := range p.Access.Mappings() {
+		for _, m := range awsAuthRows(p) {
 			if !m.CanMap() {
 				continue
 			}

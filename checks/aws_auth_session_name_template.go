@@ -15,7 +15,7 @@ var awsAuthSessionNameTemplate = &check.Check{
 	Techniques: []string{"T1078.004", "T1134"},
 	Since:      "0.1",
 	Run: func(p *check.Pass) {
-		for _, m := range p.Access.Mappings() {
+		for _, m := range awsAuthRows(p) {
 			if !m.CanMap() || nodeUsername(m.Read.Username) {
 				continue
 			}

@@ -21,7 +21,7 @@ var awsAuthShadowedByAccessEntry = &check.Check{
 		if p.Cluster.AuthenticationMode() != model.ModeAPIConfigMap {
 			return
 		}
-		for _, m := range p.Access.Mappings() {
+		for _, m := range awsAuthRows(p) {
 			e := p.Access.EntryOf(m)
 			if e == nil || !m.CanMap() || e.IsNode() && strings.HasPrefix(m.Read.Username, "system:node:") {
 				continue // EKS itself writes nodes into both stores

@@ -15,34 +15,79 @@ var awsAuthSystemMasters = &check.Check{
 	ID:         "aws-auth-system-masters",
 	Title:      "Row of aws-auth makes a cluster admin",
 	Severity:   finding.High,
-	Needs:      []model.Area{model.AreaCluster, model.AreaAWSAuth, model.AreaClusterRoleBindings, model.AreaClusterRoles},
+	Needs:      []model.Area{model.AreaCluster, model.AreaAWSAuth, model.AreaClusterRoleBindings, model.AreaClusterRoles, model.AreaAccessEntries},
 	Techniques: []string{"T1098.006"},
 	Since:      "0.1",
 	Run: func(p *check.Pass) {
-		for _, m := range p.Access.Mappings() {
+		for _, m := range awsAuthRows(p) {
 			if !m.CanMap() {
 				continue // aws-auth-ineffective speaks of rows that map nobody
 			}
+			fix := "# bind what is needed only, or take the row out"
+			var r *check.Report
 			if slices.Contains(m.Read.Groups, rbac.GroupMasters) {
-				p.Report(m, "%s is a member of system:masters, which no RBAC limits and nothing but this row can take away", m.Read.ARN).
-					Because(p.Cluster.AWSAuth, m.Kind.Block(), "line %d: groups %s", m.Line, strings.Join(m.Read.Groups, ", ")).
-					Fix("# make an access entry with what is needed, then take the row out").
-					Fix(check.Shell("aws", "eks", "create-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", m.Read.ARN)).
-					Fix("kubectl edit configmap -n kube-system aws-auth").
-					Key(m.Key())
-				continue
+				r = p.Report(m, "%s is a member of system:masters, which no RBAC limits and nothing but this row can take away%s", m.Read.ARN, whenMapped(p, m))
+				fix = "# make an access entry with what is needed, then take the row out\n" + entryForRow(p, m.Row)
+			} else {
+				through, chain := doesEverything(p, m)
+				if through == "" {
+					continue
+				}
+				r = p.Report(m, "%s can do everything in the whole cluster, through RBAC for its %s%s", m.Read.ARN, through, whenMapped(p, m)).Chain(chain)
 			}
-			powers, _ := p.Access.PowersOf(rbac.Holder{Groups: m.Read.Groups})
-			i := slices.IndexFunc(powers, func(h access.HeldPower) bool { return h.Power.ID == "everything" && h.Namespace == "" })
-			if i < 0 {
-				continue
-			}
-			p.Report(m, "%s can do everything in the whole cluster, through RBAC for its groups %s", m.Read.ARN, strings.Join(m.Read.Groups, ", ")).
-				Because(p.Cluster.AWSAuth, m.Kind.Block(), "line %d: groups %s", m.Line, strings.Join(m.Read.Groups, ", ")).
-				Chain(powers[i].Chain).
-				Fix("# bind the group to what is needed, or take the row out").
+			r.Because(p.Cluster.AWSAuth, "data."+m.Kind.Block(), "line %d: username %s, groups %s", m.Line, orNobody(m.Read.Username), orNobody(strings.Join(m.Read.Groups, ", "))).
+				Fix(fix).
 				Fix("kubectl edit configmap -n kube-system aws-auth").
 				Key(m.Key())
+			if e := entryBefore(p, m); e != nil {
+				r.Severity(finding.Medium).Because(e, "principalArn", "counts now: username %s, groups %s", orNobody(e.Username), orNobody(strings.Join(e.Groups, ", ")))
+			}
 		}
 	},
+}
+
+// doesEverything says through which of its groups or usernames a row may do everything in the cluster, or "". Usernames
+// count like groups: in aws-auth even those of EKS's own components can be taken.
+func doesEverything(p *check.Pass, m *access.Mapping) (through string, chain []finding.Evidence) {
+	for i, h := range p.Access.MappingHolders(m) {
+		powers, _ := p.Access.PowersOf(h)
+		j := slices.IndexFunc(powers, func(h access.HeldPower) bool { return h.Power.ID == "everything" && h.Namespace == "" })
+		if j < 0 {
+			continue
+		}
+		through = "username " + h.User
+		if i > 0 {
+			through += ", which a session name of the caller's choice makes"
+		}
+		if groups, _ := p.Access.PowersOf(rbac.Holder{Groups: h.Groups}); slices.ContainsFunc(groups, func(h access.HeldPower) bool { return h.Power.ID == "everything" && h.Namespace == "" }) {
+			through = "groups " + strings.Join(h.Groups, ", ")
+		}
+		return through, powers[j].Chain
+	}
+	return "", nil
+}
+
+// entryBefore returns the access entry that counts instead of a row, or nil.
+func entryBefore(p *check.Pass, m *access.Mapping) *model.AccessEntry {
+	if p.Cluster.AuthenticationMode() == model.ModeConfigMap {
+		return nil
+	}
+	return p.Access.EntryOf(m)
+}
+
+// whenMapped completes a message about a row that an access entry goes before.
+func whenMapped(p *check.Pass, m *access.Mapping) string {
+	if entryBefore(p, m) == nil {
+		return ""
+	}
+	return " (medium: once its access entry is deleted or dead; until then the entry decides)"
+}
+
+// awsAuthRows returns the rows of aws-auth that count, and says so where some could not be evaluated: what they give is
+// then unknown, not nothing.
+func awsAuthRows(p *check.Pass) []*access.Mapping {
+	if parsed := p.Access.ParsedAWSAuth(); parsed != nil && parsed.Unread != "" && p.Access.ReadsAWSAuth() {
+		p.NotAssessed("aws-auth: %s", parsed.Unread)
+	}
+	return p.Access.Mappings()
 }
