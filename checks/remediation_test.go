@@ -64,6 +64,22 @@ clusterRoleBindings:
 			},
 			never: []string{"role/c --kubernetes-groups"},
 		},
+		{
+			name: "roles that others are bound to are not edited", check: awsAuthWritable,
+			yaml: `
+mode: CONFIG_MAP
+awsAuth: {name: aws-auth}
+clusterRoles:
+- {name: edit, rules: [{verbs: [update], apiGroups: [""], resources: [configmaps]}]}
+- {name: mine, rules: [{verbs: [update], apiGroups: [""], resources: [configmaps]}]}
+clusterRoleBindings:
+- {name: mine, roleRef: {kind: ClusterRole, name: mine}, subjects: [{kind: Group, name: devs}]}
+roleBindings:
+- {namespace: kube-system, name: devs, roleRef: {kind: ClusterRole, name: edit}, subjects: [{kind: Group, name: devs}]}
+`,
+			want:  []string{"kubectl delete rolebinding -n kube-system devs\n", "kubectl edit clusterrole mine\n"},
+			never: []string{"kubectl edit clusterrole edit", "clusterrole -n"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c, err := checktest.Parse("case.yaml", []byte(tt.yaml))
