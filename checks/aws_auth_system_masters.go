@@ -15,7 +15,7 @@ var awsAuthSystemMasters = &check.Check{
 	ID:         "aws-auth-system-masters",
 	Title:      "Row of aws-auth makes a cluster admin",
 	Severity:   finding.High,
-	Needs:      []model.Area{model.AreaCluster, model.AreaAWSAuth, model.AreaClusterRoleBindings, model.AreaClusterRoles, model.AreaAccessEntries},
+	Needs:      []model.Area{model.AreaCluster, model.AreaAWSAuth, model.AreaClusterRoleBindings, model.AreaClusterRoles},
 	Techniques: []string{"T1098.006"},
 	Since:      "0.1",
 	Run: func(p *check.Pass) {

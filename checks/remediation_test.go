@@ -80,6 +80,14 @@ roleBindings:
 			want:  []string{"kubectl delete rolebinding -n kube-system devs\n", "kubectl edit clusterrole mine\n"},
 			never: []string{"kubectl edit clusterrole edit", "clusterrole -n"},
 		},
+		{
+			name: "a pod's own field is taken out before the service account's can count", check: serviceAccountTokenAutomounted,
+			yaml: `
+serviceAccounts: [{namespace: shop, name: web, automount: false}]
+workloads: [{namespace: shop, name: d, kind: Deployment, serviceAccount: web, automount: true}]
+`,
+			want: []string{"take automountServiceAccountToken out of the template of shop/deployment/d"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c, err := checktest.Parse("case.yaml", []byte(tt.yaml))

@@ -1,6 +1,8 @@
 package checks
 
 import (
+	"slices"
+
 	"drawbridge/internal/access"
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
@@ -19,7 +21,11 @@ var serviceAccountTokenAutomounted = &check.Check{
 	Run: func(p *check.Pass) {
 		units := map[*model.ServiceAccount][]*access.Unit{}
 		why := map[*model.ServiceAccount]string{}
+		agents := p.Access.Agents() // AWS's own shape since 0.2.1 mounts it; pod-identity-agent-unexpected looks at them
 		for _, u := range p.Access.Units() {
+			if access.IsSystemNamespace(u.Namespace) && slices.Contains(agents, u) {
+				continue
+			}
 			on, known, field := p.Access.Automounts(u.Namespace, u.Spec)
 			sa, _ := p.Access.ServiceAccount(u.Namespace, u.ServiceAccount())
 			if on && known && sa != nil {
@@ -35,6 +41,10 @@ var serviceAccountTokenAutomounted = &check.Check{
 				Because(sa, "automountServiceAccountToken", "in force: %s", why[sa]).
 				Evidence("rbac.authorization.k8s.io", "no RoleBinding or ClusterRoleBinding names the service account or its namespace's group").
 				Because(units[sa][0].Object, "spec.automountServiceAccountToken", "mounts the token (the first of %d)", len(units[sa]))
+			if set := slices.IndexFunc(units[sa], func(u *access.Unit) bool { return u.Spec.Automount != nil }); set >= 0 {
+				o := units[sa][set].Object.Subject()
+				r.Fix("# the pod's own field goes before the service account's: take automountServiceAccountToken out of the template of " + check.Shell(o.Namespace+"/"+o.Name))
+			}
 			r.Fix("# pods get no Kubernetes token from then on; running ones keep theirs until they restart").
 				Fix(check.Shell("kubectl", "patch", "serviceaccount", "-n", sa.Namespace, sa.Name, "-p", `{"automountServiceAccountToken":false}`)).
 				Fix("# this does not stop Pod Identity or IRSA: their tokens are injected all the same")
