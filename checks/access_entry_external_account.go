@@ -15,6 +15,10 @@ var accessEntryExternalAccount = &check.Check{
 	Techniques: []string{"T1199", "T1098.006"},
 	Since:      "0.1",
 	Run: func(p *check.Pass) {
+		if p.Cluster.Account == "" {
+			p.NotAssessed("the account of cluster %s is not known, so nobody is foreign to it", p.Cluster.Name)
+			return
+		}
 		for _, e := range p.Cluster.AccessEntries {
 			arn, err := iam.ParseARN(e.PrincipalARN)
 			if err != nil || arn.Account == "" || p.Trusts(arn.Account) {

@@ -1,12 +1,14 @@
 package checks
 
 import (
+	"slices"
 	"strings"
 
 	"drawbridge/internal/access"
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/rbac"
 )
 
 var accessEntryGroupPrivileged = &check.Check{
@@ -21,29 +23,68 @@ var accessEntryGroupPrivileged = &check.Check{
 			if e.IsNode() || p.Access.ServiceOwned(e.PrincipalARN) != "" {
 				continue
 			}
-			held, missing := p.Access.PowersOf(access.EntryHolder(e))
-			if len(missing) > 0 && !(p.Access.Complete(model.AreaClusterRoles) && p.Access.Complete(model.AreaRoles)) {
-				p.NotAssessed("roles that bindings of %s refer to were not read", e.PrincipalARN)
-			}
-			for _, h := range held {
-				if !h.Strong() {
+			for i, holder := range p.Access.EntryHolders(e) {
+				held, missing := p.Access.PowersOf(holder)
+				if len(missing) > 0 && !(p.Access.Complete(model.AreaClusterRoles) && p.Access.Complete(model.AreaRoles)) {
+					p.NotAssessed("roles that bindings of %s refer to were not read", e.PrincipalARN)
+				}
+				j := slices.IndexFunc(held, access.HeldPower.Strong)
+				if j < 0 {
 					continue
 				}
-				r := p.Report(e, "%s can %s %s, through RBAC for its %s", e.PrincipalARN, h.Power.Title, h.Where(), heldAs(e)).
-					Because(e, "kubernetesGroups", "%s", orNobody(strings.Join(e.Groups, ", "))).
-					Because(e, "username", "%s", orNobody(e.Username)).
-					Chain(h.Chain).
-					Fix("# take the group off the entry; updating replaces the whole list").
-					Fix(check.Shell("aws", "eks", "update-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
-						"--principal-arn", e.PrincipalARN, "--kubernetes-groups", "GROUPS-TO-KEEP")).
-					Key(h.Power.ID + "@" + h.Namespace)
-				if h.Namespace != "" {
-					r.Severity(finding.Medium)
+				chosen := ""
+				if i > 0 {
+					chosen = holder.User
 				}
+				reportStrongEntry(p, e, holder, held[j], chosen)
 				break // the strongest tells; the rest has the same remedy
 			}
 		}
 	},
+}
+
+// reportStrongEntry reports what an access entry gives through RBAC. chosen is the username that a session name makes, if it
+// is through one.
+func reportStrongEntry(p *check.Pass, e *model.AccessEntry, holder rbac.Holder, h access.HeldPower, chosen string) {
+	through := heldAs(e)
+	if chosen != "" {
+		through = "username " + chosen + ", which a session name of the caller's choice makes"
+	}
+	severity, why := finding.High, ""
+	if h.Namespace != "" && !access.IsSystemNamespace(h.Namespace) {
+		severity, why = finding.Medium, " (medium: in that namespace only)"
+	}
+	r := p.Report(e, "%s can %s %s, through RBAC for its %s%s", e.PrincipalARN, h.Power.Title, h.Where(), through, why).
+		Severity(severity).
+		Because(e, "kubernetesGroups", "%s", orNobody(strings.Join(e.Groups, ", "))).
+		Because(e, "username", "%s", orNobody(e.Username)).
+		Chain(h.Chain).
+		Key(h.Power.ID + "@" + h.Namespace)
+	keep, strong := weakGroups(p, holder.Groups)
+	if strong {
+		update := []string{"aws", "eks", "update-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", e.PrincipalARN, "--kubernetes-groups"}
+		if len(keep) == 0 {
+			keep = []string{"[]"}
+		}
+		r.Fix("# take the strong groups off the entry; updating replaces the whole list, and this keeps the others").
+			Fix(check.Shell(append(update, keep...)...))
+		return
+	}
+	r.Fix("# take username " + check.Shell(holder.User) + " out of the binding that the evidence names, or bind it to what is needed").
+		Fix("kubectl get clusterrolebindings,rolebindings -A -o wide")
+}
+
+// weakGroups returns the groups that are not strong by themselves, and whether any is.
+func weakGroups(p *check.Pass, groups []string) (weak []string, strong bool) {
+	for _, g := range groups {
+		held, _ := p.Access.PowersOf(rbac.Holder{Groups: []string{g}})
+		if slices.ContainsFunc(held, access.HeldPower.Strong) {
+			strong = true
+		} else {
+			weak = append(weak, g)
+		}
+	}
+	return weak, strong
 }
 
 func heldAs(e *model.AccessEntry) string {

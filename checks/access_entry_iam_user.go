@@ -20,7 +20,7 @@ var accessEntryIAMUser = &check.Check{
 			if err != nil || !arn.IsUser() {
 				continue
 			}
-			p.Report(e, "%s is a user with long-lived keys, not a role", e.PrincipalARN).
+			p.Report(e, "%s is an IAM user, whose credentials do not expire, not a role", e.PrincipalARN).
 				Because(e, "principalArn", "an IAM user").
 				Fix("# make an entry for a role that the person or program assumes, then delete this one").
 				Fix(check.Shell("aws", "eks", "delete-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", e.PrincipalARN))

@@ -1,8 +1,6 @@
 package checks
 
 import (
-	"fmt"
-
 	"drawbridge/internal/access"
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
@@ -19,7 +17,7 @@ var accessEntryReadsSecrets = &check.Check{
 	Run: func(p *check.Pass) {
 		for _, e := range p.Cluster.AccessEntries {
 			for _, a := range p.Access.PolicyAssociationsOf(e.PrincipalARN) {
-				if a.PolicyName() == "AmazonEKSClusterAdminPolicy" {
+				if a.PolicyName() == "AmazonEKSClusterAdminPolicy" && a.Scope.Type == model.ScopeCluster {
 					continue // access-entry-cluster-admin speaks of that
 				}
 				powers, known := p.Access.PowersOfAssociation(a)
@@ -60,7 +58,7 @@ func reportReachesSecrets(p *check.Pass, e *model.AccessEntry, a *model.PolicyAs
 		}
 	}
 	severity, why := finding.High, ""
-	if !a.Scope.Everywhere() {
+	if a.Scope.Type != model.ScopeCluster && !a.Scope.Covers("kube-system") {
 		severity, why = finding.Medium, " (medium: in these namespaces only)"
 	}
 	p.Report(e, "%s reads Secrets on %s through %s%s%s", e.PrincipalARN, a.Scope, a.PolicyName(), why, more).
@@ -74,7 +72,7 @@ func reportReachesSecrets(p *check.Pass, e *model.AccessEntry, a *model.PolicyAs
 
 // reportMayReachSecrets says what cannot be told: AWS describes the policy in words or not at all.
 func reportMayReachSecrets(p *check.Pass, e *model.AccessEntry, a *model.PolicyAssociation) {
-	if p.Access.ServiceOwned(e.PrincipalARN) != "" || e.IsNode() {
+	if awsOwn(p, e, a) {
 		return
 	}
 	p.Report(e, "%s may reach Secrets on %s: AWS does not publish the rules of %s (low: nothing more is known)", e.PrincipalARN, a.Scope, a.PolicyName()).
@@ -83,6 +81,12 @@ func reportMayReachSecrets(p *check.Pass, e *model.AccessEntry, a *model.PolicyA
 		Fix("# ask the API server as that principal: kubectl auth can-i get secrets -n NAMESPACE").
 		Fix(disassociate(p, e, a)).
 		Key(a.PolicyARN)
+}
+
+// awsOwn says whether an access policy stands where EKS itself puts it or asks for it: on the entry of a service-linked or
+// capability role, or on that of Auto Mode nodes.
+func awsOwn(p *check.Pass, e *model.AccessEntry, a *model.PolicyAssociation) bool {
+	return p.Access.ServiceOwned(e.PrincipalARN) != "" || e.Type == model.EntryEC2 && a.PolicyName() == "AmazonEKSAutoNodePolicy"
 }
 
 func disassociate(p *check.Pass, e *model.AccessEntry, a *model.PolicyAssociation) string {
@@ -102,10 +106,6 @@ func associate(p *check.Pass, e *model.AccessEntry, policy string, a *model.Poli
 			scope += n
 		}
 	}
-	partition := "aws"
-	if p.Cluster.Partition != "" {
-		partition = p.Cluster.Partition
-	}
 	return check.Shell("aws", "eks", "associate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
-		"--principal-arn", e.PrincipalARN, "--policy-arn", fmt.Sprintf("arn:%s:eks::aws:cluster-access-policy/%s", partition, policy), "--access-scope", scope)
+		"--principal-arn", e.PrincipalARN, "--policy-arn", accessPolicyARN(p, policy), "--access-scope", scope)
 }

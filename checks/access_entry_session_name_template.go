@@ -1,6 +1,8 @@
 package checks
 
 import (
+	"slices"
+
 	"drawbridge/internal/authenticator"
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
@@ -23,9 +25,9 @@ var accessEntrySessionNameTemplate = &check.Check{
 				if authenticator.CallerChoosesGroup(g, e.PrincipalARN) {
 					p.Report(e, "sessions of %s choose their Kubernetes group through their session name: %s", e.PrincipalARN, g).
 						Because(e, "kubernetesGroups", "%s", g).
-						Fix("# name groups in full").
-						Fix(check.Shell("aws", "eks", "update-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
-							"--principal-arn", e.PrincipalARN, "--kubernetes-groups", "GROUP")).
+						Fix("# name groups in full; updating replaces the whole list, and this keeps the others").
+						Fix(check.Shell(append([]string{"aws", "eks", "update-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
+							"--principal-arn", e.PrincipalARN, "--kubernetes-groups"}, append(fixedGroups(e), "GROUP")...)...)).
 						Key("group " + g)
 				}
 			}
@@ -40,4 +42,9 @@ var accessEntrySessionNameTemplate = &check.Check{
 			}
 		}
 	},
+}
+
+// fixedGroups are the groups of an access entry that no caller chooses.
+func fixedGroups(e *model.AccessEntry) []string {
+	return slices.DeleteFunc(slices.Clone(e.Groups), func(g string) bool { return authenticator.CallerChoosesGroup(g, e.PrincipalARN) })
 }

@@ -22,7 +22,10 @@ var accessEntrySystemNamespaceWrite = &check.Check{
 				if a.PolicyName() == "AmazonEKSClusterAdminPolicy" && a.Scope.Type == model.ScopeCluster {
 					continue // access-entry-cluster-admin speaks of that
 				}
-				powers, _ := p.Access.PowersOfAssociation(a)
+				powers, known := p.Access.PowersOfAssociation(a)
+				if namespace, _ := privilegedUnder(p, a.Scope); !known && namespace != "" && !awsOwn(p, e, a) {
+					p.NotAssessed("whether %s lets %s run pods in %s: AWS does not publish its rules", a.PolicyName(), e.PrincipalARN, namespace)
+				}
 				i := slices.IndexFunc(powers, func(h access.HeldPower) bool { return h.Power.ID == "run-pods" })
 				if i < 0 {
 					continue

@@ -1,12 +1,13 @@
 package checks
 
 import (
+	"slices"
 	"strings"
 
-	"drawbridge/internal/access"
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/rbac"
 )
 
 var accessEntryWithoutPermissions = &check.Check{
@@ -20,37 +21,22 @@ var accessEntryWithoutPermissions = &check.Check{
 			if e.Type != model.EntryStandard && e.Type != "" || len(p.Access.PolicyAssociationsOf(e.PrincipalARN)) > 0 || p.Access.ServiceOwned(e.PrincipalARN) != "" {
 				continue
 			}
-			if strings.Contains(e.Username, "{{") && namedByPrefix(p, e.Username) || strings.Contains(strings.Join(e.Groups, " "), "{{") {
-				continue // which usernames and groups it becomes is the caller's choice
+			bound := slices.ContainsFunc(p.Access.EntryHolders(e), func(h rbac.Holder) bool {
+				grants, missing := p.Access.RBAC().Grants(h)
+				return len(grants)+len(missing) > 0
+			})
+			if bound || strings.Contains(strings.Join(e.Groups, " "), "{{SessionName") {
+				continue // which groups such a template becomes is the caller's choice
 			}
-			grants, missing := p.Access.RBAC().Grants(access.EntryHolder(e))
-			if len(grants)+len(missing) > 0 {
-				continue
-			}
-			r := p.Report(e, "%s may come in but do nothing: no access policy, and nothing is bound to its groups or username", e.PrincipalARN).
+			r := p.Report(e, "%s may come in but do nothing that not everybody may: no access policy, and nothing is bound to its groups or username", e.PrincipalARN).
 				Because(e, "associatedAccessPolicies", "none").
 				Because(e, "kubernetesGroups", "%s, bound to nothing", orNobody(strings.Join(e.Groups, ", "))).
 				Fix("# give it what it was meant to have, or delete it").
 				Fix(check.Shell("aws", "eks", "associate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", e.PrincipalARN,
-					"--policy-arn", "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy", "--access-scope", "type=namespace,namespaces=NAMESPACE"))
+					"--policy-arn", accessPolicyARN(p, "AmazonEKSViewPolicy"), "--access-scope", "type=namespace,namespaces=NAMESPACE"))
 			if p.Access.ReadsAWSAuth() && p.Cluster.AWSAuth != nil {
 				r.Because(p.Cluster.AWSAuth, "", "an entry goes before a row of aws-auth: an empty one locks its principal out")
 			}
 		}
 	},
-}
-
-// namedByPrefix says whether RBAC binds a user whose name begins as a username template does.
-func namedByPrefix(p *check.Pass, template string) bool {
-	prefix, _, _ := strings.Cut(template, "{{")
-	for _, list := range [][]*model.Binding{p.Cluster.ClusterRoleBindings, p.Cluster.RoleBindings} {
-		for _, b := range list {
-			for _, s := range b.Subjects {
-				if s.Kind == "User" && prefix != "" && strings.HasPrefix(s.Name, prefix) {
-					return true
-				}
-			}
-		}
-	}
-	return false
 }

@@ -16,7 +16,7 @@ var awsAuthDuplicate = &check.Check{
 	Needs:    []model.Area{model.AreaCluster, model.AreaAWSAuth},
 	Since:    "0.1",
 	Run: func(p *check.Pass) {
-		for _, m := range p.Access.Mappings() {
+		for _, m := range awsAuthRows(p) {
 			state := m.Effective.State
 			if m.Effective.By == nil || state != authenticator.Shadowed && state != authenticator.Undetermined {
 				continue

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"slices"
 	"strings"
 
 	"drawbridge/internal/access"
@@ -21,7 +22,7 @@ var awsAuthGhostPrincipal = &check.Check{
 	Since:         "0.1",
 	Run: func(p *check.Pass) {
 		elsewhere := 0
-		for _, m := range p.Access.Mappings() {
+		for _, m := range awsAuthRows(p) {
 			if !m.CanMap() {
 				continue
 			}
@@ -46,7 +47,7 @@ var awsAuthGhostPrincipal = &check.Check{
 // mappedPrincipal says whether the principal of a row is there. Rows name roles without their path, and case counts for
 // neither.
 func mappedPrincipal(p *check.Pass, m *access.Mapping) access.Presence {
-	arn, err := iam.ParseARN(m.Read.ARN)
+	arn, err := iam.ParseARN(strings.ToLower(m.Read.ARN))
 	if err != nil {
 		return access.Present // such a row matches nobody, which is another check's finding
 	}
@@ -57,10 +58,8 @@ func mappedPrincipal(p *check.Pass, m *access.Mapping) access.Presence {
 	}
 	_, presence := all.User(m.Read.ARN)
 	if presence == access.Absent {
-		for _, u := range p.Account.Users {
-			if strings.EqualFold(u.ARN, m.Read.ARN) {
-				return access.Present
-			}
+		if account := p.Snapshot.Account(arn.Account); account != nil && slices.ContainsFunc(account.Users, func(u *model.IAMUser) bool { return strings.EqualFold(u.ARN, m.Read.ARN) }) {
+			return access.Present
 		}
 	}
 	if !arn.IsUser() {

@@ -27,13 +27,14 @@ var awsAuthIneffective = &check.Check{
 				Fix("kubectl delete configmap -n kube-system aws-auth")
 			return
 		}
-		for _, m := range p.Access.Mappings() {
+		for _, m := range awsAuthRows(p) {
 			if m.Effective.State != authenticator.NeverMatches {
 				continue
 			}
 			p.Report(m, "the row of %s matches nobody: %s", m.Written.ARN, m.Effective.Why).
 				Because(p.Cluster.AWSAuth, "data."+m.Kind.Block(), "line %d: %s", m.Line, m.Effective.Why).
-				Fix(entryFor(p, m)).
+				Fix("# if access was meant, an access entry takes the ARN with its path").
+				Fix(entryForRow(p, m.Row)).
 				Fix("kubectl edit configmap -n kube-system aws-auth").
 				Key(m.Key())
 		}

@@ -18,6 +18,7 @@ var awsAuthMapAccounts = &check.Check{
 		if parsed == nil || !p.Access.ReadsAWSAuth() {
 			return
 		}
+		awsAuthRows(p)
 		for _, a := range parsed.Accounts {
 			if !a.Valid {
 				continue

@@ -1,6 +1,9 @@
 package checks
 
 import (
+	"strings"
+
+	"drawbridge/internal/access"
 	"drawbridge/internal/authenticator"
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
@@ -15,8 +18,14 @@ var awsAuthSessionNameTemplate = &check.Check{
 	Techniques: []string{"T1078.004", "T1134"},
 	Since:      "0.1",
 	Run: func(p *check.Pass) {
-		for _, m := range p.Access.Mappings() {
-			if !m.CanMap() || nodeUsername(m.Read.Username) {
+		fargate := map[string]bool{}
+		for _, profile := range p.Cluster.FargateProfiles {
+			if bare, err := authenticator.StripPath(profile.ExecutionRoleARN); err == nil {
+				fargate[strings.ToLower(bare)] = true
+			}
+		}
+		for _, m := range awsAuthRows(p) {
+			if !m.CanMap() {
 				continue
 			}
 			edit := "kubectl edit configmap -n kube-system aws-auth"
@@ -28,7 +37,7 @@ var awsAuthSessionNameTemplate = &check.Check{
 						Key(m.Key() + " group " + g)
 				}
 			}
-			if authenticator.CallerChoosesUsername(m.Read.Username, m.Read.ARN) {
+			if authenticator.CallerChoosesUsername(m.Read.Username, m.Read.ARN) && !namesNode(p, m, fargate) {
 				p.Report(m, "sessions of %s choose their Kubernetes username through their session name: %s (medium: which usernames are bound decides what it gives)", m.Read.ARN, m.Read.Username).
 					Severity(finding.Medium).
 					Because(p.Cluster.AWSAuth, "data."+m.Kind.Block(), "line %d: username %s", m.Line, m.Read.Username).
@@ -39,8 +48,21 @@ var awsAuthSessionNameTemplate = &check.Check{
 	},
 }
 
-// nodeUsername says whether a username is the one that EKS gives nodes; the instance's or the Fargate pod's name is then
-// in it, and the node authorizer decides.
-func nodeUsername(s string) bool {
-	return s == "system:node:{{EC2PrivateDNSName}}" || s == "system:node:{{SessionName}}"
+// namesNode says whether a row's username is the one that EKS gives the nodes of Fargate, whose session names nobody
+// chooses. For another role the same username lets the caller be any node; machines outside of AWS have it too, and which
+// roles those take is not known.
+func namesNode(p *check.Pass, m *access.Mapping, fargate map[string]bool) bool {
+	switch {
+	case m.Read.Username != "system:node:{{SessionName}}":
+		return false
+	case fargate[strings.ToLower(m.Read.ARN)]:
+		return true
+	case !p.Access.Complete(model.AreaFargateProfiles):
+		p.NotAssessed("whether %s is the role of Fargate pods, as its username says, was not read", m.Read.ARN)
+		return true
+	case p.Cluster.Description != nil && p.Cluster.Description.HybridNodes:
+		p.NotAssessed("whether %s is the role of hybrid nodes, as its username says, cannot be read", m.Read.ARN)
+		return true
+	}
+	return false
 }

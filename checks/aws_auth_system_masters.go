@@ -19,43 +19,61 @@ var awsAuthSystemMasters = &check.Check{
 	Techniques: []string{"T1098.006"},
 	Since:      "0.1",
 	Run: func(p *check.Pass) {
-		for _, m := range p.Access.Mappings() {
-			if !m.CanMap() || p.Access.EntryOf(m) != nil {
+		for _, m := range awsAuthRows(p) {
+			if !m.CanMap() || entryBefore(p, m) {
 				continue // aws-auth-ineffective and aws-auth-shadowed-by-access-entry speak of such rows
 			}
+			fix := "# bind what is needed only, or take the row out"
+			var r *check.Report
 			if slices.Contains(m.Read.Groups, rbac.GroupMasters) {
-				p.Report(m, "%s is a member of system:masters, which no RBAC limits and nothing but this row can take away", m.Read.ARN).
-					Because(p.Cluster.AWSAuth, m.Kind.Block(), "line %d: groups %s", m.Line, strings.Join(m.Read.Groups, ", ")).
-					Fix(entryFor(p, m)).
-					Fix("kubectl edit configmap -n kube-system aws-auth").
-					Key(m.Key())
-				continue
+				r = p.Report(m, "%s is a member of system:masters, which no RBAC limits and nothing but this row can take away", m.Read.ARN)
+				fix = "# make an access entry with what is needed, then take the row out\n" + entryForRow(p, m.Row)
+			} else {
+				through, chain := doesEverything(p, m)
+				if through == "" {
+					continue
+				}
+				r = p.Report(m, "%s can do everything in the whole cluster, through RBAC for its %s", m.Read.ARN, through).Chain(chain)
 			}
-			powers, _ := p.Access.PowersOf(rbac.Holder{Groups: m.Read.Groups})
-			i := slices.IndexFunc(powers, func(h access.HeldPower) bool { return h.Power.ID == "everything" && h.Namespace == "" })
-			if i < 0 {
-				continue
-			}
-			p.Report(m, "%s can do everything in the whole cluster, through RBAC for its groups %s", m.Read.ARN, strings.Join(m.Read.Groups, ", ")).
-				Because(p.Cluster.AWSAuth, m.Kind.Block(), "line %d: groups %s", m.Line, strings.Join(m.Read.Groups, ", ")).
-				Chain(powers[i].Chain).
-				Fix("# bind the group to what is needed, or take the row out").
+			r.Because(p.Cluster.AWSAuth, "data."+m.Kind.Block(), "line %d: username %s, groups %s", m.Line, orNobody(m.Read.Username), orNobody(strings.Join(m.Read.Groups, ", "))).
+				Fix(fix).
 				Fix("kubectl edit configmap -n kube-system aws-auth").
 				Key(m.Key())
 		}
 	},
 }
 
-// entryFor is how to make the access entry that can take a row's place: with the ARN and path of the principal that is
-// there, and after access entries are on.
-func entryFor(p *check.Pass, m *access.Mapping) string {
-	arn, found := p.Access.PrincipalARN(m)
-	text := "# make an access entry with what is needed, then take the row out"
-	if !found {
-		text += "\n# the principal was not found: an entry needs its ARN with the path, if it has one"
+// doesEverything says through which of its groups or usernames a row may do everything in the cluster, or "". Usernames
+// count like groups: in aws-auth even those of EKS's own components can be taken.
+func doesEverything(p *check.Pass, m *access.Mapping) (through string, chain []finding.Evidence) {
+	for i, h := range p.Access.MappingHolders(m) {
+		powers, _ := p.Access.PowersOf(h)
+		j := slices.IndexFunc(powers, func(h access.HeldPower) bool { return h.Power.ID == "everything" && h.Namespace == "" })
+		if j < 0 {
+			continue
+		}
+		through = "username " + h.User
+		if i > 0 {
+			through += ", which a session name of the caller's choice makes"
+		}
+		if groups, _ := p.Access.PowersOf(rbac.Holder{Groups: h.Groups}); slices.ContainsFunc(groups, func(h access.HeldPower) bool { return h.Power.ID == "everything" && h.Namespace == "" }) {
+			through = "groups " + strings.Join(h.Groups, ", ")
+		}
+		return through, powers[j].Chain
 	}
-	if p.Cluster.AuthenticationMode() == model.ModeConfigMap {
-		text += "\n" + check.Shell("aws", "eks", "update-cluster-config", "--name", p.Cluster.Name, "--region", p.Cluster.Region, "--access-config", "authenticationMode=API_AND_CONFIG_MAP")
+	return "", nil
+}
+
+// entryBefore says whether an access entry counts instead of a row.
+func entryBefore(p *check.Pass, m *access.Mapping) bool {
+	return p.Cluster.AuthenticationMode() != model.ModeConfigMap && p.Access.EntryOf(m) != nil
+}
+
+// awsAuthRows returns the rows of aws-auth that count, and says so where some could not be evaluated: what they give is
+// then unknown, not nothing.
+func awsAuthRows(p *check.Pass) []*access.Mapping {
+	if parsed := p.Access.ParsedAWSAuth(); parsed != nil && parsed.Unread != "" && p.Access.ReadsAWSAuth() {
+		p.NotAssessed("aws-auth: %s", parsed.Unread)
 	}
-	return text + "\n" + check.Shell("aws", "eks", "create-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", arn)
+	return p.Access.Mappings()
 }

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"slices"
 	"strings"
 
 	"drawbridge/internal/access"
@@ -32,8 +33,8 @@ var awsAuthWritable = &check.Check{
 				continue
 			}
 			role := p.Access.RoleOf(b)
-			if role == nil || grantsEverything(role) {
-				continue // whoever may do everything needs no aws-auth
+			if role == nil || b.Namespace == "" && grantsEverything(role) {
+				continue // whoever may do everything in the whole cluster needs no aws-auth
 			}
 			rule := writesAWSAuth(role.Rules, absent)
 			subjects := access.Strangers(b)
@@ -44,12 +45,18 @@ var awsAuthWritable = &check.Check{
 				Because(b, "subjects", "%s", subjectList(subjects)).
 				Because(role, "rules", "%s", strings.Join(role.Rules[rule].Verbs, ", ")+" on configmaps").
 				Fix("# name the ConfigMaps that are needed (resourceNames), in the namespace where they are").
-				Fix(check.Shell("kubectl", "edit", strings.ToLower(role.Subject().Kind), "-n", "kube-system", role.Name))
+				Fix(narrow(b, role))
 		}
 		for _, e := range p.Cluster.AccessEntries {
 			for _, a := range p.Access.PolicyAssociationsOf(e.PrincipalARN) {
 				rules, known := access.PolicyRules(a.PolicyARN)
-				if !known || a.PolicyName() == "AmazonEKSClusterAdminPolicy" || !a.Scope.Covers("kube-system") || writesAWSAuth(rules, absent) < 0 {
+				if !a.Scope.Covers("kube-system") || a.PolicyName() == "AmazonEKSClusterAdminPolicy" && a.Scope.Type == model.ScopeCluster {
+					continue // access-entry-cluster-admin speaks of that
+				}
+				if !known && !awsOwn(p, e, a) {
+					p.NotAssessed("whether %s lets %s write aws-auth: AWS does not publish its rules", a.PolicyName(), e.PrincipalARN)
+				}
+				if writesAWSAuth(rules, absent) < 0 {
 					continue
 				}
 				p.Report(e, "%s can %s aws-auth through %s on %s, and so map any IAM principal to any username and group", e.PrincipalARN, writeVerbs(absent), a.PolicyName(), a.Scope).
@@ -63,18 +70,25 @@ var awsAuthWritable = &check.Check{
 	},
 }
 
-// writesAWSAuth returns the index of a rule by which aws-auth can be written, or -1. Creating counts only where there is
-// none: the name of an object that is created cannot be limited by RBAC.
+// writesAWSAuth returns the index of a rule by which aws-auth can be written, or -1. Creating counts where there is none, or
+// for those who may delete it first: the name of an object that is created cannot be limited by RBAC.
 func writesAWSAuth(rules []rbacv1.PolicyRule, absent bool) int {
-	for i, r := range rules {
-		for _, verb := range []string{"update", "patch"} {
-			if rbac.Allows(r, rbac.Request{Verb: verb, Resource: "configmaps", Name: "aws-auth", Namespace: "kube-system"}) && !absent {
-				return i
-			}
-		}
-		if absent && rbac.Allows(r, rbac.Request{Verb: "create", Resource: "configmaps", Namespace: "kube-system"}) {
+	may := func(verb, named string) int {
+		return slices.IndexFunc(rules, func(r rbacv1.PolicyRule) bool {
+			return rbac.Allows(r, rbac.Request{Verb: verb, Resource: "configmaps", Name: named, Namespace: "kube-system"})
+		})
+	}
+	create := may("create", "")
+	if absent {
+		return create
+	}
+	for _, verb := range []string{"update", "patch"} {
+		if i := may(verb, "aws-auth"); i >= 0 {
 			return i
 		}
+	}
+	if may("delete", "aws-auth") >= 0 || may("deletecollection", "") >= 0 {
+		return create
 	}
 	return -1
 }
@@ -84,6 +98,25 @@ func writeVerbs(absent bool) string {
 		return "create"
 	}
 	return "write"
+}
+
+// narrow is the command by which the permissions of a binding's subjects are made smaller. Roles that Kubernetes and EKS
+// make, or fill by aggregation, are everybody's: there the binding has to change.
+func narrow(b *model.Binding, role *model.Role) string {
+	command := func(verb, kind, namespace, name string) string {
+		args := []string{"kubectl", verb, strings.ToLower(kind)}
+		if namespace != "" {
+			args = append(args, "-n", namespace)
+		}
+		return check.Shell(append(args, name)...)
+	}
+	shared := role.Aggregation != nil || role.Labels["kubernetes.io/bootstrapping"] == "rbac-defaults" || slices.Contains([]string{"cluster-admin", "admin", "edit", "view"}, role.Name) ||
+		strings.HasPrefix(role.Name, "system:") || strings.HasPrefix(role.Name, "eks:")
+	if role.Namespace == "" && shared {
+		return "# ClusterRole " + check.Shell(role.Name) + " is not only theirs: bind one of your own that grants less, then\n" + deleteBinding(b)
+	}
+	s := role.Subject()
+	return command("edit", s.Kind, s.Namespace, s.Name)
 }
 
 func grantsEverything(r *model.Role) bool {

@@ -37,7 +37,7 @@ var clusterCreatorAdmin = &check.Check{
 				if a.PolicyName() != "AmazonEKSClusterAdminPolicy" || a.Scope.Type != model.ScopeCluster || !madeWith(d.Created, e.Created) {
 					continue
 				}
-				p.Report(e, "%s is cluster admin because it created the cluster", e.PrincipalARN).
+				p.Report(e, "%s is cluster admin through an entry made with the cluster, as EKS makes one for whoever creates it", e.PrincipalARN).
 					Because(c, "accessConfig.bootstrapClusterCreatorAdminPermissions", "true, or not told").
 					Because(e, "createdAt", "%s; the cluster was created at %s", e.Created.Format(time.RFC3339), d.Created.Format(time.RFC3339)).
 					Because(e, "associatedAccessPolicies", "%s with access scope cluster", a.PolicyARN).

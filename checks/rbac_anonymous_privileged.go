@@ -23,9 +23,10 @@ var rbacAnonymousPrivileged = &check.Check{
 		for _, b := range p.Access.Bindings() {
 			anonymous := subjectNamed(b, "system:anonymous", rbac.GroupUnauthenticated)
 			anybody := subjectNamed(b, rbac.GroupAuthenticated, rbac.GroupServiceAccounts)
-			if anonymous == "" && anybody == "" || b.Namespace == "" && slices.Contains(kubernetesDefaults, b.RoleRef.Name) {
+			if anonymous == "" && anybody == "" {
 				continue
 			}
+			byDefault := b.Namespace == "" && slices.Contains(kubernetesDefaults, b.RoleRef.Name)
 			held, known := p.Access.BindingPowers(b)
 			strong := slices.IndexFunc(held, access.HeldPower.Strong)
 			role := p.Access.RoleOf(b)
@@ -37,7 +38,7 @@ var rbacAnonymousPrivileged = &check.Check{
 			case anonymous != "" && strong >= 0:
 				p.Report(b, "whoever reaches the API server, without signing in, can %s %s", held[strong].Power.Title, held[strong].Where()).
 					Because(b, "subjects", "%s", anonymous).Chain(held[strong].Chain).Fix(deleteBinding(b))
-			case anonymous != "" && len(role.Rules) > 0:
+			case anonymous != "" && len(role.Rules) > 0 && !byDefault:
 				p.Report(b, "whoever reaches the API server, without signing in, has what %s grants (high: nothing of it is strong by itself)", role.Name).
 					Severity(finding.High).
 					Because(b, "subjects", "%s", anonymous).Because(role, "rules", "%d rules", len(role.Rules)).Fix(deleteBinding(b))
@@ -51,13 +52,17 @@ var rbacAnonymousPrivileged = &check.Check{
 }
 
 // kubernetesDefaults are the ClusterRoles that Kubernetes itself binds to everybody (Kubernetes documentation, "Using RBAC
-// Authorization", default roles, 2026-11).
+// Authorization", default roles, 2026-11). What they hold is weak, unless somebody put more into them.
 var kubernetesDefaults = []string{"system:discovery", "system:basic-user", "system:public-info-viewer", "system:service-account-issuer-discovery"}
 
-// subjectNamed returns the first of the names that the binding's users and groups have, or "".
+// subjectNamed returns the first of the names that the binding's groups have, or its users if it is system:anonymous, or "".
 func subjectNamed(b *model.Binding, names ...string) string {
 	for _, n := range names {
-		if slices.ContainsFunc(b.Subjects, func(s rbacv1.Subject) bool { return s.Kind != "ServiceAccount" && s.Name == n }) {
+		kind := rbacv1.GroupKind
+		if n == "system:anonymous" {
+			kind = rbacv1.UserKind
+		}
+		if slices.ContainsFunc(b.Subjects, func(s rbacv1.Subject) bool { return s.Kind == kind && s.Name == n }) {
 			return n
 		}
 	}

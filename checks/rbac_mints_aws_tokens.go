@@ -29,7 +29,7 @@ var rbacMintsAWSTokens = &check.Check{
 }
 
 // reportRolesInReach reports each binding whose subjects, through one of the powers, become service accounts that hold an
-// IAM role. Admins, and Kubernetes' and EKS's own subjects, are left out: they hold everything anyway.
+// IAM role. Admins of the whole cluster, and Kubernetes' and EKS's own subjects, are left out: they hold everything anyway.
 func reportRolesInReach(p *check.Pass, powers []string, report func(*model.Binding, string, access.HeldPower, []access.AWSServiceAccount) *check.Report) {
 	byNamespace := map[string][]access.AWSServiceAccount{}
 	var all []access.AWSServiceAccount
@@ -45,20 +45,15 @@ func reportRolesInReach(p *check.Pass, powers []string, report func(*model.Bindi
 	}
 	for _, b := range p.Access.Bindings() {
 		held, known := p.Access.BindingPowers(b)
-		if !known || grantsEverything(p.Access.RoleOf(b)) {
+		if !known || b.Namespace == "" && grantsEverything(p.Access.RoleOf(b)) {
 			continue
 		}
-		i := slices.IndexFunc(held, func(h access.HeldPower) bool { return slices.Contains(powers, h.Power.ID) })
-		if i < 0 {
-			continue
-		}
-		reach := all
-		if b.Namespace != "" {
-			reach = byNamespace[b.Namespace]
-		}
-		if names := held[i].Names; len(names) > 0 && held[i].Power.ID == "mint-tokens" {
-			reach = slices.DeleteFunc(slices.Clone(reach), func(sa access.AWSServiceAccount) bool { return !slices.Contains(names, sa.Name) })
-		}
+		i, reach := rolesReached(held, powers, func() []access.AWSServiceAccount {
+			if b.Namespace == "" {
+				return all
+			}
+			return byNamespace[b.Namespace]
+		})
 		subjects := access.Strangers(b)
 		if len(reach) == 0 || len(subjects) == 0 {
 			continue
@@ -70,13 +65,35 @@ func reportRolesInReach(p *check.Pass, powers []string, report func(*model.Bindi
 				r.Because(sa.Object, "", "%s/%s holds %s through %s", sa.Namespace, sa.Name, orNobody(sa.RoleARN), sa.Via)
 			}
 		}
-		role := p.Access.RoleOf(b)
-		command := []string{"kubectl", "edit", strings.ToLower(role.Subject().Kind)}
-		if role.Namespace != "" {
-			command = append(command, "-n", role.Namespace)
-		}
-		r.Fix(check.Shell(append(command, role.Name)...))
+		r.Fix(narrow(b, p.Access.RoleOf(b)))
 	}
+}
+
+// rolesReached returns the index of the first of the powers that is held, one without a limit to names if there is one, and
+// the service accounts it reaches: where tokens may be minted of named ones only, those of all such rules.
+func rolesReached(held []access.HeldPower, powers []string, all func() []access.AWSServiceAccount) (first int, reach []access.AWSServiceAccount) {
+	first = -1
+	var names []string
+	for i, h := range held {
+		if !slices.Contains(powers, h.Power.ID) {
+			continue
+		}
+		if len(h.Names) == 0 {
+			return i, all()
+		}
+		if first < 0 {
+			first = i
+		}
+		names = append(names, h.Names...)
+	}
+	if first < 0 {
+		return first, nil
+	}
+	reach = all()
+	if held[first].Power.ID == "mint-tokens" {
+		reach = slices.DeleteFunc(slices.Clone(reach), func(sa access.AWSServiceAccount) bool { return !slices.Contains(names, sa.Name) })
+	}
+	return first, reach
 }
 
 // rolesText names a few service accounts with their roles and counts the rest.

@@ -21,9 +21,10 @@ var serviceAccountTokenAutomounted = &check.Check{
 	Run: func(p *check.Pass) {
 		units := map[*model.ServiceAccount][]*access.Unit{}
 		why := map[*model.ServiceAccount]string{}
+		agents := p.Access.Agents() // AWS's own shape since 0.2.1 mounts it; pod-identity-agent-unexpected looks at them
 		for _, u := range p.Access.Units() {
-			if slices.ContainsFunc(u.Spec.Containers, func(c model.Container) bool { return access.IsAgentImage(c.Image) }) {
-				continue // AWS's own, which reads the cluster's signing keys with it
+			if access.IsSystemNamespace(u.Namespace) && slices.Contains(agents, u) {
+				continue
 			}
 			on, known, field := p.Access.Automounts(u.Namespace, u.Spec)
 			sa, _ := p.Access.ServiceAccount(u.Namespace, u.ServiceAccount())
@@ -40,8 +41,9 @@ var serviceAccountTokenAutomounted = &check.Check{
 				Because(sa, "automountServiceAccountToken", "in force: %s", why[sa]).
 				Evidence("rbac.authorization.k8s.io", "no RoleBinding or ClusterRoleBinding names the service account or its namespace's group").
 				Because(units[sa][0].Object, "spec.automountServiceAccountToken", "mounts the token (the first of %d)", len(units[sa]))
-			if units[sa][0].Spec.Automount != nil {
-				r.Fix("# the pod template sets automountServiceAccountToken: true, which goes before the service account: take it out")
+			if set := slices.IndexFunc(units[sa], func(u *access.Unit) bool { return u.Spec.Automount != nil }); set >= 0 {
+				o := units[sa][set].Object.Subject()
+				r.Fix("# the pod's own field goes before the service account's: take automountServiceAccountToken out of the template of " + check.Shell(o.Namespace+"/"+o.Name))
 			}
 			r.Fix("# pods get no Kubernetes token from then on; running ones keep theirs until they restart").
 				Fix(check.Shell("kubectl", "patch", "serviceaccount", "-n", sa.Namespace, sa.Name, "-p", `{"automountServiceAccountToken":false}`)).

@@ -16,17 +16,23 @@ var trailMissesReadEvents = &check.Check{
 	Techniques:    []string{"T1562.008"},
 	Since:         "0.1",
 	Run: func(p *check.Pass) {
-		unread := ""
+		unread, silent := "", ""
 		for _, t := range p.Account.Trails {
 			switch {
 			case !t.MultiRegion || t.Logging != nil && !*t.Logging:
 			case t.SelectorsUnknown:
 				unread = t.Name
+			case keepsReadEvents(t) && t.Logging == nil:
+				silent = t.Name
 			case keepsReadEvents(t):
 				return
 			}
 		}
-		if unread != "" {
+		switch {
+		case silent != "":
+			p.NotAssessed("whether trail %s, which would keep them, is switched on was not read: cloudtrail:GetTrailStatus", silent)
+			return
+		case unread != "":
 			p.NotAssessed("what trail %s records was not read: cloudtrail:GetEventSelectors", unread)
 			return
 		}
@@ -61,6 +67,9 @@ func keepsReadEvents(t *model.Trail) bool {
 func advancedKeepsReadEvents(a model.AdvancedSelector) bool {
 	management := false
 	for _, f := range a.Fields {
+		if len(f.StartsWith)+len(f.NotStartsWith)+len(f.EndsWith)+len(f.NotEndsWith) > 0 {
+			return false // narrowed by a part of a name
+		}
 		switch f.Field {
 		case "eventCategory":
 			management = slices.Contains(f.Equals, "Management")

@@ -18,19 +18,26 @@ var workloadHostNetworkNearAgent = &check.Check{
 	Techniques: []string{"T1040", "T1557"},
 	Since:      "0.1",
 	Run: func(p *check.Pass) {
-		if len(p.Cluster.PodIdentityAssociations) == 0 {
-			return
+		agents := p.Access.Agents()
+		auto := p.Cluster.Description != nil && p.Cluster.Description.AutoMode
+		if len(p.Cluster.PodIdentityAssociations) == 0 || len(agents) == 0 && !auto {
+			return // nothing of Pod Identity passes on the nodes
 		}
 		for _, u := range p.Access.Units() {
-			if !u.Spec.HostNetwork || access.IsSystemNamespace(u.Namespace) || p.Access.OnFargate(u.Namespace, u.Labels, u.Spec) {
+			if !u.Spec.HostNetwork || access.IsSystemNamespace(u.Namespace) || slices.Contains(agents, u) || p.Access.OnFargate(u.Namespace, u.Labels, u.Spec) {
 				continue
 			}
 			for _, c := range u.Spec.Containers {
-				power := networkPower(c)
+				power, byDefault := networkPower(c)
 				if power == "" {
 					continue
 				}
+				severity := finding.High
+				if byDefault {
+					severity, power = finding.Medium, power+" (medium: of no use to it unless it runs as root)"
+				}
 				p.Report(u.Object, "container %s shares the node's network with %s, so it can read or forge what the Pod Identity agent and the pods of its node say to each other in clear", c.Name, power).
+					Severity(severity).
 					Because(u.Object, "spec.hostNetwork", "true").
 					Because(u.Object, "spec.containers["+c.Name+"].securityContext", "%s", power).
 					Evidence("cluster "+p.Cluster.Name, "Pod Identity associations: %d", len(p.Cluster.PodIdentityAssociations)).
@@ -44,10 +51,10 @@ var workloadHostNetworkNearAgent = &check.Check{
 
 // networkPower says by what a container can capture or redirect traffic of the network it is in. NET_RAW is among the
 // capabilities that container runtimes give unless they are dropped (Kubernetes documentation, "Pod Security Standards",
-// 2026-11).
-func networkPower(c model.Container) string {
+// 2026-11); such a default one counts for processes of root alone.
+func networkPower(c model.Container) (power string, byDefault bool) {
 	if c.Privileged {
-		return "privileged: true"
+		return "privileged: true", false
 	}
 	var has []string
 	for _, power := range []string{"NET_RAW", "NET_ADMIN", "ALL", "SYS_ADMIN"} {
@@ -61,9 +68,9 @@ func networkPower(c model.Container) string {
 	}
 	switch {
 	case len(has) > 0:
-		return "capability " + strings.Join(has, ", ")
+		return "capability " + strings.Join(has, ", "), false
 	case !slices.ContainsFunc(c.Dropped, dropped):
-		return "capability NET_RAW, which runtimes give unless it is dropped"
+		return "capability NET_RAW, which runtimes give unless it is dropped", true
 	}
-	return ""
+	return "", false
 }

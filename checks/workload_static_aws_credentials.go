@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"slices"
 	"strings"
 
 	"drawbridge/internal/check"
@@ -18,6 +19,7 @@ var workloadStaticAWSCredentials = &check.Check{
 	Run: func(p *check.Pass) {
 		for _, u := range p.Access.Units() {
 			reportStaticKeys(p, u.Object, u.Spec)
+			reportKeyFiles(p, u.Object, u.Spec)
 			// kube2iam and kiam read this annotation and hand the node's power to assume roles to pods.
 			const key = "iam.amazonaws.com/role"
 			if role := u.Annotations[key]; role != "" {
@@ -54,6 +56,43 @@ func reportStaticKeys(p *check.Pass, o model.Object, s *model.PodSpec) {
 					"--namespace", o.Subject().Namespace, "--service-account", serviceAccountOf(s), "--role-arn", "ROLE-ARN")).
 				Fix(check.Shell("aws", "iam", "delete-access-key", "--user-name", "USER", "--access-key-id", "KEY-ID")).
 				Key(c.Name + "/" + name)
+		}
+	}
+}
+
+// reportKeyFiles reports Secrets that a container mounts where AWS credentials are looked for: in the directory .aws, or where
+// AWS_SHARED_CREDENTIALS_FILE may point.
+func reportKeyFiles(p *check.Pass, o model.Object, s *model.PodSpec) {
+	secrets := map[string]string{}
+	for _, v := range s.Volumes {
+		if v.Secret != "" {
+			secrets[v.Name] = v.Secret
+		}
+	}
+	if len(secrets) == 0 {
+		return
+	}
+	for _, c := range s.Containers {
+		points := slices.ContainsFunc(c.Env, func(e model.EnvVar) bool { return e.Name == "AWS_SHARED_CREDENTIALS_FILE" })
+		for _, m := range c.Mounts {
+			secret := secrets[m.Volume]
+			inHome := slices.Contains(strings.Split(m.Path, "/"), ".aws")
+			if secret == "" || !inHome && !points {
+				continue
+			}
+			how := "at " + m.Path
+			if !inHome {
+				how += ", and AWS_SHARED_CREDENTIALS_FILE is set (medium: where it points is not read)"
+			}
+			r := p.Report(o, "container %s has an AWS credentials file from Secret %s, mounted %s", c.Name, secret, how).
+				Because(o, "spec.containers["+c.Name+"].volumeMounts", "%s from secret/%s", m.Path, secret).
+				Fix("# give the service account a Pod Identity association, take the mount out, then delete the keys in IAM").
+				Fix(check.Shell("aws", "eks", "create-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
+					"--namespace", o.Subject().Namespace, "--service-account", serviceAccountOf(s), "--role-arn", "ROLE-ARN")).
+				Key(c.Name + " " + m.Path)
+			if !inHome {
+				r.Severity(finding.Medium)
+			}
 		}
 	}
 }

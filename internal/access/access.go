@@ -4,6 +4,7 @@
 package access
 
 import (
+	"strings"
 	"sync"
 
 	"drawbridge/internal/model"
@@ -15,7 +16,7 @@ type Access struct {
 	clusters map[*model.Cluster]*Cluster
 
 	roles       map[string]*model.IAMRole // by ARN
-	rolesByName map[string]*model.IAMRole // by account/name
+	rolesByName map[string]*model.IAMRole // by account/name, in lower case
 	profiles    map[string]*model.IAMRole // by the ARN of an instance profile
 	users       map[string]*model.IAMUser // by ARN
 	groups      map[string]*model.IAMGroup
@@ -43,7 +44,7 @@ func New(s *model.Snapshot) *Access {
 		a.complete[acct.ID] = acct.Read[model.AreaIAMRoles] && acct.Read[model.AreaIAMUsers]
 		for _, r := range acct.Roles {
 			a.roles[r.ARN] = r
-			a.rolesByName[acct.ID+"/"+r.Name] = r
+			a.rolesByName[acct.ID+"/"+strings.ToLower(r.Name)] = r
 			for _, p := range r.InstanceProfiles {
 				a.profiles[p] = r
 			}

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -50,14 +51,14 @@ func (c *Cluster) Bindings() []*model.Binding {
 }
 
 // Strangers returns the subjects of a binding that are not part of Kubernetes or EKS itself: the control plane's users and
-// groups, whose names nobody else can take because the prefixes system: and eks: are reserved, and the controllers that
-// Kubernetes binds in kube-system under system:controller:.
+// groups, whose prefixes system: and eks: are reserved for all but rows of aws-auth (see MappingHolders), and the
+// controllers that Kubernetes binds in kube-system under system:controller:.
 func Strangers(b *model.Binding) []rbacv1.Subject {
 	var out []rbacv1.Subject
 	for _, s := range b.Subjects {
 		switch s.Kind {
 		case "ServiceAccount":
-			if s.Namespace == "kube-system" && b.Namespace == "" && strings.HasPrefix(b.Name, "system:controller:") {
+			if s.Namespace == "kube-system" && b.Namespace == "" && ownController(b, s.Name) {
 				continue
 			}
 		default:
@@ -69,6 +70,26 @@ func Strangers(b *model.Binding) []rbacv1.Subject {
 	}
 	return out
 }
+
+// ownController says whether a ClusterRoleBinding is the one that Kubernetes makes for the controller whose service account
+// it names. Anybody may give a binding such a name, so it counts for controllers that exist only.
+func ownController(b *model.Binding, serviceAccount string) bool {
+	return b.Name == "system:controller:"+serviceAccount && b.RoleRef.Name == b.Name && slices.Contains(controllers, serviceAccount)
+}
+
+// controllers are the service accounts of Kubernetes' own controllers (Kubernetes v1.36.3,
+// plugin/pkg/auth/authorizer/rbac/bootstrappolicy).
+var controllers = strings.Fields(`
+attachdetach-controller certificate-controller clusterrole-aggregation-controller cronjob-controller daemon-set-controller
+deployment-controller device-taint-eviction-controller disruption-controller endpoint-controller endpointslice-controller
+endpointslicemirroring-controller ephemeral-volume-controller expand-controller generic-garbage-collector
+horizontal-pod-autoscaler job-controller kube-apiserver-serving-clustertrustbundle-publisher legacy-service-account-token-cleaner
+namespace-controller node-controller persistent-volume-binder pod-garbage-collector podcertificaterequestcleaner
+podgroup-protection-controller pv-protection-controller pvc-protection-controller replicaset-controller replication-controller
+resource-claim-controller resourcepoolstatusrequest-controller resourcequota-controller root-ca-cert-publisher route-controller
+selinux-warning-controller service-account-controller service-cidrs-controller service-controller statefulset-controller
+storage-version-garbage-collector storage-version-migrator-controller ttl-after-finished-controller ttl-controller
+validatingadmissionpolicy-status-controller volumeattributesclass-protection-controller`)
 
 // ownSubject says whether a username or group is Kubernetes' or EKS's own. The groups of everybody are not: they are
 // whoever comes.

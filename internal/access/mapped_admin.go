@@ -85,7 +85,7 @@ func (c *Cluster) strongEntry(e *model.AccessEntry) []finding.Evidence {
 			}
 		}
 	}
-	return c.strongHolder(EntryHolder(e), fact(e, "kubernetesGroups", "username %s, groups %s", e.Username, strings.Join(e.Groups, ", ")))
+	return c.strongHolder(c.EntryHolders(e), fact(e, "kubernetesGroups", "username %s, groups %s", e.Username, strings.Join(e.Groups, ", ")))
 }
 
 // strongRow says by what a row of aws-auth gives strong powers in the whole cluster, or nil.
@@ -94,21 +94,19 @@ func (c *Cluster) strongRow(m *Mapping) []finding.Evidence {
 	if slices.Contains(m.Read.Groups, rbac.GroupMasters) {
 		return []finding.Evidence{why}
 	}
-	h := rbac.Holder{Groups: m.Read.Groups}
-	if !authenticator.NamesSession(m.Read.Username) {
-		h.User = m.Read.Username
-	}
-	return c.strongHolder(h, why)
+	return c.strongHolder(c.MappingHolders(m), why)
 }
 
-func (c *Cluster) strongHolder(h rbac.Holder, why finding.Evidence) []finding.Evidence {
-	if h.User == "" && len(h.Groups) == 0 {
-		return nil
-	}
-	powers, _ := c.PowersOf(h)
-	for _, p := range powers {
-		if p.Namespace == "" && p.Strong() {
-			return append([]finding.Evidence{why}, p.Chain...)
+func (c *Cluster) strongHolder(holders []rbac.Holder, why finding.Evidence) []finding.Evidence {
+	for _, h := range holders {
+		if h.User == "" && len(h.Groups) == 0 {
+			continue
+		}
+		powers, _ := c.PowersOf(h)
+		for _, p := range powers {
+			if p.Namespace == "" && p.Strong() {
+				return append([]finding.Evidence{why}, p.Chain...)
+			}
 		}
 	}
 	return nil

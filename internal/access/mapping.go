@@ -5,7 +5,6 @@ import (
 
 	"drawbridge/internal/authenticator"
 	"drawbridge/internal/finding"
-	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
 )
 
@@ -39,22 +38,6 @@ func (c *Cluster) Mappings() []*Mapping {
 		all[i] = &Mapping{Row: &rows[i], ConfigMap: c.AWSAuth}
 	}
 	return all
-}
-
-// PrincipalARN is the ARN of the principal that a row means, with its path, as an access entry needs it; false where the
-// principal was not found, and the ARN is the row's own.
-func (c *Cluster) PrincipalARN(m *Mapping) (string, bool) {
-	arn, err := iam.ParseARN(strings.TrimSpace(m.Read.ARN))
-	if err != nil {
-		return m.Read.ARN, false
-	}
-	if u, _ := c.all.User(m.Read.ARN); u != nil {
-		return u.ARN, true
-	}
-	if r, _ := c.all.RoleByName(arn.Account, arn.RoleName()); r != nil {
-		return r.ARN, true
-	}
-	return m.Read.ARN, false
 }
 
 // EntryOf finds the access entry of the principal that a row of aws-auth maps: the same ARN, the entry's path aside,

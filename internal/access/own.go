@@ -1,10 +1,10 @@
 package access
 
 import (
+	"slices"
 	"strings"
 
 	"drawbridge/internal/finding"
-	"drawbridge/internal/model"
 	"drawbridge/internal/rbac"
 )
 
@@ -40,8 +40,29 @@ var strong = map[string]bool{
 	"sign-csrs": true, "create-volumes": true, "write-ack-identity": true, "write-kro-definitions": true,
 }
 
-// Strong says whether a power is one with which its holder can become somebody else or read what is secret.
-func (h HeldPower) Strong() bool { return strong[h.Power.ID] && len(h.Names) == 0 }
+// Strong says whether a power is one with which its holder can become somebody else or read what is secret. Limited to
+// names it counts where one object is as good as all.
+func (h HeldPower) Strong() bool { return strong[h.Power.ID] && (len(h.Names) == 0 || h.strongByName) }
+
+// strongByName says whether a power is strong although it is limited to names: one workload's template may name any
+// service account, one role that its holder is bound to may be given anything, and one strong role is enough to bind.
+func (c *Cluster) strongByName(h rbac.Held) bool {
+	switch h.Power.ID {
+	case "run-pods", "escalate":
+		return true
+	case "bind":
+		return slices.ContainsFunc(h.Names, func(n string) bool {
+			if n == "cluster-admin" || n == "admin" || n == "edit" {
+				return true
+			}
+			role := c.rbac().roles[name{"", n}]
+			return role != nil && slices.ContainsFunc(rbac.PowersOf(role.Rules), func(of rbac.Held) bool {
+				return strong[of.Power.ID] && len(of.Names) == 0 && c.open(of.Way)
+			})
+		})
+	}
+	return false
+}
 
 // PrivilegedNamespaces returns the namespaces in which service accounts stand that hold strong powers in the whole
 // cluster, with the binding that gives them: whoever runs pods there has those powers.
@@ -60,14 +81,18 @@ func (c *Cluster) newPrivileged() map[string]finding.Evidence {
 			continue
 		}
 		for _, s := range b.Subjects {
-			user, _ := rbac.Names(s, "")
-			rest, ok := strings.CutPrefix(user, "system:serviceaccount:")
-			if !ok {
-				continue
-			}
+			user, group := rbac.Names(s, "")
+			rest, one := strings.CutPrefix(user, "system:serviceaccount:")
 			namespace, sa, _ := strings.Cut(rest, ":")
+			who := "service account " + sa
+			if !one {
+				if namespace, one = strings.CutPrefix(group, rbac.GroupServiceAccounts+":"); !one {
+					continue
+				}
+				who = "every service account of " + namespace
+			}
 			if _, have := namespaces[namespace]; !have {
-				namespaces[namespace] = fact(b, "subjects", "service account %s can %s in the whole cluster", sa, title)
+				namespaces[namespace] = fact(b, "subjects", "%s can %s in the whole cluster", who, title)
 			}
 		}
 	}
@@ -85,14 +110,4 @@ func (c *Cluster) strongPowerOf(clusterRole string) string {
 		}
 	}
 	return ""
-}
-
-// EntryHolder is how RBAC sees whoever comes in through an access entry: its groups, and its username where that is the
-// same for every session.
-func EntryHolder(e *model.AccessEntry) rbac.Holder {
-	h := rbac.Holder{Groups: e.Groups}
-	if !strings.Contains(e.Username, "{{") {
-		h.User = e.Username
-	}
-	return h
 }

@@ -23,6 +23,9 @@ type HeldPower struct {
 	Names []string
 	// Chain is the way it is held, link by link.
 	Chain []finding.Evidence
+
+	// strongByName says that Names make it no weaker.
+	strongByName bool
 }
 
 // Where says where the power counts, for messages: "in the whole cluster" or "in namespace x".
@@ -83,7 +86,7 @@ func (c *Cluster) powers(rules []rbacv1.PolicyRule, namespace string, chain func
 			continue
 		}
 		seen[key] = true
-		p := HeldPower{Power: h.Power, Namespace: namespace, Names: h.Names}
+		p := HeldPower{Power: h.Power, Namespace: namespace, Names: h.Names, strongByName: len(h.Names) > 0 && c.strongByName(h)}
 		for _, i := range slices.Compact(slices.Sorted(slices.Values(h.Rules))) {
 			p.Chain = append(p.Chain, chain(i)...)
 		}
@@ -99,13 +102,14 @@ func (c *Cluster) open(w rbac.Way) bool {
 }
 
 // countsIn says whether rights in one namespace are enough for a way: some are about objects of the cluster, or of
-// another namespace.
+// another namespace. The verb bind on ClusterRoles is asked for in the namespace of the RoleBinding that is made
+// (Kubernetes v1.36.3, pkg/registry/rbac, BindingAuthorized).
 func countsIn(w rbac.Way, namespace string) bool {
 	if namespace == "" {
 		return true
 	}
 	for _, r := range w.Needs {
-		if r.NonResourceURL != "" || r.Namespace != "" && r.Namespace != namespace || clusterScoped[r.Resource] {
+		if r.NonResourceURL != "" || r.Namespace != "" && r.Namespace != namespace || clusterScoped[r.Resource] && r.Verb != "bind" {
 			return false
 		}
 	}

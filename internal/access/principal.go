@@ -28,13 +28,8 @@ func (a *Access) Role(arn string) (*model.IAMRole, Presence) {
 // RoleByName finds a role whose path is not known, as in the ARN of a session or a row of aws-auth. Role names are
 // unique in an account whatever their path, and not sensitive to case (IAM User Guide, "IAM and STS quotas", 2026-11).
 func (a *Access) RoleByName(account, name string) (*model.IAMRole, Presence) {
-	if r := a.rolesByName[account+"/"+name]; r != nil {
+	if r := a.rolesByName[account+"/"+strings.ToLower(name)]; r != nil {
 		return r, Present
-	}
-	for key, r := range a.rolesByName {
-		if strings.EqualFold(key, account+"/"+name) {
-			return r, Present
-		}
 	}
 	if a.complete[account] {
 		return nil, Absent

@@ -17,6 +17,7 @@ type rules struct {
 	index    *rbac.Index
 	roles    map[name]*model.Role
 	bindings map[name]*model.Binding
+	users    []string // the usernames that bindings name, sorted
 }
 
 func (c *Cluster) newRules() *rules {
@@ -33,9 +34,16 @@ func (c *Cluster) newRules() *rules {
 	for _, list := range [][]*model.Binding{c.ClusterRoleBindings, c.RoleBindings} {
 		for _, m := range list {
 			r.bindings[name{m.Namespace, m.Name}] = m
+			for _, s := range m.Subjects {
+				if user, _ := rbac.Names(s, m.Namespace); user != "" {
+					r.users = append(r.users, user)
+				}
+			}
 			bindings = append(bindings, rbac.Binding{Namespace: m.Namespace, Name: m.Name, RoleRef: m.RoleRef, Subjects: m.Subjects})
 		}
 	}
+	slices.Sort(r.users)
+	r.users = slices.Compact(r.users)
 	r.index = rbac.NewIndex(roles, bindings)
 	return r
 }

@@ -60,12 +60,15 @@ func NamesSession(template string) bool {
 
 // CallerChoosesUsername reports whether a session of the principal chooses the username it gets.
 // AWS's own default, the role's STS ARN with the session name at its end, is not counted: the
-// whole ARN before the session name names the role. IAM users have no session name.
+// whole ARN before the session name names the role, also with {{AccountID}} or {{SessionNameRaw}} in it. IAM users have
+// no session name.
 func CallerChoosesUsername(template, principalARN string) bool {
 	if !NamesSession(template) || isUserARN(principalARN) {
 		return false
 	}
 	own, ok := standardUsername(principalARN)
+	p, _ := parseARN(principalARN)
+	template = strings.NewReplacer(accountID, p.account, sessionNameRaw, sessionName).Replace(template)
 	return !ok || !strings.EqualFold(template, own)
 }
 

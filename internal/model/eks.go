@@ -1,7 +1,6 @@
 package model
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -101,11 +100,6 @@ func (s AccessScope) String() string {
 		return "namespaces " + strings.Join(s.Namespaces, ", ")
 	}
 	return "the whole cluster"
-}
-
-// Everywhere says whether the scope reaches every namespace: the whole cluster, or a namespace pattern of nothing but *.
-func (s AccessScope) Everywhere() bool {
-	return s.Type == ScopeCluster || slices.ContainsFunc(s.Namespaces, func(p string) bool { return p != "" && strings.Trim(p, "*") == "" })
 }
 
 // Covers says whether the scope reaches a namespace. Wildcards are allowed in namespaces (EKS User Guide,
