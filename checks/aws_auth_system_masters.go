@@ -27,7 +27,10 @@ var awsAuthSystemMasters = &check.Check{
 			var r *check.Report
 			if slices.Contains(m.Read.Groups, rbac.GroupMasters) {
 				r = p.Report(m, "%s is a member of system:masters, which no RBAC limits and nothing but this row can take away%s", m.Read.ARN, whenMapped(p, m))
-				fix = "# make an access entry with what is needed, then take the row out\n" + entryForRow(p, m.Row)
+				fix = "# take the row out; the access entry already decides"
+				if entryBefore(p, m) == nil {
+					fix = "# make an access entry with what is needed, then take the row out\n" + entryForRow(p, m.Row)
+				}
 			} else {
 				through, chain := doesEverything(p, m)
 				if through == "" {

@@ -34,13 +34,17 @@ var nodeRoleReachable = &check.Check{
 				if role == "" {
 					role = "a role that was not read"
 				}
-				p.Report(u.Object, "its pods reach the metadata service of their nodes and can take the node's role, %s", role).
+				r := p.Report(u.Object, "its pods reach the metadata service of their nodes and can take the node's role, %s", role).
 					Chain(reach.Why).
-					Evidence("Pod "+pod.Namespace+"/"+pod.Name, "one of %d pods, on node %s", len(u.Pods), pod.NodeName).
-					Fix("# nodes: session tokens required, one hop (in the launch template, the node class, or on running instances)").
+					Evidence("Pod "+pod.Namespace+"/"+pod.Name, "one of %d pods, on node %s", len(u.Pods), pod.NodeName)
+				if pod.HostNetwork {
+					r.Fix("# take hostNetwork out of the pod template where it is not needed; a hop limit does not stop a pod in the node's network")
+					continue
+				}
+				r.Fix("# first give pods that count on the node's role one of their own: they lose it").
+					Fix("# then, in the launch template, the node class, or on running instances: session tokens required, one hop").
 					Fix(check.Shell("aws", "ec2", "modify-instance-metadata-options", "--region", p.Cluster.Region, "--instance-id", instanceOf(p, pod),
-						"--http-tokens", "required", "--http-put-response-hop-limit", "1")).
-					Fix("# pods: no hostNetwork where it is not needed; a hop limit does not stop a pod in the node's network")
+						"--http-tokens", "required", "--http-put-response-hop-limit", "1"))
 			}
 		}
 		if unread > 0 {
