@@ -17,6 +17,7 @@ var accessEntryNodeTypeMismatch = &check.Check{
 	Since:      "0.1",
 	Run: func(p *check.Pass) {
 		used := p.Access.NodeRoles()
+		unresolved := p.Access.UnresolvedProfiles()
 		fargate := map[string]bool{}
 		for _, f := range p.Cluster.FargateProfiles {
 			fargate[f.ExecutionRoleARN] = true
@@ -31,6 +32,9 @@ var accessEntryNodeTypeMismatch = &check.Check{
 				continue
 			case e.Type == model.EntryHybrid || e.Type == model.EntryHyperpod:
 				p.NotAssessed("machines outside of EC2 that use the %s entry of %s cannot be read", e.Type, e.PrincipalARN)
+				continue
+			case len(unresolved) > 0 && e.Type != model.EntryFargate:
+				p.NotAssessed("whether instance profile %s, which nodes have, holds %s was not read", unresolved[0], e.PrincipalARN)
 				continue
 			}
 			p.Report(e, "%s may join as a node (%s), but nothing of that kind has the role: no node group, Fargate profile, Auto Mode, Karpenter class or running instance", e.PrincipalARN, e.Type).

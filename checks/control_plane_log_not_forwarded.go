@@ -43,7 +43,7 @@ var controlPlaneLogNotForwarded = &check.Check{
 		case g.SubscriptionsUnknown:
 			p.NotAssessed("subscription filters of %s were not read: logs:DescribeSubscriptionFilters", g.Name)
 		case len(g.Subscriptions) == 0:
-			p.Report(c, "control-plane logs go nowhere: their log group has no subscription filter, so nothing watches them").
+			p.Report(c, "control-plane logs go nowhere: their log group has no subscription filter that sends them to where they are watched").
 				Evidence("log group "+g.Name, "no subscription filter").
 				Fix(check.Shell("aws", "logs", "put-subscription-filter", "--region", c.Region, "--log-group-name", g.Name,
 					"--filter-name", "security", "--filter-pattern", "", "--destination-arn", "DESTINATION-ARN")).

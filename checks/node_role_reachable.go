@@ -38,11 +38,11 @@ var nodeRoleReachable = &check.Check{
 					Chain(reach.Why).
 					Evidence("Pod "+pod.Namespace+"/"+pod.Name, "one of %s, on node %s", check.Count(len(u.Pods), "pod"), pod.NodeName)
 				if pod.HostNetwork {
-					r.Fix("# no hostNetwork in the pod template where it is not needed; a hop limit does not stop a pod in the node's network").
-						Fix("# and a node role that may do no more than a node needs")
+					r.Fix("# take hostNetwork out of the pod template where it is not needed; a hop limit does not stop a pod in the node's network")
 					continue
 				}
-				r.Fix("# nodes: session tokens required, one hop (in the launch template, the node class, or on running instances)").
+				r.Fix("# first give pods that count on the node's role one of their own: they lose it").
+					Fix("# then, in the launch template, the node class, or on running instances: session tokens required, one hop").
 					Fix(check.Shell("aws", "ec2", "modify-instance-metadata-options", "--region", p.Cluster.Region, "--instance-id", instanceOf(p, pod),
 						"--http-tokens", "required", "--http-put-response-hop-limit", "1"))
 			}

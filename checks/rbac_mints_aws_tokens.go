@@ -17,20 +17,21 @@ var rbacMintsAWSTokens = &check.Check{
 	Severity: finding.High,
 	Needs: []model.Area{
 		model.AreaClusterRoles, model.AreaRoles, model.AreaClusterRoleBindings, model.AreaRoleBindings, model.AreaServiceAccounts, model.AreaPodIdentityAssociations,
+		model.AreaAccessEntries, model.AreaPolicyAssociations,
 	},
 	Techniques: []string{"T1528", "T1550.001"},
 	Since:      "0.1",
 	Run: func(p *check.Pass) {
-		reportRolesInReach(p, []string{"mint-tokens"}, func(b *model.Binding, who string, h access.HeldPower, reach []access.AWSServiceAccount) *check.Report {
-			return p.Report(b, "%s can mint tokens of %s, to be exchanged for AWS credentials from anywhere in the case of IRSA", who, rolesText(reach)).
+		reportRolesInReach(p, []string{"mint-tokens"}, func(o model.Object, who string, h access.HeldPower, reach []access.AWSServiceAccount) *check.Report {
+			return p.Report(o, "%s can mint tokens of %s, to be exchanged for AWS credentials from anywhere in the case of IRSA", who, rolesText(reach)).
 				Fix("# take create on serviceaccounts/token away, or limit it to the service accounts it is for (resourceNames)")
 		})
 	},
 }
 
-// reportRolesInReach reports each binding whose subjects, through one of the powers, become service accounts that hold an
+// reportRolesInReach reports each binding whose subjects, and each access policy whose access entry, through one of the powers, become service accounts that hold an
 // IAM role. Admins of the whole cluster, and Kubernetes' and EKS's own subjects, are left out: they hold everything anyway.
-func reportRolesInReach(p *check.Pass, powers []string, report func(*model.Binding, string, access.HeldPower, []access.AWSServiceAccount) *check.Report) {
+func reportRolesInReach(p *check.Pass, powers []string, report func(model.Object, string, access.HeldPower, []access.AWSServiceAccount) *check.Report) {
 	byNamespace := map[string][]access.AWSServiceAccount{}
 	var all []access.AWSServiceAccount
 	for _, sa := range p.Access.AWSServiceAccounts() {
@@ -60,12 +61,34 @@ func reportRolesInReach(p *check.Pass, powers []string, report func(*model.Bindi
 		}
 		who := subjectList(subjects)
 		r := report(b, who, held[i], reach).Because(b, "subjects", "%s", who).Chain(held[i].Chain)
-		for j, sa := range reach {
-			if j < 5 {
-				r.Because(sa.Object, "", "%s/%s holds %s through %s", sa.Namespace, sa.Name, orNobody(sa.RoleARN), sa.Via)
-			}
-		}
+		becauseOfRoles(r, reach)
 		r.Fix(narrow(b, p.Access.RoleOf(b)))
+	}
+	for _, e := range p.Cluster.AccessEntries {
+		for _, a := range p.Access.PolicyAssociationsOf(e.PrincipalARN) {
+			if a.PolicyName() == "AmazonEKSClusterAdminPolicy" && a.Scope.Type == model.ScopeCluster {
+				continue // access-entry-cluster-admin speaks of that
+			}
+			held, _ := p.Access.PowersOfAssociation(a)
+			i, reach := rolesReached(held, powers, func() []access.AWSServiceAccount {
+				return slices.DeleteFunc(slices.Clone(all), func(sa access.AWSServiceAccount) bool { return !a.Scope.Covers(sa.Namespace) })
+			})
+			if len(reach) == 0 {
+				continue
+			}
+			r := report(e, e.PrincipalARN, held[i], reach).Chain(held[i].Chain)
+			becauseOfRoles(r, reach)
+			r.Fix(disassociate(p, e, a)).Key(a.PolicyARN)
+		}
+	}
+}
+
+// becauseOfRoles names a few service accounts with their roles as evidence.
+func becauseOfRoles(r *check.Report, reach []access.AWSServiceAccount) {
+	for i, sa := range reach {
+		if i < 5 {
+			r.Because(sa.Object, "", "%s/%s holds %s through %s", sa.Namespace, sa.Name, orNobody(sa.RoleARN), sa.Via)
+		}
 	}
 }
 

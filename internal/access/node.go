@@ -2,6 +2,7 @@ package access
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"drawbridge/internal/finding"
@@ -208,6 +209,24 @@ func (c *Cluster) NodeRoles() map[string]finding.Evidence {
 		}
 	}
 	return roles
+}
+
+// UnresolvedProfiles lists the instance profiles that nodes have or are set to get and whose role is not in the snapshot, so
+// that NodeRoles may lack it.
+func (c *Cluster) UnresolvedProfiles() []string {
+	var profiles []string
+	for _, i := range c.Instances {
+		if i.InstanceProfileARN != "" && c.all.roleOfProfile(i.InstanceProfileARN) == nil {
+			profiles = append(profiles, i.InstanceProfileARN)
+		}
+	}
+	for _, k := range c.NodeClasses {
+		if k.InstanceProfile != "" && c.classRole(k) == "" {
+			profiles = append(profiles, k.InstanceProfile)
+		}
+	}
+	slices.Sort(profiles)
+	return slices.Compact(profiles)
 }
 
 func (c *Cluster) nodegroup(n string) *model.Nodegroup {
