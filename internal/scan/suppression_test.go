@@ -107,6 +107,7 @@ func TestMatches(t *testing.T) {
 		{"by all", suppression{ID: "a", Cluster: "prod", Subject: subject(pod.Subject)}, pod, true},
 		{"any of a kind", suppression{ID: "a", Subject: subject{Kind: "Pod"}}, pod, true},
 		{"stars", suppression{ID: "a", Cluster: "pr*", Subject: subject{Namespace: "*", Name: "web-*"}}, pod, true},
+		{"prefix and suffix do not overlap", suppression{ID: "a", Subject: subject{Namespace: "shop*p"}}, pod, false},
 		{"another check", suppression{ID: "b", Subject: subject{Name: "web-1"}}, pod, false},
 		{"no star in ids", suppression{ID: "*", Subject: subject{Name: "web-1"}}, pod, false},
 		{"another cluster", suppression{ID: "a", Cluster: "test", Subject: subject{Name: "web-1"}}, pod, false},
