@@ -25,6 +25,7 @@ type Access struct {
 	complete map[string]bool
 
 	parsed sync.Map // model.Document -> parsedPolicy
+	powers sync.Map // the text of rules -> []rbac.Held
 
 	principals sync.Map // *model.IAMRole or *model.IAMUser -> *IAMPrincipal
 	asked      sync.Map // *iam.Policy -> *actionSet
