@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +119,35 @@ func TestReadRefuses(t *testing.T) {
 				t.Errorf("error %v, want one with %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestReadReleased reads a file of every version ever released. The files are never regenerated: they are what users have.
+func TestReadReleased(t *testing.T) {
+	files, err := filepath.Glob("testdata/released/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no released versions", err)
+	}
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Read(bytes.NewReader(b))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, a := range Areas {
+			read := slices.ContainsFunc(s.Clusters, func(c *Cluster) bool { return c.Read[a.Area] }) ||
+				slices.ContainsFunc(s.Accounts, func(acct *Account) bool { return acct.Read[a.Area] })
+			if !read {
+				t.Errorf("%s: area %s is not read", name, a.Area)
+			}
+		}
+		if c := s.Clusters[0]; c.AuthenticationMode() != ModeConfigMap || len(c.Pods) != 2 || c.Pods[0].Name == "" || c.AWSAuth == nil {
+			t.Errorf("%s: the first cluster is %+v", name, c)
+		}
 	}
 }
 
