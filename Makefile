@@ -18,7 +18,7 @@ build: ## build bin/drawbridge
 	go build -ldflags "-s -w" -o bin/drawbridge ./cmd/drawbridge
 
 .PHONY: test
-test: lab browser oracles unit ## everything: unit tests, the lab, the oracles, the browser, a little fuzzing
+test: programs lab oracles unit ## everything: unit tests, the lab, the oracles, the browser, a little fuzzing
 	$(MAKE) fuzz FUZZTIME=$(FUZZTIME)
 
 .PHONY: unit
@@ -29,9 +29,13 @@ unit: ## the tests of this module; those that need the lab or a browser run wher
 lab: ## build kube-apiserver, controller manager and etcd from Go modules, once
 	go run ./internal/lab/kube/build
 
-.PHONY: browser
-browser: ## install Chromium where apt can, for the tests of the HTML report
-	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || echo "no chromium here: the browser tests will say that they are skipped"
+# install_if_missing PACKAGE: by apt, where we may.
+install_if_missing = command -v $(1) >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(1) >/dev/null; } || echo "no $(1) here: tests that need it will say that they are skipped"
+
+.PHONY: programs
+programs: ## install Chromium and kubectl where apt can, for the tests of the HTML report and of dumps
+	@$(call install_if_missing,chromium)
+	@$(call install_if_missing,kubectl)
 
 .PHONY: oracles
 oracles: ## compare our semantics with the real ones: authenticator, RBAC authorizer, an independent IAM evaluator
@@ -40,9 +44,12 @@ oracles: ## compare our semantics with the real ones: authenticator, RBAC author
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME
-	@go list -f '{{.Dir}} {{join .TestGoFiles " "}} {{join .XTestGoFiles " "}}' ./... | while read -r dir files; do \
-	  for f in $$files; do grep -hoE '^func Fuzz[A-Za-z0-9]+' "$$dir/$$f" 2>/dev/null | sed 's/func //' | while read -r target; do \
-	    echo "fuzz: $$dir $$target"; (cd "$$dir" && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) . >/tmp/drawbridge-fuzz.log 2>&1 || { cat /tmp/drawbridge-fuzz.log; exit 1; }); done; done; done
+	@grep -rlE '^func Fuzz' --include='*_test.go' internal checks | sort | while read -r file; do \
+	  grep -oE '^func Fuzz[A-Za-z0-9]+' "$$file" | cut -c6- | while read -r target; do \
+	    echo "fuzz: $$(dirname "$$file") $$target for $(FUZZTIME)"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "./$$(dirname "$$file")" >.fuzz.log 2>&1 || { cat .fuzz.log; exit 1; }; \
+	  done; \
+	done; rm -f .fuzz.log
 
 .PHONY: lint
 lint: ## golangci-lint and gofmt

@@ -41,7 +41,7 @@ var accessEntryGhostPrincipal = &check.Check{
 			}
 		}
 		if elsewhere > 0 {
-			p.NotAssessed("principals of %d entries belong to accounts that were not read", elsewhere)
+			p.NotAssessed("principals of %s belong to accounts that were not read", check.Count(elsewhere, "access entry"))
 		}
 	},
 }

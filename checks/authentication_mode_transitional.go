@@ -41,7 +41,7 @@ var authenticationModeTransitional = &check.Check{
 				Fix(toAPI)
 			return
 		}
-		r := p.Report(c, "authentication mode is API_AND_CONFIG_MAP: %d rows and %d whole accounts of aws-auth have no access entry and block the step to API", len(blocking), len(accounts)).
+		r := p.Report(c, "authentication mode is API_AND_CONFIG_MAP: %s and %s of aws-auth have no access entry and block the step to API", check.Count(len(blocking), "row"), check.Count(len(accounts), "whole account")).
 			Because(c, "accessConfig.authenticationMode", "API_AND_CONFIG_MAP").
 			Fix("# make an access entry for each row first; from the moment it exists the entry decides for its principal, not the row")
 		for i, row := range blocking {

@@ -39,7 +39,7 @@ var awsAuthGhostPrincipal = &check.Check{
 			}
 		}
 		if elsewhere > 0 {
-			p.NotAssessed("principals of %d rows belong to accounts that were not read", elsewhere)
+			p.NotAssessed("principals of %s belong to accounts that were not read", check.Count(elsewhere, "row"))
 		}
 	},
 }

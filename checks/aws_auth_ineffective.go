@@ -19,7 +19,7 @@ var awsAuthIneffective = &check.Check{
 			return
 		}
 		if n := len(parsed.Rows) + len(parsed.Accounts); !p.Access.ReadsAWSAuth() && n > 0 {
-			p.Report(p.Cluster.AWSAuth, "aws-auth still holds %d rows, and in mode API nobody reads them", n).
+			p.Report(p.Cluster.AWSAuth, "aws-auth still holds %s, and in mode API nobody reads them", check.Count(n, "row")).
 				Because(p.Cluster, "accessConfig.authenticationMode", "API").
 				Because(p.Cluster.AWSAuth, "data", "%d rows, %d accounts", len(parsed.Rows), len(parsed.Accounts)).
 				Fix("# keep a copy, then remove what misleads the next reader").

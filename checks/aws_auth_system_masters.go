@@ -20,31 +20,25 @@ var awsAuthSystemMasters = &check.Check{
 	Since:      "0.1",
 	Run: func(p *check.Pass) {
 		for _, m := range awsAuthRows(p) {
-			if !m.CanMap() {
-				continue // aws-auth-ineffective speaks of rows that map nobody
+			if !m.CanMap() || entryBefore(p, m) {
+				continue // aws-auth-ineffective and aws-auth-shadowed-by-access-entry speak of such rows
 			}
 			fix := "# bind what is needed only, or take the row out"
 			var r *check.Report
 			if slices.Contains(m.Read.Groups, rbac.GroupMasters) {
-				r = p.Report(m, "%s is a member of system:masters, which no RBAC limits and nothing but this row can take away%s", m.Read.ARN, whenMapped(p, m))
-				fix = "# take the row out; the access entry already decides"
-				if entryBefore(p, m) == nil {
-					fix = "# make an access entry with what is needed, then take the row out\n" + entryForRow(p, m.Row)
-				}
+				r = p.Report(m, "%s is a member of system:masters, which no RBAC limits and nothing but this row can take away", m.Read.ARN)
+				fix = "# make an access entry with what is needed, then take the row out\n" + entryForRow(p, m.Row)
 			} else {
 				through, chain := doesEverything(p, m)
 				if through == "" {
 					continue
 				}
-				r = p.Report(m, "%s can do everything in the whole cluster, through RBAC for its %s%s", m.Read.ARN, through, whenMapped(p, m)).Chain(chain)
+				r = p.Report(m, "%s can do everything in the whole cluster, through RBAC for its %s", m.Read.ARN, through).Chain(chain)
 			}
 			r.Because(p.Cluster.AWSAuth, "data."+m.Kind.Block(), "line %d: username %s, groups %s", m.Line, orNobody(m.Read.Username), orNobody(strings.Join(m.Read.Groups, ", "))).
 				Fix(fix).
 				Fix("kubectl edit configmap -n kube-system aws-auth").
 				Key(m.Key())
-			if e := entryBefore(p, m); e != nil {
-				r.Severity(finding.Medium).Because(e, "principalArn", "counts now: username %s, groups %s", orNobody(e.Username), orNobody(strings.Join(e.Groups, ", ")))
-			}
 		}
 	},
 }
@@ -70,20 +64,9 @@ func doesEverything(p *check.Pass, m *access.Mapping) (through string, chain []f
 	return "", nil
 }
 
-// entryBefore returns the access entry that counts instead of a row, or nil.
-func entryBefore(p *check.Pass, m *access.Mapping) *model.AccessEntry {
-	if p.Cluster.AuthenticationMode() == model.ModeConfigMap {
-		return nil
-	}
-	return p.Access.EntryOf(m)
-}
-
-// whenMapped completes a message about a row that an access entry goes before.
-func whenMapped(p *check.Pass, m *access.Mapping) string {
-	if entryBefore(p, m) == nil {
-		return ""
-	}
-	return " (medium: once its access entry is deleted or dead; until then the entry decides)"
+// entryBefore says whether an access entry counts instead of a row.
+func entryBefore(p *check.Pass, m *access.Mapping) bool {
+	return p.Cluster.AuthenticationMode() != model.ModeConfigMap && p.Access.EntryOf(m) != nil
 }
 
 // awsAuthRows returns the rows of aws-auth that count, and says so where some could not be evaluated: what they give is

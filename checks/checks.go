@@ -37,6 +37,8 @@ var All = []*check.Check{
 	clusterEndpointPublic,
 	controlPlaneLogNotForwarded,
 	controlPlaneLoggingIncomplete,
+	iamAttachesPodIdentity,
+	iamGrantsClusterAccess,
 	irsaDefaultServiceAccount,
 	irsaPodIdentityCandidate,
 	irsaProviderStale,

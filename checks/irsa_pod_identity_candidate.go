@@ -94,7 +94,7 @@ func reportCandidate(p *check.Pass, sa *model.ServiceAccount, role iam.ARN, bloc
 		}
 	}
 	if role.Account != p.Cluster.Account {
-		r.Fix("# make a role in account " + p.Cluster.Account + " that may assume this one, and associate it with this one as its target")
+		r.Fix("# make a role in account " + check.Shell(p.Cluster.Account) + " that may assume this one, and associate it with this one as its target")
 		return
 	}
 	r.Fix("# 1. add to the trust policy, and keep the statement for IRSA until the end").

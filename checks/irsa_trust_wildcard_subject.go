@@ -14,7 +14,7 @@ var irsaTrustWildcardSubject = &check.Check{
 	ID:         "irsa-trust-wildcard-subject",
 	Title:      "Trust policy lets in more service accounts than its own",
 	Severity:   finding.High,
-	Needs:      []model.Area{model.AreaCluster, model.AreaIAMRoles, model.AreaServiceAccounts},
+	Needs:      []model.Area{model.AreaCluster, model.AreaIAMRoles},
 	Techniques: []string{"T1078.004", "T1550.001"},
 	Since:      "0.1",
 	Run: func(p *check.Pass) {

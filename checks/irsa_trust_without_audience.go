@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -55,6 +56,6 @@ func reportAnyAudience(p *check.Pass, role *model.IAMRole, trust *access.Trust, 
 		r.Because(role, "AssumeRolePolicyDocument", "%s", s)
 	}
 	r.Fix("# add to the Condition of the statement for this provider").
-		Fix(`"StringEquals": {"` + issuer + `:aud": "sts.amazonaws.com"}`).
+		Fix(fmt.Sprintf(`"StringEquals": {%q: "sts.amazonaws.com"}`, issuer+":aud")).
 		Fix(check.Shell("aws", "iam", "update-assume-role-policy", "--role-name", role.Name, "--policy-document", "file://trust.json"))
 }

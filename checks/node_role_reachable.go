@@ -36,7 +36,7 @@ var nodeRoleReachable = &check.Check{
 				}
 				r := p.Report(u.Object, "its pods reach the metadata service of their nodes and can take the node's role, %s", role).
 					Chain(reach.Why).
-					Evidence("Pod "+pod.Namespace+"/"+pod.Name, "one of %d pods, on node %s", len(u.Pods), pod.NodeName)
+					Evidence("Pod "+pod.Namespace+"/"+pod.Name, "one of %s, on node %s", check.Count(len(u.Pods), "pod"), pod.NodeName)
 				if pod.HostNetwork {
 					r.Fix("# take hostNetwork out of the pod template where it is not needed; a hop limit does not stop a pod in the node's network")
 					continue
@@ -48,7 +48,7 @@ var nodeRoleReachable = &check.Check{
 			}
 		}
 		if unread > 0 {
-			p.NotAssessed("metadata options of the nodes of %d pods were not read", unread)
+			p.NotAssessed("metadata options of the nodes of %s were not read", check.Count(unread, "pod"))
 		}
 	},
 }

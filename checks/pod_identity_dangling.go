@@ -59,7 +59,7 @@ func deleteAssociation(p *check.Pass, a *model.PodIdentityAssociation) string {
 func reportVacant(p *check.Pass, a *model.PodIdentityAssociation, c claimants, what string) {
 	perhaps := ""
 	if len(c.unpublished) > 0 {
-		perhaps = fmt.Sprintf("; so perhaps can %s, as AWS does not publish what their access policy grants", check.Some(c.unpublished, 2))
+		perhaps = fmt.Sprintf("; perhaps %s can too, as AWS does not publish what its access policy grants", check.Some(c.unpublished, 2))
 	}
 	who := "whoever creates it and runs pods with it gets the role"
 	switch {

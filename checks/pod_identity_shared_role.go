@@ -7,7 +7,6 @@ import (
 	"drawbridge/internal/access"
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
-	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
 )
 
@@ -93,9 +92,5 @@ func reportSharedRole(p *check.Pass, arn string, users []roleUser) {
 
 // roleByARN stands for a role that was not read, so that findings about it are about the role all the same.
 func roleByARN(arn string) *model.IAMRole {
-	name := arn[strings.LastIndexByte(arn, '/')+1:]
-	if parsed, err := iam.ParseARN(arn); err == nil && parsed.IsRole() {
-		name = parsed.Name()
-	}
-	return &model.IAMRole{ARN: arn, Name: name}
+	return &model.IAMRole{ARN: arn, Name: arn[strings.LastIndexByte(arn, '/')+1:]}
 }

@@ -84,8 +84,10 @@ func targetTrust(p *check.Pass, a *model.PodIdentityAssociation) (says string, s
 		}
 	}
 	if !reach.Tagging.Not() && reach.Anybody.Not() {
-		evidence = append(evidence, finding.Evidence{Text: "sts:TagSession is open to every principal of account " + p.Cluster.Account + ", which alone lets nobody in",
-			Source: role.Subject().String() + " AssumeRolePolicyDocument"})
+		evidence = append(evidence, finding.Evidence{
+			Text:   "sts:TagSession is open to every principal of account " + p.Cluster.Account + ", which alone lets nobody in",
+			Source: role.Subject().String() + " AssumeRolePolicyDocument",
+		})
 	}
 	return says, s, evidence
 }

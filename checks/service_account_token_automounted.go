@@ -37,7 +37,7 @@ var serviceAccountTokenAutomounted = &check.Check{
 			if len(units[sa]) == 0 || usesKubernetes(p, sa) {
 				continue
 			}
-			r := p.Report(sa, "%d workloads get its token mounted although RBAC gives it nothing that is its own", len(units[sa])).
+			r := p.Report(sa, "its token is mounted into %s although RBAC gives it nothing that is its own", check.Count(len(units[sa]), "workload")).
 				Because(sa, "automountServiceAccountToken", "in force: %s", why[sa]).
 				Evidence("rbac.authorization.k8s.io", "no RoleBinding or ClusterRoleBinding names the service account or its namespace's group").
 				Because(units[sa][0].Object, "spec.automountServiceAccountToken", "mounts the token (the first of %d)", len(units[sa]))

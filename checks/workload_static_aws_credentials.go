@@ -20,17 +20,16 @@ var workloadStaticAWSCredentials = &check.Check{
 		for _, u := range p.Access.Units() {
 			reportStaticKeys(p, u.Object, u.Spec)
 			reportKeyFiles(p, u.Object, u.Spec)
-			// kube2iam and kiam read these annotations and hand the node's power to assume roles to pods.
-			for _, key := range []string{"iam.amazonaws.com/role", "iam.amazonaws.com/external-id"} {
-				if role := u.Annotations[key]; role != "" {
-					p.Report(u.Object, "names an IAM role for kube2iam or kiam in annotation %s (medium: what it reaches depends on an agent that was not looked at)", key).
-						Severity(finding.Medium).
-						Because(u.Object, "metadata.annotations", "%s is %s", key, role).
-						Fix("# give the service account a Pod Identity association, restart, then remove the annotation").
-						Fix(check.Shell("aws", "eks", "create-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
-							"--namespace", u.Namespace, "--service-account", u.ServiceAccount(), "--role-arn", "ROLE-ARN")).
-						Key(key)
-				}
+			// kube2iam and kiam read this annotation and hand the node's power to assume roles to pods.
+			const key = "iam.amazonaws.com/role"
+			if role := u.Annotations[key]; role != "" {
+				p.Report(u.Object, "names an IAM role for kube2iam or kiam in annotation %s (medium: what it reaches depends on an agent that was not looked at)", key).
+					Severity(finding.Medium).
+					Because(u.Object, "metadata.annotations", "%s is %s", key, role).
+					Fix("# give the service account a Pod Identity association, restart, then remove the annotation").
+					Fix(check.Shell("aws", "eks", "create-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
+						"--namespace", u.Namespace, "--service-account", u.ServiceAccount(), "--role-arn", "ROLE-ARN")).
+					Key(key)
 			}
 		}
 	},

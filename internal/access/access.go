@@ -25,9 +25,12 @@ type Access struct {
 	complete map[string]bool
 
 	parsed sync.Map // model.Document -> parsedPolicy
+	powers sync.Map // the text of rules -> []rbac.Held
 
 	principals sync.Map // *model.IAMRole or *model.IAMUser -> *IAMPrincipal
 	asked      sync.Map // *iam.Policy -> *actionSet
+
+	trustingService sync.Map // [account, service] -> byARN[*model.IAMRole]
 }
 
 // New prepares the answers for a snapshot. What is costly is worked out when it is first asked for.

@@ -18,11 +18,14 @@ func (s *actionSet) add(more *actionSet) {
 	}
 }
 
-// has says whether an action is in the set. Every action that is asked for must stand in the catalogue: see askedFor.
+// has says whether an action may be in the set: one that askedFor does not know may be in any.
 func (s *actionSet) has(action string) bool {
 	i, known := askedFor().index[action]
-	return known && s[i/64]>>(i%64)&1 == 1
+	return !known || s[i/64]>>(i%64)&1 == 1
 }
+
+// hasAny says whether one of several actions may be in the set.
+func (s *actionSet) hasAny(actions []string) bool { return slices.ContainsFunc(actions, s.has) }
 
 func (s *actionSet) empty() bool { return *s == actionSet{} }
 
@@ -42,7 +45,8 @@ var askedFor = sync.OnceValue(func() *askedActions {
 			}
 		}
 	}
-	all.names = append(all.names, clusterActions...)
+	all.names = append(append(all.names, takeoverActions...), attachActions...)
+	all.names = append(all.names, "eks:UpdateClusterConfig", "eks:DisassociateIdentityProviderConfig", "iam:DeleteRole", "iam:DeleteUser", "iam:PassRole")
 	slices.Sort(all.names)
 	all.names = slices.Compact(all.names)
 	if len(all.names) > len(actionSet{})*64 {

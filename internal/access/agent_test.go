@@ -11,8 +11,17 @@ import (
 func TestFlags(t *testing.T) {
 	got := Flags([]string{"/agent", "server", "--port", "80", "--endpoint=https://a/b=c", "-v", "trace", "-b10.0.0.2", "-p=8080", "--rotate-credentials", "--bind-hosts", "10.0.0.1", "x", "-"})
 	want := []Flag{
-		{"", "/agent"}, {"", "server"}, {"port", "80"}, {"endpoint", "https://a/b=c"}, {"v", "trace"}, {"b", "10.0.0.2"}, {"p", "8080"}, {"rotate-credentials", ""},
-		{"bind-hosts", "10.0.0.1"}, {"", "x"}, {"", "-"},
+		{"", "/agent"},
+		{"", "server"},
+		{"port", "80"},
+		{"endpoint", "https://a/b=c"},
+		{"v", "trace"},
+		{"b", "10.0.0.2"},
+		{"p", "8080"},
+		{"rotate-credentials", ""},
+		{"bind-hosts", "10.0.0.1"},
+		{"", "x"},
+		{"", "-"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -21,8 +30,10 @@ func TestFlags(t *testing.T) {
 
 func TestAgents(t *testing.T) {
 	daemonSet := func(name, image string, labels map[string]string) *model.Workload {
-		return &model.Workload{Meta: model.Meta{Namespace: "kube-system", Name: name}, Kind: "DaemonSet", TemplateLabels: labels,
-			PodSpec: model.PodSpec{Containers: []model.Container{{Name: "c", Image: image}}}}
+		return &model.Workload{
+			Meta: model.Meta{Namespace: "kube-system", Name: name}, Kind: "DaemonSet", TemplateLabels: labels,
+			PodSpec: model.PodSpec{Containers: []model.Container{{Name: "c", Image: image}}},
+		}
 	}
 	c := &model.Cluster{Workloads: []*model.Workload{
 		daemonSet("eks-pod-identity-agent", "mirror.example:5000/other:v1", nil),

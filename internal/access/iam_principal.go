@@ -163,7 +163,7 @@ func (p *IAMPrincipal) can(asks ...ask) Permit {
 		}
 	}
 	all := Permit{Answer: Yes}
-	conditions := make([][]string, len(asks))
+	var conditions [][]string
 	for i := range asks {
 		one := p.canOne(&asks[i])
 		if one.Answer == No {
@@ -172,15 +172,15 @@ func (p *IAMPrincipal) can(asks ...ask) Permit {
 		if one.Answer == Maybe {
 			all.Answer = Maybe
 		}
-		conditions[i] = one.If
+		conditions = append(conditions, one.If)
 		all.Why = appendNew(all.Why, one.Why...)
 		all.Policies = appendNew(all.Policies, one.Policies...)
 	}
 	alike := !slices.ContainsFunc(conditions, func(c []string) bool { return !slices.Equal(c, conditions[0]) })
-	for i := range asks {
+	for i, q := range asks {
 		for _, c := range conditions[i] {
 			if !alike {
-				c = asks[i].action + " " + c
+				c = q.action + " " + c
 			}
 			all.If = appendNew(all.If, c)
 		}
@@ -230,6 +230,56 @@ func (p *IAMPrincipal) canOne(q *ask) Permit {
 		result.If = append(result.If, "as far as "+limit+" lets it, which was not read")
 	}
 	return result
+}
+
+// targets returns the resources that the principal's statements name for an action, and false where they name some by a
+// pattern or by leaving some out. It is for leaving out of long lists what cannot be meant.
+func (p *IAMPrincipal) targets(action string) (arns []string, literal bool) {
+	for i := range p.policies.Identity {
+		list := p.policies.Identity[i].Policy.Statements
+		for j := range list {
+			s := &list[j]
+			if s.Effect != iam.Allow || s.MatchesAction(action) == iam.False {
+				continue
+			}
+			if s.Resource == nil || slices.ContainsFunc(s.Resource, func(r string) bool { return strings.ContainsAny(r, "*?$") }) {
+				return nil, false
+			}
+			arns = append(arns, s.Resource...)
+		}
+	}
+	return arns, true
+}
+
+// byARN is a list of things that have ARNs.
+type byARN[T any] struct {
+	all   []T
+	index map[string][]T
+}
+
+func (l *byARN[T]) add(arn string, item T) {
+	if l.index == nil {
+		l.index = map[string][]T{}
+	}
+	l.all = append(l.all, item)
+	l.index[arn] = append(l.index[arn], item)
+}
+
+// within returns those of a list that the principal may do an action on, as far as its statements tell at a glance.
+func within[T any](p *IAMPrincipal, action string, list byARN[T]) []T {
+	if !p.may.has(action) || len(list.all) == 0 {
+		return nil
+	}
+	arns, literal := p.targets(action)
+	if !literal {
+		return list.all
+	}
+	var some []T
+	slices.Sort(arns)
+	for _, arn := range slices.Compact(arns) {
+		some = append(some, list.index[arn]...)
+	}
+	return some
 }
 
 // limits prints the conditions under which a deny, a boundary or a session policy stands in the way of a request.

@@ -80,7 +80,7 @@ func (c *Cluster) powersOfGrants(grants []rbac.Grant, namespace string) []HeldPo
 func (c *Cluster) powers(rules []rbacv1.PolicyRule, namespace string, chain func(int) []finding.Evidence) []HeldPower {
 	var held []HeldPower
 	seen := map[string]bool{}
-	for _, h := range rbac.PowersOf(rules) {
+	for _, h := range c.all.powersOf(rules) {
 		key := h.Power.ID + "\x00" + strings.Join(h.Names, "\x00")
 		if seen[key] || !c.open(h.Way) || !countsIn(h.Way, namespace) {
 			continue
@@ -160,4 +160,24 @@ func (c *Cluster) PowersOfAssociation(a *model.PolicyAssociation) ([]HeldPower, 
 	}
 	slices.SortStableFunc(held, func(a, b HeldPower) int { return cmp.Compare(a.Namespace, b.Namespace) })
 	return held, true
+}
+
+// powersOf is rbac.PowersOf, worked out once for all roles with the same rules: in most clusters these are most.
+func (a *Access) powersOf(rules []rbacv1.PolicyRule) []rbac.Held {
+	var key strings.Builder
+	for i := range rules {
+		for _, list := range [][]string{rules[i].Verbs, rules[i].APIGroups, rules[i].Resources, rules[i].ResourceNames, rules[i].NonResourceURLs} {
+			for _, s := range list {
+				key.WriteString(s)
+				key.WriteByte(0)
+			}
+			key.WriteByte(1)
+		}
+	}
+	if held, ok := a.powers.Load(key.String()); ok {
+		return held.([]rbac.Held)
+	}
+	held := rbac.PowersOf(rules)
+	a.powers.Store(key.String(), held)
+	return held
 }

@@ -85,6 +85,11 @@ func (p *IAMPrincipal) best(t *privilege, region string) Permit {
 // through asks for everything that a way needs. A need that several of the principal's own policies could serve takes the
 // first that does.
 func (p *IAMPrincipal) through(way []need, region string) Permit {
+	return p.throughRole(way, region, "")
+}
+
+// throughRole asks for a way in which one role is passed, or any where it is "".
+func (p *IAMPrincipal) throughRole(way []need, region, role string) Permit {
 	for i := range way {
 		if !p.may.has(way[i].action) {
 			return Permit{Answer: No}
@@ -95,6 +100,9 @@ func (p *IAMPrincipal) through(way []need, region string) Permit {
 		asks[i] = ask{action: n.action, resource: p.fill(n.resource, region)}
 		if n.passedTo != "" {
 			asks[i].context = p.passing(n.passedTo)
+			if role != "" {
+				asks[i].resource = role
+			}
 		}
 		switch n.resource {
 		case ownPolicy:

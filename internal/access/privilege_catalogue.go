@@ -30,6 +30,7 @@ const administrator = "administrator"
 
 // do is an action on a resource, pass is iam:PassRole of any role to a service.
 func do(action, resource string) need { return need{action: action, resource: resource} }
+
 func pass(service string) need {
 	return need{action: "iam:PassRole", resource: anyRole, passedTo: service}
 }
@@ -57,8 +58,10 @@ var privileges = []privilege{
 	{"iam:CreateAccessKey", WritesIAM, "make access keys for any user", "iam:*", one(do("iam:CreateAccessKey", anyUser))},
 	{"iam:CreateLoginProfile", WritesIAM, "give any user a console password", "iam:*", one(do("iam:CreateLoginProfile", anyUser))},
 	{"iam:UpdateLoginProfile", WritesIAM, "change any user's console password", "iam:*", one(do("iam:UpdateLoginProfile", anyUser))},
-	{"iam:UpdateSAMLProvider", WritesIAM, "let an identity provider of its choice vouch for whoever trusts a SAML provider", "iam:*",
-		one(do("iam:UpdateSAMLProvider", "arn:$p:iam::$a:saml-provider/"+anyName))},
+	{
+		"iam:UpdateSAMLProvider", WritesIAM, "let an identity provider of its choice vouch for whoever trusts a SAML provider", "iam:*",
+		one(do("iam:UpdateSAMLProvider", "arn:$p:iam::$a:saml-provider/"+anyName)),
+	},
 	{"own-inline-policy", WritesIAM, "write its own permissions", "iam:PutRolePolicy", [][]need{{do("iam:PutRolePolicy", ownRole)}, {do("iam:PutUserPolicy", ownUser)}}},
 	{"own-attached-policy", WritesIAM, "attach any policy to itself", "iam:AttachRolePolicy", [][]need{{do("iam:AttachRolePolicy", ownRole)}, {do("iam:AttachUserPolicy", ownUser)}}},
 	{"own-managed-policy", WritesIAM, "rewrite a policy that is attached to itself", "iam:CreatePolicyVersion", one(do("iam:CreatePolicyVersion", ownPolicy))},
@@ -79,18 +82,22 @@ var privileges = []privilege{
 		{pass("glue.amazonaws.com"), do("glue:CreateDevEndpoint", "arn:$p:glue:$r:$a:devEndpoint/"+anyName)},
 		{pass("glue.amazonaws.com"), do("glue:CreateJob", anyJob), do("glue:StartJobRun", anyJob)},
 		{pass("glue.amazonaws.com"), do("glue:UpdateJob", anyJob), do("glue:StartJobRun", anyJob)},
-		{pass("glue.amazonaws.com"), do("glue:CreateJob", anyJob), do("glue:CreateTrigger", "arn:$p:glue:$r:$a:trigger/"+anyName)}}},
+		{pass("glue.amazonaws.com"), do("glue:CreateJob", anyJob), do("glue:CreateTrigger", "arn:$p:glue:$r:$a:trigger/"+anyName)},
+	}},
 	{"pass-role-sagemaker", Escalates, "run SageMaker notebooks or jobs with any role that SageMaker may take", "", [][]need{
 		{pass("sagemaker.amazonaws.com"), do("sagemaker:CreateNotebookInstance", anyNotebook)},
 		{pass("sagemaker.amazonaws.com"), do("sagemaker:CreateTrainingJob", "arn:$p:sagemaker:$r:$a:training-job/"+anyName)},
-		{pass("sagemaker.amazonaws.com"), do("sagemaker:CreateProcessingJob", "arn:$p:sagemaker:$r:$a:processing-job/"+anyName)}}},
+		{pass("sagemaker.amazonaws.com"), do("sagemaker:CreateProcessingJob", "arn:$p:sagemaker:$r:$a:processing-job/"+anyName)},
+	}},
 	{"pass-role-cloudformation", Escalates, "create or update CloudFormation stacks with any role that CloudFormation may take", "", [][]need{
 		{pass("cloudformation.amazonaws.com"), do("cloudformation:CreateStack", anyStack)},
 		{pass("cloudformation.amazonaws.com"), do("cloudformation:UpdateStack", anyStack)},
-		{pass("cloudformation.amazonaws.com"), do("cloudformation:CreateChangeSet", anyStack), do("cloudformation:ExecuteChangeSet", anyStack)}}},
+		{pass("cloudformation.amazonaws.com"), do("cloudformation:CreateChangeSet", anyStack), do("cloudformation:ExecuteChangeSet", anyStack)},
+	}},
 	{"pass-role-codebuild", Escalates, "run CodeBuild builds with any role that CodeBuild may take", "", [][]need{
 		{pass("codebuild.amazonaws.com"), do("codebuild:CreateProject", anyProject), do("codebuild:StartBuild", anyProject)},
-		{pass("codebuild.amazonaws.com"), do("codebuild:UpdateProject", anyProject), do("codebuild:StartBuild", anyProject)}}},
+		{pass("codebuild.amazonaws.com"), do("codebuild:UpdateProject", anyProject), do("codebuild:StartBuild", anyProject)},
+	}},
 	{"pass-role-datapipeline", Escalates, "run pipelines of Data Pipeline with any role that it may take", "", one(pass("datapipeline.amazonaws.com"),
 		do("datapipeline:CreatePipeline", everywhere), do("datapipeline:PutPipelineDefinition", everywhere), do("datapipeline:ActivatePipeline", everywhere))},
 	{"pass-role-apprunner", Escalates, "run App Runner services with any role that App Runner may take", "", one(pass("tasks.apprunner.amazonaws.com"),
@@ -113,11 +120,16 @@ var privileges = []privilege{
 	{"codebuild:StartBuild", Escalates, "run builds of its own in any CodeBuild project and act as its role", "pass-role-codebuild", one(do("codebuild:StartBuild", anyProject))},
 	{"cloudformation:UpdateStack", Escalates, "change any CloudFormation stack, with the role that the stack already has", "pass-role-cloudformation", [][]need{
 		{do("cloudformation:UpdateStack", anyStack)},
-		{do("cloudformation:CreateChangeSet", anyStack), do("cloudformation:ExecuteChangeSet", anyStack)}}},
-	{"sagemaker:CreatePresignedNotebookInstanceUrl", Escalates, "open any SageMaker notebook and act as its role", "pass-role-sagemaker",
-		one(do("sagemaker:CreatePresignedNotebookInstanceUrl", anyNotebook))},
-	{"glue:UpdateDevEndpoint", Escalates, "put an SSH key on any Glue endpoint and act as its role", "pass-role-glue",
-		one(do("glue:UpdateDevEndpoint", "arn:$p:glue:$r:$a:devEndpoint/"+anyName))},
+		{do("cloudformation:CreateChangeSet", anyStack), do("cloudformation:ExecuteChangeSet", anyStack)},
+	}},
+	{
+		"sagemaker:CreatePresignedNotebookInstanceUrl", Escalates, "open any SageMaker notebook and act as its role", "pass-role-sagemaker",
+		one(do("sagemaker:CreatePresignedNotebookInstanceUrl", anyNotebook)),
+	},
+	{
+		"glue:UpdateDevEndpoint", Escalates, "put an SSH key on any Glue endpoint and act as its role", "pass-role-glue",
+		one(do("glue:UpdateDevEndpoint", "arn:$p:glue:$r:$a:devEndpoint/"+anyName)),
+	},
 
 	whole("s3", "S3", "arn:$p:s3:::"+anyName+"/"+anyName),
 	whole("secretsmanager", "Secrets Manager", "arn:$p:secretsmanager:$r:$a:secret:"+anyName),
@@ -144,8 +156,10 @@ var privileges = []privilege{
 	whole("guardduty", "GuardDuty", "arn:$p:guardduty:$r:$a:detector/"+anyName),
 	whole("logs", "CloudWatch Logs", "arn:$p:logs:$r:$a:log-group:"+anyName),
 
-	{"secretsmanager:GetSecretValue", ReadsAll, "read every secret of Secrets Manager", "secretsmanager:*",
-		one(do("secretsmanager:GetSecretValue", "arn:$p:secretsmanager:$r:$a:secret:"+anyName))},
+	{
+		"secretsmanager:GetSecretValue", ReadsAll, "read every secret of Secrets Manager", "secretsmanager:*",
+		one(do("secretsmanager:GetSecretValue", "arn:$p:secretsmanager:$r:$a:secret:"+anyName)),
+	},
 }
 
 // whole is every action of a service on all of its resources. The services are those that hold data and credentials, that run

@@ -52,12 +52,18 @@ func TestPrivileges(t *testing.T) {
 		{name: "nothing"},
 		{name: "everything", inline: statements(allow("*", "*")), want: []string{"administrator"}},
 		{name: "everything, written otherwise", inline: statements(allow("*", "*:*")), want: []string{"administrator"}},
-		{name: "everything with a condition", want: []string{"administrator?"},
-			inline: statements(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}}`)},
-		{name: "everything with a condition that is met", want: []string{"administrator"},
-			inline: statements(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}`)},
-		{name: "everything, with a deny that spares it", want: []string{"administrator"},
-			inline: statements(allow("*", "*"), `{"Effect":"Deny","Action":"organizations:LeaveOrganization","Resource":"*"}`)},
+		{
+			name: "everything with a condition", want: []string{"administrator?"},
+			inline: statements(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}}`),
+		},
+		{
+			name: "everything with a condition that is met", want: []string{"administrator"},
+			inline: statements(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}`),
+		},
+		{
+			name: "everything, with a deny that spares it", want: []string{"administrator"},
+			inline: statements(allow("*", "*"), `{"Effect":"Deny","Action":"organizations:LeaveOrganization","Resource":"*"}`),
+		},
 		{name: "everything on one bucket", inline: statements(allow("arn:aws:s3:::one/*", "*"))},
 		{name: "all of s3 on one bucket", inline: statements(allow("arn:aws:s3:::one/*", "s3:*"))},
 		{name: "all of s3", inline: statements(allow("*", "s3:*")), want: []string{"s3:*"}},
@@ -119,8 +125,10 @@ func TestPowerUser(t *testing.T) {
 }
 
 func TestUnreadPolicies(t *testing.T) {
-	r := &model.IAMRole{ARN: "arn:aws:iam::111122223333:role/r", Name: "r", PoliciesUnknown: true, Attached: []string{"arn:aws:iam::aws:policy/Other"},
-		Inline: []model.InlinePolicy{{Name: "broken", Document: "{"}}}
+	r := &model.IAMRole{
+		ARN: "arn:aws:iam::111122223333:role/r", Name: "r", PoliciesUnknown: true, Attached: []string{"arn:aws:iam::aws:policy/Other"},
+		Inline: []model.InlinePolicy{{Name: "broken", Document: "{"}},
+	}
 	want := []string{"policies that were not listed", "inline policy broken", "arn:aws:iam::aws:policy/Other"}
 	if diff := cmp.Diff(want, New(&model.Snapshot{}).IAMRole(r).Unread); diff != "" {
 		t.Error(diff)
@@ -135,8 +143,10 @@ func TestConditionsOfPrivilegesArePrinted(t *testing.T) {
 	if len(got) != 1 {
 		t.Fatalf("%d privileges", len(got))
 	}
-	want := []string{"only if ArnEquals iam:PolicyARN = arn:aws:iam::111122223333:policy/base",
-		"unless denied by Guard of inline policy p, if StringNotEquals aws:PrincipalTag/team = identity"}
+	want := []string{
+		"only if ArnEquals iam:PolicyARN = arn:aws:iam::111122223333:policy/base",
+		"unless denied by Guard of inline policy p, if StringNotEquals aws:PrincipalTag/team = identity",
+	}
 	if diff := cmp.Diff(want, got[0].If); diff != "" {
 		t.Error(diff)
 	}

@@ -71,6 +71,7 @@ func TestPodIdentityReach(t *testing.T) {
 		{"one statement an action, tagging unconditioned", []string{service(`"sts:AssumeRole"`, `"StringEquals":{`+cluster+`}`), service(`"sts:TagSession"`, "")}, No, No, ""},
 		{"one statement an action, assuming unconditioned", []string{service(`"sts:AssumeRole"`, ""), service(`"sts:TagSession"`, `"StringEquals":{`+cluster+`}`)}, Yes, Yes, ""},
 		{"a deny of other clusters", []string{pods(""), `{"Effect":"Deny","Principal":"*","Action":"sts:AssumeRole","Condition":{"StringNotEquals":{` + cluster + `}}}`}, No, No, ""},
+		{"only without tags, and by what cannot be evaluated", []string{pods(`"Null":{"aws:RequestTag/kubernetes-namespace":"true"},"ArnEquals":{"aws:SourceArn":"` + testCluster + `"}`)}, Maybe, Maybe, "aws:SourceArn"},
 		{"another service", []string{strings.ReplaceAll(pods(""), "pods.eks", "ec2")}, No, No, ""},
 		{"everybody", []string{strings.ReplaceAll(pods(""), `{"Service":"pods.eks.amazonaws.com"}`, `"*"`)}, Yes, Yes, ""},
 		{"NotPrincipal is not supported in trust policies", []string{`{"Effect":"Allow","NotPrincipal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"sts:*"}`}, Maybe, Maybe, "principal"},
@@ -192,6 +193,16 @@ func TestTrustUnreadable(t *testing.T) {
 		if got := a.Trust(r); got != nil {
 			t.Errorf("%+v: %+v", r, got)
 		}
+	}
+}
+
+// TestStatements: only the trust policy's own statements are given as the reason.
+func TestStatements(t *testing.T) {
+	const first = "arn:aws:iam::111122223333:role/first"
+	statement := `{"Sid":"Chain","Effect":"Allow","Principal":{"AWS":"` + first + `"},"Action":["sts:AssumeRole","sts:TagSession"]}`
+	got := trustOf(t, "arn:aws:iam::111122223333:role/target", statement).Chain(first, PodSession{}, "").Statements
+	if diff := cmp.Diff([]string{"Chain: Allow AWS:" + first + " to sts:AssumeRole, sts:TagSession"}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"drawbridge/internal/iam"
+	"drawbridge/internal/model"
 )
 
 const (
@@ -47,6 +48,9 @@ func TestWebIdentity(t *testing.T) {
 		{"literal *", testRole, []string{web(testIssuer, `"StringEquals":{"I:sub":"system:serviceaccount:payments:*"}`)}, WebToken{}, iam.Denied, "takes * and ? for ordinary characters"},
 		{"StringLike", testRole, []string{web(testIssuer, `"StringLike":{"I:sub":"system:serviceaccount:payments:*"}`)}, WebToken{}, iam.Allowed, ""},
 		{"provider of a foreign account", "arn:aws:iam::444455556666:role/app", []string{web(testIssuer, exact)}, WebToken{}, iam.Denied, "a provider of account 111122223333"},
+		{"other providers and kinds of principals beside it", testRole, []string{web(testIssuer, `"StringEquals":{"I:sub":"system:serviceaccount:shop:web"}`), web("gitlab.example.org", ""), `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"sts:AssumeRole"}`}, WebToken{}, iam.Denied, "system:serviceaccount:shop:web does not hold"},
+		{"GitLab only", testRole, []string{web("gitlab.example.org", "")}, WebToken{}, iam.Denied, "it trusts arn:aws:iam::111122223333:oidc-provider/gitlab.example.org"},
+		{"another provider denied", testRole, []string{`{"Sid":"D","Effect":"Deny","Principal":"*","Action":"sts:AssumeRoleWithWebIdentity","Condition":{"StringEquals":{"` + testIssuer + `:sub":"system:serviceaccount:payments:web"}}}`}, WebToken{}, iam.Denied, "no statement allows"},
 		{"no web identity", testRole, []string{pods("")}, WebToken{}, iam.Denied, "no statement allows"},
 		{"China", "arn:aws-cn:iam::111122223333:role/app", []string{china(web(chinaIssuer, exact))}, WebToken{Issuer: chinaIssuer}, iam.Allowed, ""},
 		{"a key of another issuer is absent", testRole, []string{web(testIssuer, `"StringEqualsIfExists":{"`+foreignIssuer+`:sub":"system:serviceaccount:shop:web"}`)}, WebToken{}, iam.Allowed, ""},
@@ -153,6 +157,25 @@ func TestAnyAudience(t *testing.T) {
 	}
 }
 
+func TestIssuer(t *testing.T) {
+	c := &model.Cluster{}
+	k := New(&model.Snapshot{Clusters: []*model.Cluster{c}}).Cluster(c)
+	if got := k.Issuer(); got != "" {
+		t.Errorf("without a description: %q", got)
+	}
+	c.Description = &model.Description{Issuer: "https://" + testIssuer + "/"}
+	if got := k.Issuer(); got != testIssuer {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestTrusts(t *testing.T) {
+	trust := trustOf(t, testRole, web(testIssuer, aud), strings.ReplaceAll(web(testIssuer, ""), "Federated", "AWS"), pods(""))
+	if !trust.Trusts(testIssuer) || trust.Trusts(foreignIssuer) {
+		t.Errorf("own %v, foreign %v", trust.Trusts(testIssuer), trust.Trusts(foreignIssuer))
+	}
+}
+
 func TestProviders(t *testing.T) {
 	got := trustOf(t, testRole, web(testIssuer, aud), web(foreignIssuer, aud), web(testIssuer, ""), pods(""),
 		strings.Replace(web(chinaIssuer, aud), "Allow", "Deny", 1), `{"Effect":"Allow","Principal":{"Federated":"accounts.google.com"},"Action":"sts:*"}`).Providers()
@@ -173,7 +196,8 @@ func TestParseEKSIssuer(t *testing.T) {
 		{chinaIssuer, EKSIssuer{Region: "cn-north-1", ID: "0123456789ABCDEF0123456789ABCDEF"}, true},
 		{"oidc-eks.cn-north-1.api.amazonwebservices.com.cn/id/AB", EKSIssuer{Region: "cn-north-1", ID: "AB", DualStack: true}, true},
 		{"token.actions.githubusercontent.com", EKSIssuer{}, false},
-		{"oidc.eks.example/id/", EKSIssuer{}, false},
+		{"oidc.eks.us-east-1.amazonaws.com/id/", EKSIssuer{}, false},
+		{"oidc.eks.us-east-1.amazonaws.com", EKSIssuer{}, false},
 		{"oidc.eks.us-east-1.amazonaws.com/id/AB/CD", EKSIssuer{}, false},
 		{"", EKSIssuer{}, false},
 	}

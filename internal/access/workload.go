@@ -24,7 +24,7 @@ const (
 	RoleAnnotation           = "eks.amazonaws.com/role-arn"
 	AudienceAnnotation       = "eks.amazonaws.com/audience"
 	SkipContainersAnnotation = "eks.amazonaws.com/skip-containers"
-	SkipWebhookLabel         = "eks.amazonaws.com/skip-pod-identity-webhook"
+	SkipWebhookLabel         = "eks.amazonaws.com/skip-pod-identity-webhook" //nolint:gosec // the name of a label
 )
 
 // Via says by which way a pod gets AWS credentials.

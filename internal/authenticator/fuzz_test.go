@@ -46,7 +46,8 @@ func BenchmarkParseConfigMap(b *testing.B) {
 
 func BenchmarkMap(b *testing.B) {
 	m := NewMapper(Stores{Mode: ModeAPIAndConfigMap, AWSAuth: ParseConfigMap(map[string]string{
-		"mapRoles": "- rolearn: " + roleOf("Dev") + "\n  username: dev:{{SessionName}}\n  groups: [dev]\n"})})
+		"mapRoles": "- rolearn: " + roleOf("Dev") + "\n  username: dev:{{SessionName}}\n  groups: [dev]\n",
+	})})
 	id := Identity{ARN: sessionOf("Dev", "bob"), UserID: "AROA1", SessionName: "bob"}
 	for b.Loop() {
 		if r := m.Map(id); r.Outcome != Mapped {

@@ -86,8 +86,10 @@ type Mapper struct {
 
 // NewMapper indexes the stores, which must not change afterwards.
 func NewMapper(s Stores) *Mapper {
-	m := &Mapper{stores: s, byID: map[string]*Entry{}, byARN: map[string][]*Entry{},
-		roles: map[string][]*Row{}, users: map[string][]*Row{}, accounts: map[string]bool{}}
+	m := &Mapper{
+		stores: s, byID: map[string]*Entry{}, byARN: map[string][]*Entry{},
+		roles: map[string][]*Row{}, users: map[string][]*Row{}, accounts: map[string]bool{},
+	}
 	for i := range s.Entries {
 		e := &s.Entries[i]
 		if e.UserID != "" {
@@ -202,8 +204,10 @@ func (m *Mapper) entryResult(e *Entry, render renderer, assumed bool) Result {
 	}
 	r.fill(username, e.Groups, render)
 	if prefix := ReservedPrefix(r.Username); r.Outcome == Mapped && prefix != "" && e.checksPrefix() {
-		return Result{Outcome: Denied, Store: StoreEntry, Entry: e, IDAssumed: assumed,
-			Why: fmt.Sprintf("the username %q begins with the reserved prefix %s", r.Username, prefix)}
+		return Result{
+			Outcome: Denied, Store: StoreEntry, Entry: e, IDAssumed: assumed,
+			Why: fmt.Sprintf("the username %q begins with the reserved prefix %s", r.Username, prefix),
+		}
 	}
 	return r
 }

@@ -74,8 +74,10 @@ func (p parser) block(kind Kind, text string) {
 	if err != nil {
 		p.problem(kind.Block(), -1, lineOf(err), "nothing of the block is read: %v", err)
 		for i := range src.len() {
-			p.Rows = append(p.Rows, Row{Kind: kind, Index: i, Line: src.line(i), Written: src.fields(kind, i),
-				Effective: Effective{State: Dropped, Why: "the block does not parse"}})
+			p.Rows = append(p.Rows, Row{
+				Kind: kind, Index: i, Line: src.line(i), Written: src.fields(kind, i),
+				Effective: Effective{State: Dropped, Why: "the block does not parse"},
+			})
 		}
 		return
 	}

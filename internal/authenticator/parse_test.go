@@ -84,8 +84,10 @@ func TestRowsReadAsTheAuthenticatorReads(t *testing.T) {
 		},
 		"anchors and merge": {
 			roles: "- &a\n  rolearn: " + roleOf("A") + "\n  username: dev\n  groups: [team]\n- <<: *a\n  rolearn: " + dev.ARN + "\n",
-			want: []short{{Fields{roleOf("A"), "dev", []string{"team"}, nil}, Fields{roleOf("A"), "dev", []string{"team"}, nil}, Live, 1},
-				{dev, dev, Live, 5}},
+			want: []short{
+				{Fields{roleOf("A"), "dev", []string{"team"}, nil}, Fields{roleOf("A"), "dev", []string{"team"}, nil}, Live, 1},
+				{dev, dev, Live, 5},
+			},
 		},
 		"no ARN": {
 			roles:   "- username: dev\n",

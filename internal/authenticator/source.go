@@ -1,6 +1,7 @@
 package authenticator
 
 import (
+	"errors"
 	"math"
 	"regexp"
 	"slices"
@@ -60,7 +61,7 @@ func parses(text string) bool {
 	if err == nil {
 		return true
 	}
-	_, wrongType := err.(*yamlv2.TypeError)
+	_, wrongType := errors.AsType[*yamlv2.TypeError](err)
 	return wrongType
 }
 

@@ -48,7 +48,7 @@ func runCollect(ctx context.Context, e *env, in *inputs, file string, requireCom
 	}
 	s.Tool = "drawbridge " + version()
 	s.Complete("not in the input")
-	model.SortGaps(s.Gaps)
+	s.Sort()
 	if file == "-" {
 		err = model.Write(e.stdout, s)
 	} else {

@@ -31,8 +31,10 @@ func (in *inputs) loadLive(ctx context.Context, e *env) (*model.Snapshot, error)
 	if len(in.clusters) == 0 && !in.allClusters {
 		context := cmp.Or(*in.kube.Context, config.CurrentContext)
 		if context == "" {
-			return nil, &exitError{code: exitUsage, err: errors.New("nothing to read: no kubeconfig context, and none of --cluster, --all-clusters, -f, --demo"),
-				hint: "drawbridge scan --demo shows what a scan is; aws eks update-kubeconfig --name NAME makes a context"}
+			return nil, &exitError{
+				code: exitUsage, err: errors.New("nothing to read: no kubeconfig context, and none of --cluster, --all-clusters, -f, --demo"),
+				hint: "drawbridge scan --demo shows what a scan is; aws eks update-kubeconfig --name NAME makes a context",
+			}
 		}
 		ref, ok := kube.ClusterFromContext(config, context)
 		if !ok {

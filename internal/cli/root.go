@@ -105,6 +105,7 @@ func (e *exitError) Error() string {
 func (e *exitError) Unwrap() error { return e.err }
 
 func failed(err error, hint string) error { return &exitError{code: exitFailed, err: err, hint: hint} }
+
 func usage(format string, args ...any) error {
 	return &exitError{code: exitUsage, err: fmt.Errorf(format, args...)}
 }

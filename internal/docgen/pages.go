@@ -13,6 +13,7 @@ import (
 	"drawbridge/internal/cli"
 	"drawbridge/internal/model"
 	"drawbridge/internal/source/aws"
+	"drawbridge/internal/source/dump"
 	"drawbridge/internal/source/kube"
 )
 
@@ -80,6 +81,30 @@ func addChecks(pages map[string]string) error {
 		}
 	}
 	pages["controls.md"] = b.String()
+	return nil
+}
+
+// addInputs writes what -f recognises, from the tables that it is recognised by.
+func addInputs(pages map[string]string) error {
+	var b strings.Builder
+	b.WriteString("# What -f reads\n\nFiles and folders, recognised by content, never by name alone; `-` is standard input; several paths merge. Compressed with gzip\nor zstd, too.\n\n- a snapshot that `drawbridge collect` wrote\n- what `aws` printed as JSON, in any split over files:\n\n")
+	for _, c := range dump.Commands() {
+		fmt.Fprintf(&b, "  - `aws %s`\n", c)
+	}
+	b.WriteString("\n- Kubernetes objects as JSON or YAML, whether `kubectl get -o json|yaml` printed them or somebody wrote them: single objects, lists,\n  several documents a file. Of these kinds; all others, Secrets among them, are skipped unread, and of ConfigMaps only\n  `kube-system/aws-auth` is read:\n\n")
+	fmt.Fprintf(&b, "  %s\n", strings.Join(dump.Kinds(), ", "))
+	b.WriteString(`
+## What counts as read
+
+- An area is read if at least one object of its kind, or an empty *typed* answer (` + "`{\"associations\":[]}`, `kind: DaemonSetList`" + `), is in
+  the files. An untyped empty ` + "`List`" + ` says nothing. What is in no file is a gap: *not assessed*, never clean.
+- A ` + "`list-*`" + ` answer names what must be described. What is listed and not described is a gap, and so is an answer that ends with
+  a token for the rest.
+- Kubernetes objects carry no cluster. A folder with one ` + "`describe-cluster`" + ` belongs to it, with its sub-folders; several clusters
+  need a folder each. Without any, the cluster is called ` + "`" + dump.Unnamed + "`" + `.
+- A file that is named and broken is an error with its place. A broken file inside a folder is a gap, and the rest is read.
+`)
+	pages["inputs.md"] = b.String()
 	return nil
 }
 

@@ -21,10 +21,12 @@ func TestDecisionReasons(t *testing.T) {
 			"service control policy FullAWSAccess, statement 1: Allow * on *; service control policy guard, statement 1: Allow * on *", nil, nil},
 		{"s3:DeleteObject", object, "denied; service control policy guard, NoDelete: Deny s3:Delete* on *", nil, nil},
 		{"ec2:RunInstances", "*", "denied", nil, nil},
-		{"s3:PutObject", "arn:aws:s3:::bucket/red/x", "unknown; identity policy reader, Team: Allow s3:PutObject on arn:aws:s3:::bucket/${aws:PrincipalTag/Team}/* " +
-			"if Bool aws:SecureTransport = true and StringEquals s3:x-acl = ${aws:SourceVpce}",
+		{
+			"s3:PutObject", "arn:aws:s3:::bucket/red/x", "unknown; identity policy reader, Team: Allow s3:PutObject on arn:aws:s3:::bucket/${aws:PrincipalTag/Team}/* " +
+				"if Bool aws:SecureTransport = true and StringEquals s3:x-acl = ${aws:SourceVpce}",
 			[]string{"Bool aws:SecureTransport = true", "StringEquals s3:x-acl = ${aws:SourceVpce}", "resource"},
-			[]string{"aws:SecureTransport", "aws:principaltag/team", "aws:sourcevpce", "s3:x-acl"}},
+			[]string{"aws:SecureTransport", "aws:principaltag/team", "aws:sourcevpce", "s3:x-acl"},
+		},
 		{"s3:RestoreObject", object, `unknown; identity policy reader, statement 3: Allow s3:Restore* on * (not understood: element When)`, []string{"element When"}, nil},
 	} {
 		t.Run(tt.action, func(t *testing.T) {
@@ -52,8 +54,14 @@ func TestGrants(t *testing.T) {
 		`{"Effect":"Allow","Action":["iam:PassRole","iam:DeleteRole"],"Resource":"*"}`,
 		`{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"arn:aws:iam::444455556666:role/x"}`,
 		`{"Effect":"Allow","Action":"eks:*","Resource":"*","Condition":{"StringEquals":{"aws:RequestedRegion":"eu-central-1"}}}`)}
-	asks := []Ask{{"iam:PassRole", ""}, {"iam:DeleteRole", ""}, {"iam:CreateRole", "*"}, {"sts:AssumeRole", "arn:aws:iam::444455556666:role/x"},
-		{"sts:AssumeRole", ""}, {"eks:CreateAccessEntry", "*"}}
+	asks := []Ask{
+		{"iam:PassRole", ""},
+		{"iam:DeleteRole", ""},
+		{"iam:CreateRole", "*"},
+		{"sts:AssumeRole", "arn:aws:iam::444455556666:role/x"},
+		{"sts:AssumeRole", ""},
+		{"eks:CreateAccessEntry", "*"},
+	}
 	var got []string
 	for _, g := range Grants(p, RoleSession(roleARN, ""), nil, asks) {
 		got = append(got, g.Action+" "+g.Resource+": "+g.Decision.Verdict.String()+" by "+g.Decision.By()[0].Statement.Name())

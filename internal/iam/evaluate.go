@@ -19,8 +19,10 @@ const (
 
 // String names the layer: "identity policy", "permissions boundary", …
 func (l Layer) String() string {
-	return [...]string{"identity policy", "permissions boundary", "session policy", "service control policy",
-		"resource control policy", "resource policy", "trust policy"}[l]
+	return [...]string{
+		"identity policy", "permissions boundary", "session policy", "service control policy",
+		"resource control policy", "resource policy", "trust policy",
+	}[l]
 }
 
 // ofResource reports whether the layer's policies name principals.

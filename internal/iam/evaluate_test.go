@@ -72,8 +72,11 @@ func TestEvaluateWithinAccount(t *testing.T) {
 		{"RCP denies", Policies{Identity: policies(t, "i", allowAll), RCP: [][]Named{policies(t, "root",
 			`{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}`,
 			`{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*"}`)}}, session(), Denied},
-		{"service-linked roles are outside SCPs", Policies{Identity: policies(t, "i", allowAll), SCP: [][]Named{ec2}},
-			RoleSession("arn:aws:iam::111122223333:role/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS", "x"), Allowed},
+		{
+			"service-linked roles are outside SCPs",
+			Policies{Identity: policies(t, "i", allowAll), SCP: [][]Named{ec2}},
+			RoleSession("arn:aws:iam::111122223333:role/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS", "x"), Allowed,
+		},
 		{"root has full access", Policies{}, ParsePrincipal(home), Allowed},
 		{"root is under SCPs", Policies{SCP: [][]Named{ec2}}, ParsePrincipal(home), Denied},
 		{"resource policy to the user", Policies{Resource: policies(t, "r", grantTo(`{"AWS":"`+userARN+`"}`)), Boundary: &ec2[0]}, ParsePrincipal(userARN), Allowed},

@@ -57,7 +57,7 @@ func decodePercent(doc []byte) ([]byte, error) {
 		if i+2 >= len(doc) || unhex(doc[i+1]) < 0 || unhex(doc[i+2]) < 0 {
 			return nil, fmt.Errorf("policy: broken percent-encoding at offset %d", i)
 		}
-		out = append(out, byte(unhex(doc[i+1])<<4|unhex(doc[i+2])))
+		out = append(out, byte(unhex(doc[i+1])<<4|unhex(doc[i+2]))) //nolint:gosec // two hex digits are one byte
 		i += 2
 	}
 	return out, nil

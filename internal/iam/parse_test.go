@@ -20,39 +20,64 @@ func TestParseForms(t *testing.T) {
 		name, doc string
 		want      Policy
 	}{
-		{"single statement, strings for lists",
+		{
+			"single statement, strings for lists",
 			`{"Version":"2012-10-17","Id":"x","Statement":{"Sid":"s","Effect":"Allow","Action":"s3:Get*","Resource":"*"}}`,
-			Policy{Version: "2012-10-17", ID: "x", Statements: []Statement{{Sid: "s", Index: 1, Effect: Allow, Action: []string{"s3:Get*"}, Resource: []string{"*"}}}}},
-		{"lists, no version, two statements",
+			Policy{Version: "2012-10-17", ID: "x", Statements: []Statement{{Sid: "s", Index: 1, Effect: Allow, Action: []string{"s3:Get*"}, Resource: []string{"*"}}}},
+		},
+		{
+			"lists, no version, two statements",
 			`{"Statement":[{"Effect":"Deny","NotAction":["a:b","a:c"],"NotResource":["x","y"]},{"Effect":"Allow","Action":[],"Resource":[]}]}`,
 			Policy{Statements: []Statement{
 				{Index: 1, Effect: Deny, NotAction: []string{"a:b", "a:c"}, NotResource: []string{"x", "y"}},
-				{Index: 2, Effect: Allow, Action: []string{}, Resource: []string{}}}}},
-		{"names without regard to case",
+				{Index: 2, Effect: Allow, Action: []string{}, Resource: []string{}},
+			}},
+		},
+		{
+			"names without regard to case",
 			`{"version":"2008-10-17","STATEMENT":{"effect":"Allow","action":"*","resource":"*","principal":{"aws":"*"},"condition":{}}}`,
-			Policy{Version: "2008-10-17", Statements: []Statement{{Index: 1, Effect: Allow, Action: []string{"*"}, Resource: []string{"*"}, Principal: &Principals{Everyone: true, AWS: []string{"*"}}}}}},
-		{"every kind of principal",
+			Policy{Version: "2008-10-17", Statements: []Statement{{Index: 1, Effect: Allow, Action: []string{"*"}, Resource: []string{"*"}, Principal: &Principals{Everyone: true, AWS: []string{"*"}}}}},
+		},
+		{
+			"every kind of principal",
 			`{"Statement":[{"Effect":"Allow","Principal":"*","Action":"*"},{"Effect":"Allow","Action":"*","NotPrincipal":
 			{"AWS":["111122223333"],"Service":"a.amazonaws.com","Federated":["p"],"CanonicalUser":"c","Alien":["x","y"]}}]}`,
 			Policy{Statements: []Statement{
 				{Index: 1, Effect: Allow, Action: []string{"*"}, Principal: &Principals{Everyone: true}},
-				{Index: 2, Effect: Allow, Action: []string{"*"}, NotPrincipal: &Principals{AWS: []string{"111122223333"}, Service: []string{"a.amazonaws.com"},
-					Federated: []string{"p"}, CanonicalUser: []string{"c"}, Other: []string{"Alien:x", "Alien:y"}}}}}},
-		{"condition values of every type",
+				{Index: 2, Effect: Allow, Action: []string{"*"}, NotPrincipal: &Principals{
+					AWS: []string{"111122223333"}, Service: []string{"a.amazonaws.com"},
+					Federated: []string{"p"}, CanonicalUser: []string{"c"}, Other: []string{"Alien:x", "Alien:y"},
+				}},
+			}},
+		},
+		{
+			"condition values of every type",
 			`{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Bool":{"k":true},"NumericEquals":{"n":[1,2.50],"m":"3"},"NoSuch":{"k":"v"}}}}`,
 			Policy{Statements: []Statement{{Index: 1, Effect: Allow, Action: []string{"*"}, Resource: []string{"*"}, Conditions: []Condition{
-				{Operator: "Bool", Key: "k", Values: []string{"true"}}, {Operator: "NumericEquals", Key: "n", Values: []string{"1", "2.50"}},
-				{Operator: "NumericEquals", Key: "m", Values: []string{"3"}}, {Operator: "NoSuch", Key: "k", Values: []string{"v"}}}}}}},
-		{"percent-encoded, as the IAM API returns it",
+				{Operator: "Bool", Key: "k", Values: []string{"true"}},
+				{Operator: "NumericEquals", Key: "n", Values: []string{"1", "2.50"}},
+				{Operator: "NumericEquals", Key: "m", Values: []string{"3"}},
+				{Operator: "NoSuch", Key: "k", Values: []string{"v"}},
+			}}}},
+		},
+		{
+			"percent-encoded, as the IAM API returns it",
 			"%7B%22Statement%22%3A%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22a%3Ab+c%22%2c%22Resource%22%3A%22%2A%22%7D%7D",
-			Policy{Statements: []Statement{{Index: 1, Effect: Allow, Action: []string{"a:b+c"}, Resource: []string{"*"}}}}},
-		{"not percent-encoded, with a percent sign",
+			Policy{Statements: []Statement{{Index: 1, Effect: Allow, Action: []string{"a:b+c"}, Resource: []string{"*"}}}},
+		},
+		{
+			"not percent-encoded, with a percent sign",
 			` {"Statement":{"Effect":"Allow","Action":"a:%62","Resource":"*"}}`,
-			Policy{Statements: []Statement{{Index: 1, Effect: Allow, Action: []string{"a:%62"}, Resource: []string{"*"}}}}},
-		{"what is not known is kept",
+			Policy{Statements: []Statement{{Index: 1, Effect: Allow, Action: []string{"a:%62"}, Resource: []string{"*"}}}},
+		},
+		{
+			"what is not known is kept",
 			`{"Version":"2030-01-01","Comment":{"a":[1,{"b":null}]},"Statement":{"Effect":"Maybe","When":1,"Action":"*","Resource":"*"}}`,
-			Policy{Version: "2030-01-01", Unknown: []string{"element Comment", "Version 2030-01-01"}, Statements: []Statement{{Index: 1, Effect: "Maybe",
-				Action: []string{"*"}, Resource: []string{"*"}, Unknown: []string{"element When", `Effect "Maybe"`}}}}},
+			Policy{Version: "2030-01-01", Unknown: []string{"element Comment", "Version 2030-01-01"}, Statements: []Statement{{
+				Index: 1, Effect: "Maybe",
+				Action: []string{"*"}, Resource: []string{"*"}, Unknown: []string{"element When", `Effect "Maybe"`},
+			}}},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := Parse([]byte(tt.doc))

@@ -311,8 +311,10 @@ func (p *Principals) leavesOut(q *Principal) Truth {
 
 var (
 	yes, no     = []string{"true"}, []string{"false"}
-	typeOfCalls = [...][]string{RootUser: {"Account"}, User: {"User"}, Role: {"AssumedRole"},
-		FederatedUser: {"FederatedUser"}, Anonymous: {"Anonymous"}}
+	typeOfCalls = [...][]string{
+		RootUser: {"Account"}, User: {"User"}, Role: {"AssumedRole"},
+		FederatedUser: {"FederatedUser"}, Anonymous: {"Anonymous"},
+	}
 )
 
 // key returns a global condition key that follows from the principal.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -134,6 +135,20 @@ func TestReadInPart(t *testing.T) {
 	}
 }
 
+// TestSort shuffles what sources read and expects one order.
+func TestSort(t *testing.T) {
+	shuffled := sample()
+	c := shuffled.Clusters[0]
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(c.Pods), func(i, j int) { c.Pods[i], c.Pods[j] = c.Pods[j], c.Pods[i] })
+	shuffled.Clusters = append([]*Cluster{{Name: "zeta"}}, shuffled.Clusters...)
+	shuffled.Sort()
+	want := sample()
+	want.Clusters = append(want.Clusters, &Cluster{Name: "zeta"})
+	if diff := cmp.Diff(want, shuffled); diff != "" {
+		t.Error(diff[:min(len(diff), 2000)])
+	}
+}
+
 func TestUnknownAreaIsIgnored(t *testing.T) {
 	text := strings.Replace(string(encode(t, sample())), `{"area":"nodes"`, `{"area":"fromTheFuture"`, 1)
 	if _, err := Read(strings.NewReader(text)); err != nil {
@@ -196,9 +211,16 @@ func TestAccessScopeCovers(t *testing.T) {
 		namespace string
 		want      bool
 	}{
-		{[]string{"dev"}, "dev", true}, {[]string{"dev"}, "dev-1", false}, {[]string{"dev-*"}, "dev-1", true},
-		{[]string{"*"}, "kube-system", true}, {[]string{"a*c*e"}, "abcde", true}, {[]string{"a*c*e"}, "ace", true},
-		{[]string{"a*c*e"}, "ae", false}, {[]string{"*-prod"}, "x-prod", true}, {nil, "x", false}, {[]string{"aa*aa"}, "aaa", false},
+		{[]string{"dev"}, "dev", true},
+		{[]string{"dev"}, "dev-1", false},
+		{[]string{"dev-*"}, "dev-1", true},
+		{[]string{"*"}, "kube-system", true},
+		{[]string{"a*c*e"}, "abcde", true},
+		{[]string{"a*c*e"}, "ace", true},
+		{[]string{"a*c*e"}, "ae", false},
+		{[]string{"*-prod"}, "x-prod", true},
+		{nil, "x", false},
+		{[]string{"aa*aa"}, "aaa", false},
 	} {
 		if got := (AccessScope{Type: ScopeNamespace, Namespaces: c.patterns}).Covers(c.namespace); got != c.want {
 			t.Errorf("%q covers %q: %v", c.patterns, c.namespace, got)

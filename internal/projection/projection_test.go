@@ -52,10 +52,14 @@ func TestPodSpec(t *testing.T) {
 	}{
 		"empty": {},
 		"who and where": {
-			spec: corev1.PodSpec{ServiceAccountName: "web", AutomountServiceAccountToken: &no, NodeName: "n1", HostNetwork: true, HostPID: true,
-				NodeSelector: map[string]string{"a": "b"}, OS: &corev1.PodOS{Name: corev1.Windows}},
-			want: model.PodSpec{ServiceAccount: "web", Automount: &no, NodeName: "n1", HostNetwork: true, HostPID: true,
-				NodeSelector: map[string]string{"a": "b"}, OS: "windows"},
+			spec: corev1.PodSpec{
+				ServiceAccountName: "web", AutomountServiceAccountToken: &no, NodeName: "n1", HostNetwork: true, HostPID: true,
+				NodeSelector: map[string]string{"a": "b"}, OS: &corev1.PodOS{Name: corev1.Windows},
+			},
+			want: model.PodSpec{
+				ServiceAccount: "web", Automount: &no, NodeName: "n1", HostNetwork: true, HostPID: true,
+				NodeSelector: map[string]string{"a": "b"}, OS: "windows",
+			},
 		},
 		"the old name of the field": {
 			spec: corev1.PodSpec{DeprecatedServiceAccount: "old"},
@@ -108,8 +112,14 @@ func TestPodSpec(t *testing.T) {
 				},
 			}}},
 			want: model.PodSpec{Containers: []model.Container{{
-				Env: []model.EnvVar{{Name: "LITERAL"}, {Name: "SECRET", From: "secret/s/k"}, {Name: "CONFIG", From: "configmap/m/k"},
-					{Name: "FIELD", From: "field/metadata.name"}, {Name: "RESOURCE", From: "field/limits.cpu"}, {Name: "FILE", From: "file/v/k"}},
+				Env: []model.EnvVar{
+					{Name: "LITERAL"},
+					{Name: "SECRET", From: "secret/s/k"},
+					{Name: "CONFIG", From: "configmap/m/k"},
+					{Name: "FIELD", From: "field/metadata.name"},
+					{Name: "RESOURCE", From: "field/limits.cpu"},
+					{Name: "FILE", From: "file/v/k"},
+				},
 				EnvFrom: []model.EnvFrom{"secret/s", "configmap/m"},
 			}}},
 		},
@@ -163,18 +173,24 @@ func TestNode(t *testing.T) {
 
 func TestNodeClass(t *testing.T) {
 	object := func(apiVersion, kind string, spec any) *unstructured.Unstructured {
-		return &unstructured.Unstructured{Object: map[string]any{"apiVersion": apiVersion, "kind": kind,
-			"metadata": map[string]any{"name": "default"}, "spec": spec}}
+		return &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": apiVersion, "kind": kind,
+			"metadata": map[string]any{"name": "default"}, "spec": spec,
+		}}
 	}
 	for name, tt := range map[string]struct {
 		object *unstructured.Unstructured
 		want   *model.NodeClass
 	}{
 		"EC2NodeClass": {
-			object("karpenter.k8s.aws/v1", "EC2NodeClass", map[string]any{"role": "nodes", "userData": "hidden",
-				"metadataOptions": map[string]any{"httpTokens": "required", "httpEndpoint": "enabled", "httpPutResponseHopLimit": int64(1)}}),
-			&model.NodeClass{Meta: model.Meta{Name: "default"}, Kind: "EC2NodeClass", Role: "nodes",
-				MetadataOptions: model.MetadataOptions{HTTPTokens: "required", HTTPEndpoint: "enabled", HopLimit: 1}},
+			object("karpenter.k8s.aws/v1", "EC2NodeClass", map[string]any{
+				"role": "nodes", "userData": "hidden",
+				"metadataOptions": map[string]any{"httpTokens": "required", "httpEndpoint": "enabled", "httpPutResponseHopLimit": int64(1)},
+			}),
+			&model.NodeClass{
+				Meta: model.Meta{Name: "default"}, Kind: "EC2NodeClass", Role: "nodes",
+				MetadataOptions: model.MetadataOptions{HTTPTokens: "required", HTTPEndpoint: "enabled", HopLimit: 1},
+			},
 		},
 		"AWSNodeTemplate, from YAML": {
 			object("karpenter.k8s.aws/v1alpha1", "AWSNodeTemplate", map[string]any{"instanceProfile": "p", "metadataOptions": map[string]any{"httpPutResponseHopLimit": 2.0}}),
@@ -205,16 +221,22 @@ func TestMutatingWebhooks(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Name: "pod-identity-webhook"},
 		Webhooks: []admissionv1.MutatingWebhook{
 			{Name: "out", ClientConfig: admissionv1.WebhookClientConfig{URL: &url, CABundle: []byte("hidden")}, FailurePolicy: &ignore},
-			{Name: "in", ClientConfig: admissionv1.WebhookClientConfig{Service: &admissionv1.ServiceReference{Namespace: "ns", Name: "svc", Path: &path}},
-				Rules: []admissionv1.RuleWithOperations{{Operations: []admissionv1.OperationType{admissionv1.Create},
-					Rule: admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}, Scope: &all}}}},
+			{
+				Name: "in", ClientConfig: admissionv1.WebhookClientConfig{Service: &admissionv1.ServiceReference{Namespace: "ns", Name: "svc", Path: &path}},
+				Rules: []admissionv1.RuleWithOperations{{
+					Operations: []admissionv1.OperationType{admissionv1.Create},
+					Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}, Scope: &all},
+				}},
+			},
 		},
 	}
 	m := model.Meta{Name: "pod-identity-webhook"}
 	want := []*model.MutatingWebhook{
 		{Meta: m, Webhook: "out", URL: "https://hook.example:8443/mutate", FailurePolicy: "Ignore"},
-		{Meta: m, Webhook: "in", Service: "ns/svc/mutate", Rules: []model.WebhookRule{{Groups: []string{""}, Versions: []string{"v1"},
-			Resources: []string{"pods"}, Operations: []string{"CREATE"}, Scope: "*"}}},
+		{Meta: m, Webhook: "in", Service: "ns/svc/mutate", Rules: []model.WebhookRule{{
+			Groups: []string{""}, Versions: []string{"v1"},
+			Resources: []string{"pods"}, Operations: []string{"CREATE"}, Scope: "*",
+		}}},
 	}
 	if diff := cmp.Diff(want, MutatingWebhooks(c)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -223,8 +245,10 @@ func TestMutatingWebhooks(t *testing.T) {
 
 func TestValidatingAdmissionPolicy(t *testing.T) {
 	fail := admissionv1.Fail
-	update := admissionv1.RuleWithOperations{Operations: []admissionv1.OperationType{admissionv1.Update},
-		Rule: admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"serviceaccounts"}}}
+	update := admissionv1.RuleWithOperations{
+		Operations: []admissionv1.OperationType{admissionv1.Update},
+		Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"serviceaccounts"}},
+	}
 	p := &admissionv1.ValidatingAdmissionPolicy{Spec: admissionv1.ValidatingAdmissionPolicySpec{
 		FailurePolicy: &fail,
 		MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{
@@ -233,8 +257,10 @@ func TestValidatingAdmissionPolicy(t *testing.T) {
 		}},
 		Validations: []admissionv1.Validation{{Expression: "false", Message: "no"}},
 	}}
-	want := &model.AdmissionPolicy{FailurePolicy: "Fail", Validations: []string{"false"},
-		Rules: []model.WebhookRule{{Groups: []string{""}, Versions: []string{"v1"}, Resources: []string{"serviceaccounts"}, Operations: []string{"UPDATE"}}}}
+	want := &model.AdmissionPolicy{
+		FailurePolicy: "Fail", Validations: []string{"false"},
+		Rules: []model.WebhookRule{{Groups: []string{""}, Versions: []string{"v1"}, Resources: []string{"serviceaccounts"}, Operations: []string{"UPDATE"}}},
+	}
 	if diff := cmp.Diff(want, ValidatingAdmissionPolicy(p)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

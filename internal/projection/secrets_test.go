@@ -89,14 +89,18 @@ var metaPaths = []string{
 
 // keptOf are the paths that survive of a pod's specification.
 func keptOf() []string {
-	paths := []string{"nodeName", "nodeSelector", "nodeSelector#key", "os.name", "serviceAccountName",
-		"volumes.name", "volumes.hostPath.path"}
+	paths := []string{
+		"nodeName", "nodeSelector", "nodeSelector#key", "os.name", "serviceAccountName",
+		"volumes.name", "volumes.hostPath.path",
+	}
 	for _, c := range []string{"containers.", "initContainers.", "ephemeralContainers."} {
-		paths = append(paths, under(c, []string{"name", "image", "env.name",
+		paths = append(paths, under(c, []string{
+			"name", "image", "env.name",
 			"env.valueFrom.secretKeyRef.name", "env.valueFrom.secretKeyRef.key",
 			"envFrom.configMapRef.name", "envFrom.secretRef.name",
 			"securityContext.capabilities.add", "securityContext.capabilities.drop",
-			"volumeMounts.mountPath", "volumeMounts.name"})...)
+			"volumeMounts.mountPath", "volumeMounts.name",
+		})...)
 	}
 	return paths
 }
@@ -135,8 +139,10 @@ func TestNothingElseIsKept(t *testing.T) {
 		"role binding":           {of(RoleBinding), binding},
 		"cluster role binding":   {of(ClusterRoleBinding), binding},
 		"mutating webhooks": {of(MutatingWebhooks), slices.Concat(
-			under("webhooks.", []string{"name", "failurePolicy", "matchConditions.expression",
-				"clientConfig.service.name", "clientConfig.service.namespace", "clientConfig.service.path"}),
+			under("webhooks.", []string{
+				"name", "failurePolicy", "matchConditions.expression",
+				"clientConfig.service.name", "clientConfig.service.namespace", "clientConfig.service.path",
+			}),
 			under("webhooks.rules.", webhookRule), under("webhooks.namespaceSelector.", selector), under("webhooks.objectSelector.", selector))},
 		"admission policy": {of(ValidatingAdmissionPolicy), []string{"spec.failurePolicy", "spec.validations.expression"}},
 		"policy binding": {of(ValidatingAdmissionPolicyBinding), append(under("spec.matchResources.namespaceSelector.", selector),
@@ -176,17 +182,19 @@ func TestSecretsOfAPod(t *testing.T) {
 				"iam.amazonaws.com/external-id":    secret,
 				"eks.amazonaws.com/role-arn":       "arn:aws:iam::111122223333:role/web",
 			},
-			ManagedFields: []metav1.ManagedFieldsEntry{{FieldsV1: &metav1.FieldsV1{Raw: []byte(secret)}}},
+			ManagedFields: []metav1.ManagedFieldsEntry{{FieldsV1: metav1.NewFieldsV1(secret)}},
 		},
 		Spec: corev1.PodSpec{
 			InitContainers:      []corev1.Container{init},
 			Containers:          []corev1.Container{c},
 			EphemeralContainers: []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon(c)}},
 			Volumes: []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{CSI: &corev1.CSIVolumeSource{
-				VolumeAttributes: map[string]string{"key": secret}}}}},
+				VolumeAttributes: map[string]string{"key": secret},
+			}}}},
 		},
 		Status: corev1.PodStatus{Message: secret, ContainerStatuses: []corev1.ContainerStatus{{
-			State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: secret}}}}},
+			State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: secret}},
+		}}},
 	}
 	b, err := json.Marshal(Pod(p))
 	if err != nil {

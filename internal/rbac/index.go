@@ -31,8 +31,10 @@ func Authenticated(user string, groups ...string) Holder {
 
 // ServiceAccount returns a service account as the API server sees it, with the groups it gives it.
 func ServiceAccount(namespace, name string) Holder {
-	return Holder{ServiceAccountUsername(namespace, name),
-		[]string{GroupServiceAccounts, GroupServiceAccounts + ":" + namespace, GroupAuthenticated}}
+	return Holder{
+		ServiceAccountUsername(namespace, name),
+		[]string{GroupServiceAccounts, GroupServiceAccounts + ":" + namespace, GroupAuthenticated},
+	}
 }
 
 // ServiceAccountUsername returns the username of a service account.
@@ -59,8 +61,10 @@ type through struct{ binding, subject int32 }
 // NewIndex indexes roles and bindings. Rules are taken as they stand: see Aggregate for roles
 // that were not read from a live cluster.
 func NewIndex(roles []Role, bindings []Binding) *Index {
-	x := &Index{roles: make(map[roleKey]*Role, len(roles)), bindings: bindings, byRole: map[*Role][]int{},
-		users: map[string][]through{}, groups: map[string][]through{}}
+	x := &Index{
+		roles: make(map[roleKey]*Role, len(roles)), bindings: bindings, byRole: map[*Role][]int{},
+		users: map[string][]through{}, groups: map[string][]through{},
+	}
 	for i := range roles {
 		x.roles[roleKey{roles[i].Namespace, roles[i].Name}] = &roles[i]
 	}
@@ -84,10 +88,10 @@ func NewIndex(roles []Role, bindings []Binding) *Index {
 }
 
 func enter(list []through, binding, subject int) []through {
-	if n := len(list); n > 0 && list[n-1].binding == int32(binding) {
+	if n := len(list); n > 0 && list[n-1].binding == int32(binding) { //nolint:gosec // no cluster has two thousand million bindings
 		return list
 	}
-	return append(list, through{int32(binding), int32(subject)})
+	return append(list, through{int32(binding), int32(subject)}) //nolint:gosec // as above
 }
 
 // Names returns the username or the group that a subject of a binding in the namespace ("" for a

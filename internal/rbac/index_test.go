@@ -74,16 +74,24 @@ func TestAuthorize(t *testing.T) {
 		"a ClusterRoleBinding counts in a namespace": {req(Authenticated("ann"), "shop", "pods"), Allowed, "User ann → ClusterRoleBinding all-pods → ClusterRole pods #0"},
 		"group":                         {req(Authenticated("zoe", "team"), "", "pods"), Allowed, "Group team → ClusterRoleBinding all-pods → ClusterRole pods #0"},
 		"user names are case-sensitive": {req(Authenticated("Ann"), "", "pods"), NotAllowed, ""},
-		"service account of the binding's namespace": {req(ServiceAccount("shop", "web"), "shop", "secrets"), Allowed,
-			"ServiceAccount web → RoleBinding shop-secrets → ClusterRole secrets #1"},
+		"service account of the binding's namespace": {
+			req(ServiceAccount("shop", "web"), "shop", "secrets"), Allowed,
+			"ServiceAccount web → RoleBinding shop-secrets → ClusterRole secrets #1",
+		},
 		"a RoleBinding counts nowhere else": {req(ServiceAccount("shop", "web"), "bank", "secrets"), NotAllowed, ""},
 		"nor cluster-wide":                  {req(ServiceAccount("shop", "web"), "", "secrets"), NotAllowed, ""},
-		"service account of another namespace": {req(ServiceAccount("bank", "web"), "shop", "pods"), Allowed,
-			"ServiceAccount web → RoleBinding shop-secrets → ClusterRole secrets #0"},
-		"group of service accounts": {req(ServiceAccount("bank", "job"), "shop", "secrets"), Allowed,
-			"Group system:serviceaccounts:bank → RoleBinding shop-local → Role local #0"},
-		"service account by its username": {req(Holder{User: "system:serviceaccount:shop:web"}, "shop", "secrets"), Allowed,
-			"ServiceAccount web → RoleBinding shop-secrets → ClusterRole secrets #1"},
+		"service account of another namespace": {
+			req(ServiceAccount("bank", "web"), "shop", "pods"), Allowed,
+			"ServiceAccount web → RoleBinding shop-secrets → ClusterRole secrets #0",
+		},
+		"group of service accounts": {
+			req(ServiceAccount("bank", "job"), "shop", "secrets"), Allowed,
+			"Group system:serviceaccounts:bank → RoleBinding shop-local → Role local #0",
+		},
+		"service account by its username": {
+			req(Holder{User: "system:serviceaccount:shop:web"}, "shop", "secrets"), Allowed,
+			"ServiceAccount web → RoleBinding shop-secrets → ClusterRole secrets #1",
+		},
 		"missing role":                   {req(Authenticated("bob"), "bank", "pods"), Unknown, ""},
 		"missing role elsewhere":         {req(Authenticated("bob"), "shop", "pods"), NotAllowed, ""},
 		"a ClusterRoleBinding to a Role": {req(Authenticated("ann"), "shop", "secrets"), Unknown, ""},
@@ -107,19 +115,22 @@ func TestHolders(t *testing.T) {
 		"in a namespace": {world().Holders(Request{Verb: "get", Resource: "secrets", Namespace: "shop"}), []string{
 			"ServiceAccount web → RoleBinding shop-secrets → ClusterRole secrets #1",
 			"ServiceAccount web → RoleBinding shop-secrets → ClusterRole secrets #1",
-			"Group system:serviceaccounts:bank → RoleBinding shop-local → Role local #0"}},
+			"Group system:serviceaccounts:bank → RoleBinding shop-local → Role local #0",
+		}},
 		"cluster-wide": {world().Holders(Request{Verb: "get", Resource: "pods"}), []string{
 			"User ann → ClusterRoleBinding all-pods → ClusterRole pods #0",
 			"Group team → ClusterRoleBinding all-pods → ClusterRole pods #0",
 			"User dan → ClusterRoleBinding twice → ClusterRole pods #0",
-			"User dan → ClusterRoleBinding twice → ClusterRole pods #0"}},
+			"User dan → ClusterRoleBinding twice → ClusterRole pods #0",
+		}},
 		"anywhere": {world().HoldersAnywhere(Request{Verb: "list", Resource: "pods"}), []string{
 			"User ann → ClusterRoleBinding all-pods → ClusterRole pods #0",
 			"Group team → ClusterRoleBinding all-pods → ClusterRole pods #0",
 			"ServiceAccount web → RoleBinding shop-secrets → ClusterRole secrets #0",
 			"ServiceAccount web → RoleBinding shop-secrets → ClusterRole secrets #0",
 			"User dan → ClusterRoleBinding twice → ClusterRole pods #0",
-			"User dan → ClusterRoleBinding twice → ClusterRole pods #0"}},
+			"User dan → ClusterRoleBinding twice → ClusterRole pods #0",
+		}},
 		"nobody": {world().HoldersAnywhere(Request{Verb: "delete", Resource: "pods"}), nil},
 	} {
 		t.Run(name, func(t *testing.T) {

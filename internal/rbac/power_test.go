@@ -69,8 +69,10 @@ func TestPowers(t *testing.T) {
 		"annotate service accounts": {l2(rule(l("patch"), l("serviceaccounts"))), l("write-service-accounts")},
 		"namespaces":                {l2(rule(l("create"), l("namespaces"))), l("create-namespaces")},
 		"approve alone":             {l2(grouped(csrGroup, l("approve"), l("signers"))), nil},
-		"approve for one signer": {l2(grouped(csrGroup, l("update"), l("certificatesigningrequests/approval")), grouped(csrGroup, l("approve"), l("signers"), "kubernetes.io/kube-apiserver-client")),
-			l("approve-csrs kubernetes.io/kube-apiserver-client")},
+		"approve for one signer": {
+			l2(grouped(csrGroup, l("update"), l("certificatesigningrequests/approval")), grouped(csrGroup, l("approve"), l("signers"), "kubernetes.io/kube-apiserver-client")),
+			l("approve-csrs kubernetes.io/kube-apiserver-client"),
+		},
 		"sign":       {l2(grouped(csrGroup, l("patch"), l("certificatesigningrequests/status")), grouped(csrGroup, l("sign"), l("signers"))), l("sign-csrs")},
 		"volumes":    {l2(rule(l("create"), l("persistentvolumes"))), l("create-volumes")},
 		"ACK":        {l2(grouped("eks.services.k8s.aws", l("create"), l("accessentries"))), l("write-ack-identity")},

@@ -33,8 +33,10 @@ var powers = []Power{
 	{ID: "mint-tokens", Title: "create tokens of service accounts", Ways: each("", "serviceaccounts/token", "create")},
 	{ID: "read-secrets", Title: "read Secrets", Ways: each("", "secrets", "get", "list", "watch")},
 	{ID: "write-configmaps", Title: "write ConfigMaps", Ways: write("", "configmaps")},
-	{ID: "write-aws-auth", Title: "map IAM principals to any username and group by writing aws-auth",
-		Ways: in("kube-system", writeNamed("", "configmaps", "aws-auth"))},
+	{
+		ID: "write-aws-auth", Title: "map IAM principals to any username and group by writing aws-auth",
+		Ways: in("kube-system", writeNamed("", "configmaps", "aws-auth")),
+	},
 
 	// The API server lets nobody grant more than they hold unless they may bind or escalate.
 	{ID: "write-bindings", Title: "bind roles they may bind to anybody", Ways: write("rbac.authorization.k8s.io", "rolebindings", "clusterrolebindings")},

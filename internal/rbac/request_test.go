@@ -92,14 +92,18 @@ func genRule(t *rapid.T) rbacv1.PolicyRule {
 	if rapid.Bool().Draw(t, "about URLs") {
 		return rbacv1.PolicyRule{Verbs: verbs, NonResourceURLs: list("urls", "/a", "/a/*", "*")}
 	}
-	return rbacv1.PolicyRule{Verbs: verbs, APIGroups: list("groups", "", "apps", "*"),
-		Resources: list("resources", "pods", "pods/log", "*/log", "*"), ResourceNames: list("names", "a", "b")}
+	return rbacv1.PolicyRule{
+		Verbs: verbs, APIGroups: list("groups", "", "apps", "*"),
+		Resources: list("resources", "pods", "pods/log", "*/log", "*"), ResourceNames: list("names", "a", "b"),
+	}
 }
 
 func genRequest(t *rapid.T) Request {
 	one := func(label string, from ...string) string { return rapid.SampledFrom(from).Draw(t, label) }
-	return Request{Verb: one("verb", "get", "list"), APIGroup: one("group", "", "apps"), Resource: one("resource", "pods", "nodes"),
-		Subresource: one("sub", "", "log"), Name: one("name", "", "a"), NonResourceURL: one("url", "", "", "/a", "/a/b")}
+	return Request{
+		Verb: one("verb", "get", "list"), APIGroup: one("group", "", "apps"), Resource: one("resource", "pods", "nodes"),
+		Subresource: one("sub", "", "log"), Name: one("name", "", "a"), NonResourceURL: one("url", "", "", "/a", "/a/b"),
+	}
 }
 
 func TestAtomsAllowTheSame(t *testing.T) {

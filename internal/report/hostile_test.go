@@ -217,7 +217,7 @@ func sarifBack(text string, r *finding.Result) error {
 		}
 		uri := r.Locations[0].PhysicalLocation.ArtifactLocation.URI
 		if _, err := url.Parse(uri); err != nil || strings.ContainsAny(uri, " <>\"\\^`{|}") {
-			return fmt.Errorf("URI %q: %v", uri, err)
+			return fmt.Errorf("URI %q: %w", uri, err)
 		}
 	}
 	return nil

@@ -91,8 +91,8 @@ func writeHTML(w io.Writer, r *finding.Result, o Options) error {
 	v := newView(r)
 	p := &htmlPage{
 		CSP:   contentPolicy(htmlStyle, htmlScript),
-		CSS:   template.CSS(htmlStyle),
-		JS:    template.JS(htmlScript),
+		CSS:   template.CSS(htmlStyle), //nolint:gosec // embedded
+		JS:    template.JS(htmlScript), //nolint:gosec // embedded
 		Title: "Identity report", Verdict: visible(v.verdict()), Tone: "calm",
 		Tool: visible(r.Tool.Version), Stamp: r.Time.UTC().Format(time.RFC3339), Time: r.Time.UTC().Format("2 January 2006, 15:04 UTC"),
 		Bar: stack(v.counts),

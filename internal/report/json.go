@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"slices"
@@ -36,7 +35,7 @@ func encodeJSON(w io.Writer, v any, more ...json.Options) error {
 
 // spellHidden replaces the hidden characters of JSON text, which can only stand in strings, by their escapes.
 func spellHidden(text []byte) []byte {
-	if !bytes.ContainsFunc(text, odd) {
+	if !mayHide(text) {
 		return text
 	}
 	out := make([]byte, 0, len(text)+len(text)/8)
@@ -51,6 +50,16 @@ func spellHidden(text []byte) []byte {
 		}
 	}
 	return out
+}
+
+// mayHide says whether there is anything to look at rune by rune: almost all text is plain ASCII.
+func mayHide(text []byte) bool {
+	for _, b := range text {
+		if b < ' ' && b != '\n' || b >= 0x7f {
+			return true
+		}
+	}
+	return false
 }
 
 // odd says whether r is hidden and does not just end a line.

@@ -306,7 +306,7 @@ func (t *terminal) columns(indent int, widths []int, cells []string) {
 			}
 			b.WriteString(text)
 			if i < len(split)-1 {
-				b.WriteString(strings.Repeat(" ", max(0, widths[i]-lipgloss.Width(text))+2))
+				b.WriteString(strings.Repeat(" ", max(0, widths[i]-lipgloss.Width(text))+2)) //nolint:gosec // one width a column
 			}
 		}
 		t.line(b.String())

@@ -98,8 +98,10 @@ func (g gen) identity(rows []string, entries []authenticator.Entry) (authenticat
 	return who, err == nil
 }
 
-var templates = []string{"dev", "system:node:{{EC2PrivateDNSName}}", "u:{{SessionName}}", "{{SessionNameRaw}}", "{{AccountID}}:{{AccessKeyID}}",
-	"{{SessionName}}{{SessionName}}", "{{ SessionName }}", "{{SessionName", "{{Account{{AccountID}}ID}}", "system:{{SessionName}}", "eks:x", "sys{{SessionName}}:x", "ünï"}
+var templates = []string{
+	"dev", "system:node:{{EC2PrivateDNSName}}", "u:{{SessionName}}", "{{SessionNameRaw}}", "{{AccountID}}:{{AccessKeyID}}",
+	"{{SessionName}}{{SessionName}}", "{{ SessionName }}", "{{SessionName", "{{Account{{AccountID}}ID}}", "system:{{SessionName}}", "eks:x", "sys{{SessionName}}:x", "ünï",
+}
 
 // uniqueID is one of few, so that two entries share one now and then.
 func (g gen) uniqueID() string { return "ID" + fmt.Sprint(g.IntN(12)) }
@@ -108,8 +110,10 @@ func (g gen) uniqueID() string { return "ID" + fmt.Sprint(g.IntN(12)) }
 func (g gen) entries(reserved bool) []authenticator.Entry {
 	var list []authenticator.Entry
 	for range g.IntN(5) {
-		e := authenticator.Entry{PrincipalARN: g.arn(), UserID: g.uniqueID(), Type: authenticator.TypeStandard,
-			Username: pick(g, templates...)}
+		e := authenticator.Entry{
+			PrincipalARN: g.arn(), UserID: g.uniqueID(), Type: authenticator.TypeStandard,
+			Username: pick(g, templates...),
+		}
 		if !reserved {
 			e.Type = pick(g, authenticator.TypeEC2Linux, authenticator.TypeFargateLinux, authenticator.TypeHybridLinux)
 		}

@@ -257,8 +257,10 @@ func (n *tally) tally(r authenticator.Result) {
 }
 
 func realAnswer(h *handler, id authenticator.Identity) answer {
-	username, groups, err := doMapping(h, context.Background(), &token.Identity{ARN: id.ARN, CanonicalARN: id.CanonicalARN,
-		AccountID: id.AccountID, UserID: id.UserID, SessionName: id.SessionName, AccessKeyID: id.AccessKeyID})
+	username, groups, err := doMapping(h, context.Background(), &token.Identity{
+		ARN: id.ARN, CanonicalARN: id.CanonicalARN,
+		AccountID: id.AccountID, UserID: id.UserID, SessionName: id.SessionName, AccessKeyID: id.AccessKeyID,
+	})
 	switch {
 	case err == nil:
 		return answer{authenticator.Mapped, username, groups}

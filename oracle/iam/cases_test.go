@@ -153,8 +153,10 @@ func patternsFor(m maker, resource string) []string {
 	tail := parts[5]
 	typed := strings.IndexAny(tail, "/:") + 1 // where the name begins
 	half := (typed + len(tail)) / 2
-	patterns := []string{"*", resource, resource, resource + "x", join(5, "*"), join(5, tail[:half]+"*"), join(5, tail[:len(tail)-1]+"?"),
-		join(4, "*"), join(3, "*"), join(1, "*"), join(5, tail[:typed]+"*"+tail[half:]), join(5, tail[:typed]+"*")}
+	patterns := []string{
+		"*", resource, resource, resource + "x", join(5, "*"), join(5, tail[:half]+"*"), join(5, tail[:len(tail)-1]+"?"),
+		join(4, "*"), join(3, "*"), join(1, "*"), join(5, tail[:typed]+"*"+tail[half:]), join(5, tail[:typed]+"*"),
+	}
 	if parts[2] != "sqs" || m.chance(5) {
 		patterns = append(patterns, join(5, strings.ReplaceAll(tail, "red", "${aws:PrincipalTag/team}")), join(5, strings.ReplaceAll(tail, "red", "r${*}d")),
 			join(5, strings.ReplaceAll(tail, "red", "${aws:PrincipalTag/team, 'red'}")))

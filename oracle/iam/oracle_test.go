@@ -128,8 +128,10 @@ func (c *testCase) simulation(id int) object {
 	}
 	s := object{
 		"id": id,
-		"request": object{"principal": c.Principal, "action": c.Action, "contextVariables": context,
-			"resource": object{"resource": c.Resource, "accountId": c.Owner}},
+		"request": object{
+			"principal": c.Principal, "action": c.Action, "contextVariables": context,
+			"resource": object{"resource": c.Resource, "accountId": c.Owner},
+		},
 		"identityPolicies":        oracleNamed(c.Identity),
 		"serviceControlPolicies":  oracleLevels(c.SCP),
 		"resourceControlPolicies": oracleLevels(c.RCP),
@@ -195,8 +197,10 @@ func (c *testCase) evaluate(t *testing.T, ignored []string) iam.Decision {
 	for _, level := range c.RCP {
 		p.RCP = append(p.RCP, named(t, append([]object{full}, level...)))
 	}
-	return iam.Evaluate(p, iam.Request{Principal: iam.ParsePrincipal(c.Principal), Action: c.Action,
-		Resource: c.Resource, ResourceAccount: c.Owner, Context: context})
+	return iam.Evaluate(p, iam.Request{
+		Principal: iam.ParsePrincipal(c.Principal), Action: c.Action,
+		Resource: c.Resource, ResourceAccount: c.Owner, Context: context,
+	})
 }
 
 func named(t *testing.T, policies []object) []iam.Named {

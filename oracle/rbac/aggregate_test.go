@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	_ "unsafe" // for go:linkname
+
 	"github.com/google/go-cmp/cmp"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,7 +17,6 @@ import (
 	client "k8s.io/client-go/kubernetes/typed/rbac/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/kubernetes/pkg/controller/clusterroleaggregation"
-	_ "unsafe" // for go:linkname
 
 	"drawbridge/internal/rbac"
 )

@@ -75,8 +75,10 @@ func realAnswer(a *realrbac.RBACAuthorizer, r rbac.Request) answer {
 }
 
 func attributes(r rbac.Request) authorizer.Attributes {
-	return authorizer.AttributesRecord{User: &user.DefaultInfo{Name: r.User, Groups: r.Groups}, Verb: r.Verb, Namespace: r.Namespace, APIGroup: r.APIGroup,
-		Resource: r.Resource, Subresource: r.Subresource, Name: r.Name, Path: r.NonResourceURL, ResourceRequest: r.NonResourceURL == ""}
+	return authorizer.AttributesRecord{
+		User: &user.DefaultInfo{Name: r.User, Groups: r.Groups}, Verb: r.Verb, Namespace: r.Namespace, APIGroup: r.APIGroup,
+		Resource: r.Resource, Subresource: r.Subresource, Name: r.Name, Path: r.NonResourceURL, ResourceRequest: r.NonResourceURL == "",
+	}
 }
 
 // ourAnswer renders the chain in the authorizer's words.

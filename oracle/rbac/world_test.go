@@ -109,8 +109,10 @@ func (g gen) world() *world {
 	}
 	for _, ns := range append([]string{""}, namespaces...) {
 		for i := range g.IntN(6) {
-			b := rbac.Binding{Namespace: ns, Name: fmt.Sprint("b", i), RoleRef: rbacv1.RoleRef{APIGroup: pick(g, "rbac.authorization.k8s.io", ""),
-				Kind: pick(g, "ClusterRole", "ClusterRole", "ClusterRole", "Role"), Name: pick(g, roleNames...)}}
+			b := rbac.Binding{Namespace: ns, Name: fmt.Sprint("b", i), RoleRef: rbacv1.RoleRef{
+				APIGroup: pick(g, "rbac.authorization.k8s.io", ""),
+				Kind:     pick(g, "ClusterRole", "ClusterRole", "ClusterRole", "Role"), Name: pick(g, roleNames...),
+			}}
 			if ns != "" {
 				b.RoleRef.Kind = pick(g, "ClusterRole", "Role")
 			}

@@ -1,15 +1,15 @@
 // Package checktest reads the cases that stand beside checks and playbooks: txtar archives of snapshots in YAML, with
 // the expectation as a comment on the line of the object that it is about. It is for tests only.
 //
-// A case file holds one cluster a YAML document: its identity (name, account, region, mode, allClusters), then areas by the names of
-// package model. Areas that are not mentioned were read and are empty; `gaps` says otherwise.
+// A case file holds one cluster a YAML document: its identity (name, account, region, mode, allClusters), then areas by the
+// names of package model. Areas that are not mentioned were read and are empty; `gaps` says otherwise.
 //
 //	mode: API
 //	accessEntries:
 //	- principalArn: arn:aws:iam::111122223333:role/ci   # want "is cluster admin"
 //
-// `# want "regexp"` stands on a line of the object, or outside of all objects for a finding about the cluster;
-// `# want not assessed "regexp"` may stand anywhere.
+// `# want "regexp"`, or `# want high "regexp"`, stands on a line of the object, or outside of all objects for a finding
+// about the cluster; `# want not assessed "regexp"` may stand anywhere.
 package checktest
 
 import (
@@ -45,6 +45,7 @@ type Want struct {
 	Line        int
 	Object      int // line of the object the want stands in; 0 outside of all
 	NotAssessed bool
+	Severity    finding.Severity // "" for any
 	Pattern     *regexp.Regexp
 	met         bool
 }
@@ -191,8 +192,10 @@ func (c *Case) build(h header, areas map[string][]byte) error {
 	return nil
 }
 
-var wantComment = regexp.MustCompile(`# want( not assessed)?((?: "(?:[^"\\]|\\.)*")+)\s*$`)
-var wantPattern = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
+var (
+	wantComment = regexp.MustCompile(`# want( not assessed| critical| high| medium| low| informational)?((?: "(?:[^"\\]|\\.)*")+)\s*$`)
+	wantPattern = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
+)
 
 // readWants finds the expectations and the objects they stand in.
 func (c *Case) readWants(text []byte) error {
@@ -218,7 +221,11 @@ func (c *Case) readWants(text []byte) error {
 			if err != nil {
 				return fmt.Errorf("%s:%d: %w", c.Name, i+1, err)
 			}
-			c.Wants = append(c.Wants, &Want{Line: i + 1, Object: object, NotAssessed: m[1] != "", Pattern: re})
+			w := &Want{Line: i + 1, Object: object, NotAssessed: m[1] == " not assessed", Pattern: re}
+			if !w.NotAssessed {
+				w.Severity = finding.Severity(strings.TrimPrefix(m[1], " "))
+			}
+			c.Wants = append(c.Wants, w)
 		}
 	}
 	return nil

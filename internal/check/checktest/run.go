@@ -83,7 +83,7 @@ func (c *Case) meet(f finding.Finding) bool {
 		at = f.Location.Line
 	}
 	for _, w := range c.Wants {
-		same := w.NotAssessed == (f.Status == finding.NotAssessed) && w.Pattern.MatchString(f.Message)
+		same := w.NotAssessed == (f.Status == finding.NotAssessed) && w.Pattern.MatchString(f.Message) && (w.Severity == "" || w.Severity == f.Severity)
 		if same && !w.met && (w.NotAssessed || w.Object == at || w.Object == 0 && f.Subject.Kind == "Cluster") {
 			w.met = true
 			return true

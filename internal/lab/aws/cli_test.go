@@ -33,10 +33,14 @@ func TestWithTheCLI(t *testing.T) {
 	reg.PutInstance(aws.Instance{InstanceID: "i-0a"})
 	env := srv.Env(account, region)
 	tests := []struct{ name, command, want string }{
-		{"pages", "eks list-access-entries --cluster-name prod --page-size 2 --query accessEntries",
-			`["` + roleARN("admin") + `","` + roleARN("dev") + `","` + roleARN("node") + `"]`},
-		{"describe", "eks describe-access-entry --cluster-name prod --principal-arn " + roleARN("dev") + " --query accessEntry.[type,username]",
-			`["STANDARD","arn:aws:sts::111122223333:assumed-role/dev/{{SessionName}}"]`},
+		{
+			"pages", "eks list-access-entries --cluster-name prod --page-size 2 --query accessEntries",
+			`["` + roleARN("admin") + `","` + roleARN("dev") + `","` + roleARN("node") + `"]`,
+		},
+		{
+			"describe", "eks describe-access-entry --cluster-name prod --principal-arn " + roleARN("dev") + " --query accessEntry.[type,username]",
+			`["STANDARD","arn:aws:sts::111122223333:assumed-role/dev/{{SessionName}}"]`,
+		},
 		{"associate", "eks associate-access-policy --cluster-name prod --principal-arn " + roleARN("dev") + " --policy-arn " + policyARN("AmazonEKSViewPolicy") +
 			" --access-scope type=namespace,namespaces=a --query associatedAccessPolicy.accessScope", `{"type":"namespace","namespaces":["a"]}`},
 		{"association", "eks create-pod-identity-association --cluster-name prod --namespace n --service-account s --role-arn " + roleARN("app") + " --query association.serviceAccount", `"s"`},

@@ -104,8 +104,10 @@ func createAddon(c *call, in *createAddonInput) (addonOutput, error) {
 			return addonOutput{}, err
 		}
 	}
-	addon := Addon{AddonName: in.AddonName, AddonVersion: in.AddonVersion, ServiceAccountRoleARN: in.ServiceAccountRoleARN, Tags: in.Tags,
-		ConfigurationValues: in.ConfigurationValues, NamespaceConfig: in.NamespaceConfig, Status: "CREATING"}
+	addon := Addon{
+		AddonName: in.AddonName, AddonVersion: in.AddonVersion, ServiceAccountRoleARN: in.ServiceAccountRoleARN, Tags: in.Tags,
+		ConfigurationValues: in.ConfigurationValues, NamespaceConfig: in.NamespaceConfig, Status: "CREATING",
+	}
 	if err := cluster.checkOwned(c, &addon, in.PodIdentityAssociations); err != nil {
 		return addonOutput{}, err
 	}

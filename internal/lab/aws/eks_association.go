@@ -95,8 +95,10 @@ func createPodIdentityAssociation(c *call, in *createAssociationInput) (associat
 	if err != nil {
 		return associationOutput{}, err
 	}
-	a := PodIdentityAssociation{ClusterName: in.ClusterName, Namespace: in.Namespace, ServiceAccount: in.ServiceAccount, RoleARN: in.RoleARN,
-		Tags: in.Tags, DisableSessionTags: in.DisableSessionTags, TargetRoleARN: in.TargetRoleARN, Policy: in.Policy}
+	a := PodIdentityAssociation{
+		ClusterName: in.ClusterName, Namespace: in.Namespace, ServiceAccount: in.ServiceAccount, RoleARN: in.RoleARN,
+		Tags: in.Tags, DisableSessionTags: in.DisableSessionTags, TargetRoleARN: in.TargetRoleARN, Policy: in.Policy,
+	}
 	if a.Namespace == "" || a.ServiceAccount == "" {
 		return associationOutput{}, refuse("InvalidParameterException", "The namespace and the serviceAccount must not be empty")
 	}

@@ -91,8 +91,10 @@ func createCertificateAuthority(c *call, in *authorityInput) (authorityUpdateOut
 	if len(cluster.authorities) >= 2 {
 		return authorityUpdateOutput{}, refuse("InvalidRequestException", "Cluster %s has a successor certificate authority", in.ClusterName)
 	}
-	a := &CertificateAuthority{ID: c.srv.uuid("authority", cluster.ARN), CreatedAt: c.time(), CreatedBy: "CUSTOMER", SigningStatus: "NOT_USED",
-		DistributionStatus: "IN_PROGRESS", Data: labAuthority}
+	a := &CertificateAuthority{
+		ID: c.srv.uuid("authority", cluster.ARN), CreatedAt: c.time(), CreatedBy: "CUSTOMER", SigningStatus: "NOT_USED",
+		DistributionStatus: "IN_PROGRESS", Data: labAuthority,
+	}
 	cluster.authorities = append(cluster.authorities, a)
 	out := authorityUpdateOutput{CertificateAuthority: a.summary()}
 	out.Update = cluster.update(c, "", change{"CertificateAuthorityUpdate", nil, func() { a.DistributionStatus = "COMPLETE" }}, &cluster.Status)

@@ -127,8 +127,10 @@ func createCapability(c *call, in *createCapabilityInput) (capabilityOutput, err
 	if err := firstError(cluster.usesAccessEntries(), c.ownRole("roleArn", in.RoleARN)); err != nil {
 		return capabilityOutput{}, err
 	}
-	k := cluster.putCapability(c.reg, Capability{CapabilityName: in.CapabilityName, Type: in.Type, RoleARN: in.RoleARN, Status: "CREATING",
-		Configuration: in.Configuration, Tags: in.Tags, DeletePropagationPolicy: in.DeletePropagationPolicy})
+	k := cluster.putCapability(c.reg, Capability{
+		CapabilityName: in.CapabilityName, Type: in.Type, RoleARN: in.RoleARN, Status: "CREATING",
+		Configuration: in.Configuration, Tags: in.Tags, DeletePropagationPolicy: in.DeletePropagationPolicy,
+	})
 	if cluster.entries[in.RoleARN] == nil {
 		cluster.putEntry(c.reg, AccessEntry{PrincipalARN: in.RoleARN})
 	}

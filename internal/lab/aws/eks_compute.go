@@ -115,10 +115,12 @@ func createNodegroup(c *call, in *createNodegroupInput) (nodegroupOutput, error)
 	if err := c.ownRole("nodeRole", in.NodeRole); err != nil {
 		return nodegroupOutput{}, err
 	}
-	n := cluster.putNodegroup(c.reg, Nodegroup{NodegroupName: in.NodegroupName, Version: in.Version, ReleaseVersion: in.ReleaseVersion, Status: "CREATING",
+	n := cluster.putNodegroup(c.reg, Nodegroup{
+		NodegroupName: in.NodegroupName, Version: in.Version, ReleaseVersion: in.ReleaseVersion, Status: "CREATING",
 		CapacityType: in.CapacityType, ScalingConfig: in.ScalingConfig, InstanceTypes: in.InstanceTypes, Subnets: in.Subnets, RemoteAccess: in.RemoteAccess,
 		AMIType: in.AMIType, NodeRole: in.NodeRole, Labels: in.Labels, Taints: in.Taints, DiskSize: in.DiskSize, UpdateConfig: in.UpdateConfig,
-		NodeRepairConfig: in.NodeRepairConfig, LaunchTemplate: in.LaunchTemplate, Tags: in.Tags, WarmPoolConfig: in.WarmPoolConfig})
+		NodeRepairConfig: in.NodeRepairConfig, LaunchTemplate: in.LaunchTemplate, Tags: in.Tags, WarmPoolConfig: in.WarmPoolConfig,
+	})
 	entryType := "EC2_LINUX"
 	if strings.HasPrefix(in.AMIType, "WINDOWS") {
 		entryType = "EC2_WINDOWS"
@@ -242,8 +244,10 @@ func createFargateProfile(c *call, in *createFargateInput) (fargateOutput, error
 	if err := c.ownRole("podExecutionRoleArn", in.PodExecutionRoleARN); err != nil {
 		return fargateOutput{}, err
 	}
-	f := cluster.putFargate(c.reg, FargateProfile{FargateProfileName: in.FargateProfileName, PodExecutionRoleARN: in.PodExecutionRoleARN,
-		Subnets: in.Subnets, Selectors: in.Selectors, Tags: in.Tags, Status: "CREATING"})
+	f := cluster.putFargate(c.reg, FargateProfile{
+		FargateProfileName: in.FargateProfileName, PodExecutionRoleARN: in.PodExecutionRoleARN,
+		Subnets: in.Subnets, Selectors: in.Selectors, Tags: in.Tags, Status: "CREATING",
+	})
 	cluster.nodeEntry(c, in.PodExecutionRoleARN, "FARGATE_LINUX")
 	out := fargateOutput{f.FargateProfile}
 	f.life.start(c.steps(), func() { f.Status = "ACTIVE" })

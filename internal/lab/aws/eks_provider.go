@@ -110,9 +110,11 @@ func associateIdentityProviderConfig(c *call, in *associateProviderInput) (assoc
 	}
 	apply := func() {
 		o := in.OIDC
-		cluster.putProvider(c.reg, OIDCConfig{IdentityProviderConfigName: o.IdentityProviderConfigName, IssuerURL: o.IssuerURL, ClientID: o.ClientID,
+		cluster.putProvider(c.reg, OIDCConfig{
+			IdentityProviderConfigName: o.IdentityProviderConfigName, IssuerURL: o.IssuerURL, ClientID: o.ClientID,
 			UsernameClaim: o.UsernameClaim, UsernamePrefix: o.UsernamePrefix, GroupsClaim: o.GroupsClaim, GroupsPrefix: o.GroupsPrefix,
-			RequiredClaims: o.RequiredClaims, Tags: in.Tags})
+			RequiredClaims: o.RequiredClaims, Tags: in.Tags,
+		})
 	}
 	u := cluster.update(c, "", change{"AssociateIdentityProviderConfig", nil, apply}, &cluster.Status)
 	return associateProviderOutput{u, in.Tags}, nil

@@ -21,8 +21,10 @@ func TestEKSReadsWhatWasSeeded(t *testing.T) {
 	srv, _, reg := newLab(t, aws.Options{})
 	reg.PutAccessEntry(aws.AccessEntry{ClusterName: "prod", PrincipalARN: roleARN("admin"), KubernetesGroups: []string{"ops"}},
 		aws.AssociatedAccessPolicy{PolicyARN: policyARN("AmazonEKSClusterAdminPolicy"), AccessScope: aws.AccessScope{Type: "cluster"}})
-	id := reg.PutPodIdentityAssociation(aws.PodIdentityAssociation{ClusterName: "prod", Namespace: "shop", ServiceAccount: "cart", RoleARN: roleARN("app"),
-		TargetRoleARN: "arn:aws:iam::" + other + ":role/remote"})
+	id := reg.PutPodIdentityAssociation(aws.PodIdentityAssociation{
+		ClusterName: "prod", Namespace: "shop", ServiceAccount: "cart", RoleARN: roleARN("app"),
+		TargetRoleARN: "arn:aws:iam::" + other + ":role/remote",
+	})
 	reg.PutNodegroup(aws.Nodegroup{ClusterName: "prod", NodegroupName: "blue", NodeRole: roleARN("node")})
 	reg.PutFargateProfile(aws.FargateProfile{ClusterName: "prod", FargateProfileName: "batch", PodExecutionRoleARN: roleARN("node"), Selectors: []aws.FargateSelector{{Namespace: "batch"}}})
 	reg.PutAddon(aws.Addon{ClusterName: "prod", AddonName: "vpc-cni", ServiceAccountRoleARN: roleARN("app")})
@@ -52,8 +54,10 @@ func TestEKSReadsWhatWasSeeded(t *testing.T) {
 	equal(t, "batch", *must(c.DescribeFargateProfile(ctx, &eks.DescribeFargateProfileInput{ClusterName: str("prod"), FargateProfileName: str("batch")}))(t).FargateProfile.Selectors[0].Namespace)
 	equal(t, roleARN("app"), *must(c.DescribeAddon(ctx, &eks.DescribeAddonInput{ClusterName: str("prod"), AddonName: str("vpc-cni")}))(t).Addon.ServiceAccountRoleArn)
 	equal(t, types.CapabilityTypeAck, must(c.DescribeCapability(ctx, &eks.DescribeCapabilityInput{ClusterName: str("prod"), CapabilityName: str("ack")}))(t).Capability.Type)
-	provider := must(c.DescribeIdentityProviderConfig(ctx, &eks.DescribeIdentityProviderConfigInput{ClusterName: str("prod"),
-		IdentityProviderConfig: &types.IdentityProviderConfig{Type: str("oidc"), Name: str("corp")}}))(t)
+	provider := must(c.DescribeIdentityProviderConfig(ctx, &eks.DescribeIdentityProviderConfigInput{
+		ClusterName:            str("prod"),
+		IdentityProviderConfig: &types.IdentityProviderConfig{Type: str("oidc"), Name: str("corp")},
+	}))(t)
 	equal(t, "k8s", *provider.IdentityProviderConfig.Oidc.ClientId)
 
 	if w := srv.Writes(); len(w) != 0 {

@@ -59,7 +59,6 @@ type updateState struct {
 	Update
 	about string // "nodegroup/x", "addon/x", "capability/x" or "" for the cluster
 	life  life
-	apply func()
 }
 
 // life counts the looks until a resource in motion settles.
@@ -138,10 +137,14 @@ func (r *Region) putCluster(c Cluster) *clusterState {
 	}
 	old, ok := r.eks[c.Name]
 	if !ok {
-		old = &clusterState{entries: map[string]*entryState{}, associations: map[string]*PodIdentityAssociation{}, nodegroups: map[string]*nodegroupState{},
-			fargate: map[string]*fargateState{}, addons: map[string]*addonState{}, capabilities: map[string]*capabilityState{}, providers: map[string]*OIDCConfig{}}
-		first := &CertificateAuthority{ID: s.uuid("authority", c.ARN), CreatedAt: c.CreatedAt, CreatedBy: "EKS", ActivatedAt: c.CreatedAt, ActivatedBy: "EKS",
-			SigningStatus: "IN_USE", DistributionStatus: "COMPLETE", Data: c.CertificateAuthority.Data}
+		old = &clusterState{
+			entries: map[string]*entryState{}, associations: map[string]*PodIdentityAssociation{}, nodegroups: map[string]*nodegroupState{},
+			fargate: map[string]*fargateState{}, addons: map[string]*addonState{}, capabilities: map[string]*capabilityState{}, providers: map[string]*OIDCConfig{},
+		}
+		first := &CertificateAuthority{
+			ID: s.uuid("authority", c.ARN), CreatedAt: c.CreatedAt, CreatedBy: "EKS", ActivatedAt: c.CreatedAt, ActivatedBy: "EKS",
+			SigningStatus: "IN_USE", DistributionStatus: "COMPLETE", Data: c.CertificateAuthority.Data,
+		}
 		old.authorities = []*CertificateAuthority{first}
 		r.eks[c.Name] = old
 	}

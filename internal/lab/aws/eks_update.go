@@ -229,8 +229,10 @@ func (s *clusterState) changeVpc(asked *VpcConfig) change {
 
 // update starts a change: it is InProgress in the answer and settles after the server's steps.
 func (s *clusterState) update(c *call, about string, ch change, status *string) Update {
-	u := &updateState{about: about, Update: Update{ID: c.srv.uuid("update", s.ARN, about, ch.kind), Status: "InProgress", Type: ch.kind,
-		Params: ch.params, CreatedAt: wire.At(c.now()), Errors: []struct{}{}}}
+	u := &updateState{about: about, Update: Update{
+		ID: c.srv.uuid("update", s.ARN, about, ch.kind), Status: "InProgress", Type: ch.kind,
+		Params: ch.params, CreatedAt: wire.At(c.now()), Errors: []struct{}{},
+	}}
 	if u.Params == nil {
 		u.Params = []UpdateParam{}
 	}

@@ -105,8 +105,10 @@ func TestNodeEntriesTakeNoPolicies(t *testing.T) {
 	for i, kind := range []string{"EC2_LINUX", "EC2"} {
 		role := []string{"node", "cluster"}[i]
 		reg.PutAccessEntry(aws.AccessEntry{ClusterName: "prod", PrincipalARN: roleARN(role), Type: kind})
-		_, err := eksClient(srv).AssociateAccessPolicy(t.Context(), &eks.AssociateAccessPolicyInput{ClusterName: str("prod"), PrincipalArn: str(roleARN(role)),
-			PolicyArn: str(policyARN("AmazonEKSAutoNodePolicy")), AccessScope: &types.AccessScope{Type: types.AccessScopeTypeCluster}})
+		_, err := eksClient(srv).AssociateAccessPolicy(t.Context(), &eks.AssociateAccessPolicyInput{
+			ClusterName: str("prod"), PrincipalArn: str(roleARN(role)),
+			PolicyArn: str(policyARN("AmazonEKSAutoNodePolicy")), AccessScope: &types.AccessScope{Type: types.AccessScopeTypeCluster},
+		})
 		if kind == "EC2" {
 			must(0, err)(t)
 		} else {
@@ -227,8 +229,10 @@ func TestClusterLife(t *testing.T) {
 	entries := reg.AccessEntries("new") // the creator's entry is visible now
 	equal(t, []string{roleARN("lab-caller"), policyARN("AmazonEKSClusterAdminPolicy")}, []string{entries[0].PrincipalARN, entries[0].Policies[0].PolicyARN})
 
-	_, err = c.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: str("new"), DeletionProtection: awssdk.Bool(true),
-		UpgradePolicy: &types.UpgradePolicyRequest{SupportType: types.SupportTypeExtended}})
+	_, err = c.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{
+		Name: str("new"), DeletionProtection: awssdk.Bool(true),
+		UpgradePolicy: &types.UpgradePolicyRequest{SupportType: types.SupportTypeExtended},
+	})
 	wantCode(t, err, "InvalidParameterException", 400)
 	must(c.UpdateClusterConfig(ctx, &eks.UpdateClusterConfigInput{Name: str("new"), DeletionProtection: awssdk.Bool(true)}))(t)
 	ids = must(c.ListUpdates(ctx, &eks.ListUpdatesInput{Name: str("new")}))(t).UpdateIds
@@ -245,9 +249,11 @@ func TestClusterLife(t *testing.T) {
 
 func TestAutoModeNodeRoleHasItsEntry(t *testing.T) {
 	srv, _, reg := newLab(t, aws.Options{})
-	in := &eks.CreateClusterInput{Name: str("auto"), RoleArn: str(roleARN("cluster")), ResourcesVpcConfig: &types.VpcConfigRequest{},
+	in := &eks.CreateClusterInput{
+		Name: str("auto"), RoleArn: str(roleARN("cluster")), ResourcesVpcConfig: &types.VpcConfigRequest{},
 		ComputeConfig: &types.ComputeConfigRequest{Enabled: awssdk.Bool(true), NodeRoleArn: str(roleARN("node")), NodePools: []string{"system"}},
-		AccessConfig:  &types.CreateAccessConfigRequest{BootstrapClusterCreatorAdminPermissions: awssdk.Bool(false)}}
+		AccessConfig:  &types.CreateAccessConfigRequest{BootstrapClusterCreatorAdminPermissions: awssdk.Bool(false)},
+	}
 	_, err := eksClient(srv).CreateCluster(t.Context(), in)
 	wantCode(t, err, "InvalidParameterException", 400) // Auto Mode needs access entries
 	in.AccessConfig.AuthenticationMode = types.AuthenticationModeApi
@@ -275,8 +281,10 @@ func TestManagedResourcesMakeTheirEntries(t *testing.T) {
 	c, ctx := eksClient(srv), t.Context()
 	must(c.CreateNodegroup(ctx, &eks.CreateNodegroupInput{ClusterName: str("prod"), NodegroupName: str("blue"), NodeRole: str(roleARN("node")), Subnets: []string{"s"}}))(t)
 	must(c.CreateFargateProfile(ctx, &eks.CreateFargateProfileInput{ClusterName: str("prod"), FargateProfileName: str("f"), PodExecutionRoleArn: str(roleARN("cluster"))}))(t)
-	must(c.CreateCapability(ctx, &eks.CreateCapabilityInput{ClusterName: str("prod"), CapabilityName: str("k"), Type: types.CapabilityTypeAck, RoleArn: str(roleARN("admin")),
-		DeletePropagationPolicy: types.CapabilityDeletePropagationPolicyRetain}))(t)
+	must(c.CreateCapability(ctx, &eks.CreateCapabilityInput{
+		ClusterName: str("prod"), CapabilityName: str("k"), Type: types.CapabilityTypeAck, RoleArn: str(roleARN("admin")),
+		DeletePropagationPolicy: types.CapabilityDeletePropagationPolicyRetain,
+	}))(t)
 	kinds := map[string]string{}
 	for _, e := range reg.AccessEntries("prod") {
 		kinds[e.PrincipalARN] = e.Type
@@ -306,8 +314,10 @@ func TestManagedResourcesMakeTheirEntries(t *testing.T) {
 func TestAddonOwnsItsAssociations(t *testing.T) {
 	srv, _, _ := newLab(t, aws.Options{})
 	c, ctx := eksClient(srv), t.Context()
-	addon := must(c.CreateAddon(ctx, &eks.CreateAddonInput{ClusterName: str("prod"), AddonName: str("ebs"),
-		PodIdentityAssociations: []types.AddonPodIdentityAssociations{{ServiceAccount: str("ebs-sa"), RoleArn: str(roleARN("app"))}}}))(t).Addon
+	addon := must(c.CreateAddon(ctx, &eks.CreateAddonInput{
+		ClusterName: str("prod"), AddonName: str("ebs"),
+		PodIdentityAssociations: []types.AddonPodIdentityAssociations{{ServiceAccount: str("ebs-sa"), RoleArn: str(roleARN("app"))}},
+	}))(t).Addon
 	list := must(c.ListPodIdentityAssociations(ctx, &eks.ListPodIdentityAssociationsInput{ClusterName: str("prod")}))(t).Associations
 	equal(t, []string{"kube-system", *addon.AddonArn, addon.PodIdentityAssociations[0]}, []string{*list[0].Namespace, *list[0].OwnerArn, *list[0].AssociationArn})
 	_, err := c.DeletePodIdentityAssociation(ctx, &eks.DeletePodIdentityAssociationInput{ClusterName: str("prod"), AssociationId: list[0].AssociationId})

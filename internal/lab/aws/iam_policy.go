@@ -196,8 +196,10 @@ func (c *call) policy(arn string) (*ManagedPolicy, error) {
 
 // xml counts how often the policy is used.
 func (s *iamState) policyXML(p *ManagedPolicy) policyXML {
-	x := policyXML{PolicyName: p.PolicyName, PolicyId: p.PolicyID, Arn: p.ARN, Path: p.Path, DefaultVersionId: p.defaultVersion().VersionID,
-		IsAttachable: true, Description: p.Description, CreateDate: p.CreateDate, UpdateDate: p.UpdateDate, Tags: p.Tags}
+	x := policyXML{
+		PolicyName: p.PolicyName, PolicyId: p.PolicyID, Arn: p.ARN, Path: p.Path, DefaultVersionId: p.defaultVersion().VersionID,
+		IsAttachable: true, Description: p.Description, CreateDate: p.CreateDate, UpdateDate: p.UpdateDate, Tags: p.Tags,
+	}
 	count := func(attached []string, boundary string) {
 		if slices.Contains(attached, p.ARN) {
 			x.AttachmentCount++
@@ -234,8 +236,10 @@ func createPolicy(c *call, in *createPolicyIn) (policyOut, error) {
 	if c.acct.iam.policies[c.acct.ARN("iam", "", "policy"+in.Path+in.PolicyName)] != nil {
 		return policyOut{}, refuse("EntityAlreadyExists", "A policy called %s already exists. Duplicate names are not allowed.", in.PolicyName)
 	}
-	p := c.acct.iam.putPolicy(ManagedPolicy{PolicyName: in.PolicyName, Path: in.Path, Description: in.Description, Tags: in.Tags,
-		Versions: []PolicyVersion{{VersionID: "v1", Document: in.PolicyDocument, IsDefaultVersion: true}}})
+	p := c.acct.iam.putPolicy(ManagedPolicy{
+		PolicyName: in.PolicyName, Path: in.Path, Description: in.Description, Tags: in.Tags,
+		Versions: []PolicyVersion{{VersionID: "v1", Document: in.PolicyDocument, IsDefaultVersion: true}},
+	})
 	return policyOut{c.acct.iam.policyXML(p)}, nil
 }
 

@@ -54,8 +54,10 @@ func createRole(c *call, in *createRoleIn) (roleOut, error) {
 	if seconds < 3600 || seconds > 43200 {
 		return roleOut{}, invalid("MaxSessionDuration must be between 3600 and 43200")
 	}
-	r := c.acct.iam.putRole(Role{RoleName: in.RoleName, Path: in.Path, AssumeRolePolicyDocument: in.AssumeRolePolicyDocument, Description: in.Description,
-		MaxSessionDuration: seconds, PermissionsBoundary: in.PermissionsBoundary, Tags: in.Tags})
+	r := c.acct.iam.putRole(Role{
+		RoleName: in.RoleName, Path: in.Path, AssumeRolePolicyDocument: in.AssumeRolePolicyDocument, Description: in.Description,
+		MaxSessionDuration: seconds, PermissionsBoundary: in.PermissionsBoundary, Tags: in.Tags,
+	})
 	return roleOut{r.xml()}, nil
 }
 

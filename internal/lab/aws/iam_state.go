@@ -26,8 +26,10 @@ type accessKey struct {
 }
 
 func newIAMState(a *Account) *iamState {
-	return &iamState{acct: a, roles: map[string]*Role{}, users: map[string]*User{}, groups: map[string]*Group{}, policies: map[string]*ManagedPolicy{},
-		profiles: map[string]*InstanceProfile{}, providers: map[string]*OIDCProvider{}, keys: map[string]*accessKey{}}
+	return &iamState{
+		acct: a, roles: map[string]*Role{}, users: map[string]*User{}, groups: map[string]*Group{}, policies: map[string]*ManagedPolicy{},
+		profiles: map[string]*InstanceProfile{}, providers: map[string]*OIDCProvider{}, keys: map[string]*accessKey{},
+	}
 }
 
 // PutRole adds or replaces a role as it is, fills path, ARN, id, time and an hour of session, and returns its

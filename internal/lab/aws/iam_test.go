@@ -20,11 +20,15 @@ import (
 func TestIAMSweep(t *testing.T) {
 	srv, acct, _ := newLab(t, aws.Options{PageSize: 2})
 	boundary := acct.PutPolicy(aws.ManagedPolicy{PolicyName: "edge", Versions: []aws.PolicyVersion{{VersionID: "v1", Document: `{"Statement":[]}`, IsDefaultVersion: true}}})
-	awsPolicy := acct.PutPolicy(aws.ManagedPolicy{PolicyName: "AmazonEKSWorkerNodePolicy", ARN: "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy",
-		Versions: []aws.PolicyVersion{{VersionID: "v3", Document: `{}`, IsDefaultVersion: true}}})
+	awsPolicy := acct.PutPolicy(aws.ManagedPolicy{
+		PolicyName: "AmazonEKSWorkerNodePolicy", ARN: "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy",
+		Versions: []aws.PolicyVersion{{VersionID: "v3", Document: `{}`, IsDefaultVersion: true}},
+	})
 	acct.PutPolicy(aws.ManagedPolicy{PolicyName: "AdministratorAccess", ARN: "arn:aws:iam::aws:policy/AdministratorAccess"})
-	acct.PutRole(aws.Role{RoleName: "path", Path: "/team/a/", AssumeRolePolicyDocument: `{"a":"b +%&<>"}`, PermissionsBoundary: boundary,
-		Tags: []aws.Tag{{Key: "k", Value: "v"}}, InlinePolicies: []aws.InlinePolicy{{PolicyName: "in", PolicyDocument: `{"Statement": []}`}}, AttachedPolicies: []string{awsPolicy}})
+	acct.PutRole(aws.Role{
+		RoleName: "path", Path: "/team/a/", AssumeRolePolicyDocument: `{"a":"b +%&<>"}`, PermissionsBoundary: boundary,
+		Tags: []aws.Tag{{Key: "k", Value: "v"}}, InlinePolicies: []aws.InlinePolicy{{PolicyName: "in", PolicyDocument: `{"Statement": []}`}}, AttachedPolicies: []string{awsPolicy},
+	})
 	acct.PutInstanceProfile(aws.InstanceProfile{InstanceProfileName: "node", Roles: []string{"node"}})
 	acct.PutGroup(aws.Group{GroupName: "ops", InlinePolicies: []aws.InlinePolicy{{PolicyName: "g", PolicyDocument: `{}`}}})
 	acct.PutUser(aws.User{UserName: "eve", Groups: []string{"ops"}})
@@ -114,8 +118,10 @@ func TestSTS(t *testing.T) {
 	client := sts.NewFromConfig(noRetry(srv.Config(account, region)))
 	me := must(client.GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{}))(t)
 	equal(t, account, *me.Account)
-	in := &sts.AssumeRoleInput{RoleArn: &remote, RoleSessionName: str("scan"), ExternalId: str("e"), SourceIdentity: str("alice"),
-		Tags: []ststypes.Tag{{Key: str("team"), Value: str("red")}}, TransitiveTagKeys: []string{"team"}, PolicyArns: []ststypes.PolicyDescriptorType{{Arn: str("arn:aws:iam::aws:policy/ReadOnlyAccess")}}}
+	in := &sts.AssumeRoleInput{
+		RoleArn: &remote, RoleSessionName: str("scan"), ExternalId: str("e"), SourceIdentity: str("alice"),
+		Tags: []ststypes.Tag{{Key: str("team"), Value: str("red")}}, TransitiveTagKeys: []string{"team"}, PolicyArns: []ststypes.PolicyDescriptorType{{Arn: str("arn:aws:iam::aws:policy/ReadOnlyAccess")}},
+	}
 	out := must(client.AssumeRole(t.Context(), in))(t)
 	equal(t, "arn:aws:sts::444455556666:assumed-role/audit/scan", *out.AssumedRoleUser.Arn)
 	cfg := srv.Config(account, region)

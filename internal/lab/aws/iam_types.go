@@ -219,8 +219,10 @@ func boundaryOf(arn string) *boundaryXML {
 }
 
 func (r *Role) xml() roleXML {
-	return roleXML{r.Path, r.RoleName, r.RoleID, r.ARN, r.CreateDate, document(r.AssumeRolePolicyDocument), r.Description, r.MaxSessionDuration,
-		boundaryOf(r.PermissionsBoundary), r.Tags, r.LastUsed}
+	return roleXML{
+		r.Path, r.RoleName, r.RoleID, r.ARN, r.CreateDate, document(r.AssumeRolePolicyDocument), r.Description, r.MaxSessionDuration,
+		boundaryOf(r.PermissionsBoundary), r.Tags, r.LastUsed,
+	}
 }
 
 func (u *User) xml() userXML {

@@ -1,7 +1,6 @@
 package aws_test
 
 import (
-	"os"
 	"testing"
 	"time"
 
@@ -51,18 +50,6 @@ func eksClient(srv *aws.Server) *eks.Client {
 
 func iamClient(srv *aws.Server) *iam.Client {
 	return iam.NewFromConfig(noRetry(srv.Config(account, region)))
-}
-
-// need skips, or fails in CI, when something that the test compares with is missing.
-func need(t *testing.T, ok bool, what string) {
-	t.Helper()
-	switch {
-	case ok:
-	case os.Getenv("CI") == "true":
-		t.Fatalf("missing in CI: %s", what)
-	default:
-		t.Skipf("missing: %s", what)
-	}
 }
 
 func str(s string) *string { return &s }

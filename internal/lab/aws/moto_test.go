@@ -182,8 +182,10 @@ func motoSteps() []step {
 	type ctx = context.Context
 	return []step{
 		{"create role", "", func(x ctx, k clients) (any, error) {
-			return k.iam.CreateRole(x, &iam.CreateRoleInput{RoleName: str("app"), Path: str("/team/"), AssumeRolePolicyDocument: trust, Description: str("d"),
-				Tags: []iamtypes.Tag{{Key: str("a"), Value: str("b")}}})
+			return k.iam.CreateRole(x, &iam.CreateRoleInput{
+				RoleName: str("app"), Path: str("/team/"), AssumeRolePolicyDocument: trust, Description: str("d"),
+				Tags: []iamtypes.Tag{{Key: str("a"), Value: str("b")}},
+			})
 		}},
 		{"create it again", "", func(x ctx, k clients) (any, error) {
 			return k.iam.CreateRole(x, &iam.CreateRoleInput{RoleName: str("app"), AssumeRolePolicyDocument: trust})
@@ -259,8 +261,10 @@ func motoSteps() []step {
 			return k.iam.GetInstanceProfile(x, &iam.GetInstanceProfileInput{InstanceProfileName: str("node")})
 		}},
 		{"create OIDC provider", "", func(x ctx, k clients) (any, error) {
-			return k.iam.CreateOpenIDConnectProvider(x, &iam.CreateOpenIDConnectProviderInput{Url: str("https://oidc.example/id/A"), ClientIDList: []string{"sts.amazonaws.com"},
-				ThumbprintList: []string{strings.Repeat("a", 40)}})
+			return k.iam.CreateOpenIDConnectProvider(x, &iam.CreateOpenIDConnectProviderInput{
+				Url: str("https://oidc.example/id/A"), ClientIDList: []string{"sts.amazonaws.com"},
+				ThumbprintList: []string{strings.Repeat("a", 40)},
+			})
 		}},
 		{"create it again", "", func(x ctx, k clients) (any, error) {
 			return k.iam.CreateOpenIDConnectProvider(x, &iam.CreateOpenIDConnectProviderInput{Url: str("https://oidc.example/id/A"), ThumbprintList: []string{strings.Repeat("a", 40)}})

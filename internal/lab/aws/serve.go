@@ -181,8 +181,10 @@ func (s *Server) encode(c *call, p protocol, out any, err error) (answer, string
 // Operations returns every operation that the server has, as IAM actions, sorted.
 func Operations() []string {
 	var all []string
-	for service, table := range map[string]map[string]handler{"eks": eksOperations, "iam": iamOperations, "sts": stsOperations,
-		"cloudtrail": trailOperations, "logs": logsOperations, "ec2": ec2Operations} {
+	for service, table := range map[string]map[string]handler{
+		"eks": eksOperations, "iam": iamOperations, "sts": stsOperations,
+		"cloudtrail": trailOperations, "logs": logsOperations, "ec2": ec2Operations,
+	} {
 		for name := range table {
 			all = append(all, service+":"+name)
 		}

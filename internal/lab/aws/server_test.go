@@ -39,8 +39,10 @@ func TestPartitionsAndRegions(t *testing.T) {
 			entry := must(c.CreateAccessEntry(ctx, &eks.CreateAccessEntryInput{ClusterName: str("c"), PrincipalArn: &role}))(t).AccessEntry
 			equal(t, fmt.Sprintf("arn:%s:sts::%s:assumed-role/dev/{{SessionName}}", tt.partition, account), *entry.Username)
 			policy := fmt.Sprintf("arn:%s:eks::aws:cluster-access-policy/AmazonEKSViewPolicy", tt.partition)
-			must(c.AssociateAccessPolicy(ctx, &eks.AssociateAccessPolicyInput{ClusterName: str("c"), PrincipalArn: &role, PolicyArn: &policy,
-				AccessScope: &types.AccessScope{Type: types.AccessScopeTypeCluster}}))(t)
+			must(c.AssociateAccessPolicy(ctx, &eks.AssociateAccessPolicyInput{
+				ClusterName: str("c"), PrincipalArn: &role, PolicyArn: &policy,
+				AccessScope: &types.AccessScope{Type: types.AccessScopeTypeCluster},
+			}))(t)
 			equal(t, 0, len(must(eks.NewFromConfig(srv.Config(account, tt.elsewhere)).ListClusters(ctx, &eks.ListClustersInput{}))(t).Clusters))
 		})
 	}
@@ -88,12 +90,18 @@ func TestCallsAreRecorded(t *testing.T) {
 	cluster := "arn:aws:eks:us-east-1:111122223333:cluster/prod"
 	caller := "arn:aws:sts::111122223333:assumed-role/lab-caller/lab"
 	want := []aws.Call{
-		{Time: now, Action: "eks:CreateAccessEntry", Account: account, Region: region, Principal: caller, Resource: cluster,
-			Parameters: map[string]any{"clusterName": "prod", "principalArn": roleARN("dev")}},
-		{Time: now, Action: "eks:DescribeAccessEntry", Account: account, Region: region, Principal: caller,
-			Parameters: map[string]any{"clusterName": "prod", "principalArn": roleARN("dev")}},
-		{Time: now, Action: "iam:GetRole", Account: account, Region: region, Principal: caller, Resource: roleARN("dev"),
-			Parameters: map[string]any{"RoleName": "dev"}},
+		{
+			Time: now, Action: "eks:CreateAccessEntry", Account: account, Region: region, Principal: caller, Resource: cluster,
+			Parameters: map[string]any{"clusterName": "prod", "principalArn": roleARN("dev")},
+		},
+		{
+			Time: now, Action: "eks:DescribeAccessEntry", Account: account, Region: region, Principal: caller,
+			Parameters: map[string]any{"clusterName": "prod", "principalArn": roleARN("dev")},
+		},
+		{
+			Time: now, Action: "iam:GetRole", Account: account, Region: region, Principal: caller, Resource: roleARN("dev"),
+			Parameters: map[string]any{"RoleName": "dev"},
+		},
 	}
 	if !strings.HasPrefix(calls[1].Resource, "arn:aws:eks:us-east-1:111122223333:access-entry/prod/role/111122223333/dev/") {
 		t.Errorf("an entry's calls are about the entry, not %s", calls[1].Resource)

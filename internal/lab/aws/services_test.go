@@ -16,8 +16,10 @@ import (
 
 func TestCloudTrail(t *testing.T) {
 	srv, acct, reg := newLab(t, aws.Options{})
-	reg.PutTrail(aws.Trail{Name: "org", S3BucketName: "logs", IsMultiRegionTrail: true, IsOrganizationTrail: true, Logging: true,
-		AdvancedEventSelectors: json.RawMessage(`[{"Name":"m","FieldSelectors":[{"Field":"eventCategory","Equals":["Management"]}]}]`)})
+	reg.PutTrail(aws.Trail{
+		Name: "org", S3BucketName: "logs", IsMultiRegionTrail: true, IsOrganizationTrail: true, Logging: true,
+		AdvancedEventSelectors: json.RawMessage(`[{"Name":"m","FieldSelectors":[{"Field":"eventCategory","Equals":["Management"]}]}]`),
+	})
 	acct.Region("eu-west-1").PutTrail(aws.Trail{Name: "local", S3BucketName: "logs"})
 	c, ctx := cloudtrail.NewFromConfig(noRetry(srv.Config(account, "eu-west-1"))), t.Context()
 	names := func(in *cloudtrail.DescribeTrailsInput) (out []string) {
@@ -59,8 +61,10 @@ func TestCloudTrail(t *testing.T) {
 func TestCloudWatchLogs(t *testing.T) {
 	srv, _, reg := newLab(t, aws.Options{PageSize: 1})
 	days := 90
-	reg.PutLogGroup(aws.LogGroup{LogGroupName: "/aws/eks/prod/cluster", RetentionInDays: &days,
-		SubscriptionFilters: []aws.SubscriptionFilter{{FilterName: "f", DestinationARN: "arn:aws:lambda:us-east-1:111122223333:function:x"}}})
+	reg.PutLogGroup(aws.LogGroup{
+		LogGroupName: "/aws/eks/prod/cluster", RetentionInDays: &days,
+		SubscriptionFilters: []aws.SubscriptionFilter{{FilterName: "f", DestinationARN: "arn:aws:lambda:us-east-1:111122223333:function:x"}},
+	})
 	reg.PutLogGroup(aws.LogGroup{LogGroupName: "/aws/eks/test/cluster"})
 	reg.PutLogGroup(aws.LogGroup{LogGroupName: "/other"})
 	c, ctx := logs.NewFromConfig(noRetry(srv.Config(account, region))), t.Context()
@@ -99,12 +103,15 @@ func TestEC2(t *testing.T) {
 	srv, _, reg := newLab(t, aws.Options{PageSize: 1})
 	profile := "arn:aws:iam::111122223333:instance-profile/node"
 	for _, id := range []string{"i-0a", "i-0b"} {
-		reg.PutInstance(aws.Instance{InstanceID: id, PrivateDNSName: id + ".ec2.internal", Tags: []aws.EC2Tag{{Key: "eks:cluster-name", Value: "prod"}},
-			IAMInstanceProfile: &aws.IAMInstanceProfile{ARN: profile, ID: "AIPA"}, MetadataOptions: &aws.MetadataOptions{HTTPTokens: "optional", HTTPPutResponseHopLimit: 2, HTTPEndpoint: "enabled"}})
+		reg.PutInstance(aws.Instance{
+			InstanceID: id, PrivateDNSName: id + ".ec2.internal", Tags: []aws.EC2Tag{{Key: "eks:cluster-name", Value: "prod"}},
+			IAMInstanceProfile: &aws.IAMInstanceProfile{ARN: profile, ID: "AIPA"}, MetadataOptions: &aws.MetadataOptions{HTTPTokens: "optional", HTTPPutResponseHopLimit: 2, HTTPEndpoint: "enabled"},
+		})
 	}
 	reg.PutInstance(aws.Instance{InstanceID: "i-0c", State: aws.InstanceState{Code: 80, Name: "stopped"}})
 	reg.PutLaunchTemplate(aws.Template{LaunchTemplateID: "lt-1", LaunchTemplateName: "nodes", Versions: []aws.TemplateData{
-		{MetadataOptions: &aws.MetadataOptions{HTTPTokens: "optional"}}, {MetadataOptions: &aws.MetadataOptions{HTTPTokens: "required", HTTPPutResponseHopLimit: 1}, SecurityGroupIDs: []string{"sg-1"}}}})
+		{MetadataOptions: &aws.MetadataOptions{HTTPTokens: "optional"}}, {MetadataOptions: &aws.MetadataOptions{HTTPTokens: "required", HTTPPutResponseHopLimit: 1}, SecurityGroupIDs: []string{"sg-1"}},
+	}})
 	c, ctx := ec2.NewFromConfig(noRetry(srv.Config(account, region))), t.Context()
 	filter := func(name string, values ...string) []ec2types.Filter {
 		return []ec2types.Filter{{Name: &name, Values: values}}

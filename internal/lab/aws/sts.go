@@ -98,8 +98,10 @@ var sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 // assumeRole gives credentials of any role that exists, in any account of the lab: the trust policy is not
 // evaluated, but Deny can refuse the call.
 func assumeRole(c *call, in *assumeRoleIn) (assumeRoleOut, error) {
-	session := Session{Caller: c.principal, RoleARN: in.RoleArn, SessionName: in.RoleSessionName, ExternalID: in.ExternalId, Policy: in.Policy,
-		SourceIdentity: in.SourceIdentity, Tags: in.Tags, TransitiveTagKeys: in.TransitiveTagKeys}
+	session := Session{
+		Caller: c.principal, RoleARN: in.RoleArn, SessionName: in.RoleSessionName, ExternalID: in.ExternalId, Policy: in.Policy,
+		SourceIdentity: in.SourceIdentity, Tags: in.Tags, TransitiveTagKeys: in.TransitiveTagKeys,
+	}
 	for _, p := range in.PolicyArns {
 		session.PolicyARNs = append(session.PolicyARNs, p.Arn)
 	}

@@ -247,8 +247,10 @@ type trailSettingsOut struct {
 }
 
 func (t *Trail) settings() trailSettingsOut {
-	return trailSettingsOut{t.Name, t.S3BucketName, t.S3KeyPrefix, t.SnsTopicName, t.IncludeGlobalServiceEvents, t.IsMultiRegionTrail, t.TrailARN,
-		t.LogFileValidationEnabled, t.CloudWatchLogsLogGroupARN, t.CloudWatchLogsRoleARN, t.KMSKeyID, t.IsOrganizationTrail}
+	return trailSettingsOut{
+		t.Name, t.S3BucketName, t.S3KeyPrefix, t.SnsTopicName, t.IncludeGlobalServiceEvents, t.IsMultiRegionTrail, t.TrailARN,
+		t.LogFileValidationEnabled, t.CloudWatchLogsLogGroupARN, t.CloudWatchLogsRoleARN, t.KMSKeyID, t.IsOrganizationTrail,
+	}
 }
 
 func (in *trailSettings) apply(t *Trail) {

@@ -27,7 +27,8 @@ func seedAccount(a *lab.Account) {
 	seedManagedPolicies(a)
 	seedPeople(a)
 	seedPipelines(a)
-	for _, issuer := range []string{legacyIssuer, transitionIssuer, platformIssuer,
+	for _, issuer := range []string{
+		legacyIssuer, transitionIssuer, platformIssuer,
 		deletedIssuer, // irsa-provider-stale
 	} {
 		a.PutOIDCProvider(lab.OIDCProvider{URL: issuer, ClientIDList: []string{"sts.amazonaws.com"}, CreateDate: wire.At(date(2023, 6, 21))})
@@ -35,18 +36,24 @@ func seedAccount(a *lab.Account) {
 	a.PutOIDCProvider(lab.OIDCProvider{URL: githubIssuer, ClientIDList: []string{"sts.amazonaws.com"}, CreateDate: wire.At(date(2023, 2, 1))})
 	// trail-misses-read-events: one trail leaves reads out, the other records one region.
 	yes := true
-	a.Region(region).PutTrail(lab.Trail{Name: "management-events", S3BucketName: "example-trail", IsMultiRegionTrail: true, Logging: true,
-		EventSelectors: []lab.EventSelector{{ReadWriteType: "WriteOnly", IncludeManagementEvents: &yes}}})
-	a.Region(region).PutTrail(lab.Trail{Name: "shop-audit", S3BucketName: "example-shop-audit", Logging: true,
-		EventSelectors: []lab.EventSelector{{ReadWriteType: "All", IncludeManagementEvents: &yes}}})
+	a.Region(region).PutTrail(lab.Trail{
+		Name: "management-events", S3BucketName: "example-trail", IsMultiRegionTrail: true, Logging: true,
+		EventSelectors: []lab.EventSelector{{ReadWriteType: "WriteOnly", IncludeManagementEvents: &yes}},
+	})
+	a.Region(region).PutTrail(lab.Trail{
+		Name: "shop-audit", S3BucketName: "example-shop-audit", Logging: true,
+		EventSelectors: []lab.EventSelector{{ReadWriteType: "All", IncludeManagementEvents: &yes}},
+	})
 }
 
 // seedManagedPolicies are AWS's, reduced to what the fleet needs of them; the versions are synthetic.
 func seedManagedPolicies(a *lab.Account) {
 	put := func(name string, statements ...statement) {
 		arn := awsPolicy(name)
-		a.PutPolicy(lab.ManagedPolicy{PolicyName: name, ARN: arn, CreateDate: wire.At(date(2018, 5, 27)),
-			Versions: []lab.PolicyVersion{{VersionID: "v1", IsDefaultVersion: true, Document: document(statements...)}}})
+		a.PutPolicy(lab.ManagedPolicy{
+			PolicyName: name, ARN: arn, CreateDate: wire.At(date(2018, 5, 27)),
+			Versions: []lab.PolicyVersion{{VersionID: "v1", IsDefaultVersion: true, Document: document(statements...)}},
+		})
 	}
 	put("AdministratorAccess", allow("*", "*"))
 	put("ReadOnlyAccess", allow("ec2:Describe* eks:Describe* eks:List* iam:Get* iam:List* s3:GetBucketLocation s3:ListAllMyBuckets logs:Describe*", "*"))
@@ -80,8 +87,10 @@ func seedPeople(a *lab.Account) {
 	a.PutRole(role("support-desk", trustPrincipal(arn("role"+ssoPath+ssoDeveloper)), date(2022, 3, 1), inline("kubeconfig", allow("eks:DescribeCluster", "*"))))
 
 	// iam-attaches-pod-identity: whoever is in the group may give any role to any service account.
-	a.PutGroup(lab.Group{GroupName: "platform-engineers", CreateDate: wire.At(date(2022, 5, 4)),
-		InlinePolicies: inline("pod-identity", allow("eks:CreatePodIdentityAssociation eks:UpdatePodIdentityAssociation eks:ListPodIdentityAssociations", "*"), allow("iam:PassRole iam:GetRole", "*"))})
+	a.PutGroup(lab.Group{
+		GroupName: "platform-engineers", CreateDate: wire.At(date(2022, 5, 4)),
+		InlinePolicies: inline("pod-identity", allow("eks:CreatePodIdentityAssociation eks:UpdatePodIdentityAssociation eks:ListPodIdentityAssociations", "*"), allow("iam:PassRole iam:GetRole", "*")),
+	})
 	user := func(name string, groups []string, policies []lab.InlinePolicy) {
 		a.PutUser(lab.User{UserName: name, CreateDate: wire.At(date(2021, 3, 15)), Groups: groups, InlinePolicies: policies})
 	}
@@ -93,11 +102,13 @@ func seedPeople(a *lab.Account) {
 func seedPipelines(a *lab.Account) {
 	// iam-grants-cluster-access: builds the clusters, and could give itself each of them.
 	a.PutRole(role("terraform-pipeline", trustToken(githubIssuer, map[string]map[string]string{"StringEquals": {
-		githubIssuer + ":aud": "sts.amazonaws.com", githubIssuer + ":sub": "repo:example-shop/infrastructure:ref:refs/heads/main"}}), date(2023, 2, 1),
+		githubIssuer + ":aud": "sts.amazonaws.com", githubIssuer + ":sub": "repo:example-shop/infrastructure:ref:refs/heads/main",
+	}}), date(2023, 2, 1),
 		inline("clusters", allow("eks:*", "*"), allow("iam:PassRole", "arn:aws:iam::"+org+":role/*"), allow("ec2:Describe* ec2:CreateLaunchTemplate ec2:CreateTags", "*"))))
 	// As it should be: pushes images and asks for an endpoint.
 	a.PutRole(role("github-actions-deploy", trustToken(githubIssuer, map[string]map[string]string{"StringEquals": {
-		githubIssuer + ":aud": "sts.amazonaws.com", githubIssuer + ":sub": "repo:example-shop/storefront:environment:production"}}), date(2023, 2, 1),
+		githubIssuer + ":aud": "sts.amazonaws.com", githubIssuer + ":sub": "repo:example-shop/storefront:environment:production",
+	}}), date(2023, 2, 1),
 		inline("deploy", allow("eks:DescribeCluster", "arn:aws:eks:us-east-1:"+org+":cluster/*"), allow("ecr:PutImage ecr:UploadLayerPart ecr:InitiateLayerUpload ecr:CompleteLayerUpload", "arn:aws:ecr:us-east-1:"+org+":repository/shop/*"))))
 	a.PutRole(role("jenkins-deployer", trustService("ec2.amazonaws.com"), date(2021, 3, 20), inline("deploy", allow("eks:DescribeCluster", "*"))))
 

@@ -110,7 +110,8 @@ func seedLegacy(a *lab.Account, r *lab.Region) {
 
 	// irsa-trust-wildcard-subject: any service account may be the order service.
 	a.PutRole(role("legacy-orders", trustToken(legacyIssuer, map[string]map[string]string{
-		"StringEquals": {legacyIssuer + ":aud": "sts.amazonaws.com"}, "StringLike": {legacyIssuer + ":sub": "system:serviceaccount:*:orders*"}}), since,
+		"StringEquals": {legacyIssuer + ":aud": "sts.amazonaws.com"}, "StringLike": {legacyIssuer + ":sub": "system:serviceaccount:*:orders*"},
+	}), since,
 		inline("queue", allow("sqs:SendMessage sqs:ReceiveMessage sqs:DeleteMessage", "arn:aws:sqs:us-east-1:"+org+":orders"))))
 	// irsa-trust-without-audience; the role is on a default service account besides.
 	a.PutRole(role("legacy-media", trustToken(legacyIssuer, map[string]map[string]string{"StringEquals": {legacyIssuer + ":sub": "system:serviceaccount:media:default"}}), since,

@@ -34,7 +34,8 @@ func (g nodeGroup) objects() []*corev1.Node {
 	var all []*corev1.Node
 	for i := range g.count {
 		n := kube.Node(g.first+i, g.name)
-		n.Spec.ProviderID = fmt.Sprintf("aws:///%s/i-0%.16x", n.Labels[corev1.LabelTopologyZone], hash(n.Name))
+		id := hash(n.Name)
+		n.Spec.ProviderID = fmt.Sprintf("aws:///%s/i-0%x", n.Labels[corev1.LabelTopologyZone], id[:8])
 		if g.name == "" {
 			for label := range n.Labels {
 				if strings.HasPrefix(label, "eks.amazonaws.com/") {

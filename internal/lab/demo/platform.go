@@ -64,14 +64,18 @@ func seedPlatform(a *lab.Account, r *lab.Region) {
 		ResourcesVpcConfig: &lab.VpcConfig{EndpointPublicAccess: &no, EndpointPrivateAccess: &yes},
 	})
 	days := 365
-	r.PutLogGroup(lab.LogGroup{LogGroupName: "/aws/eks/platform/cluster", RetentionInDays: &days,
-		SubscriptionFilters: []lab.SubscriptionFilter{{FilterName: "detections", DestinationARN: "arn:aws:firehose:us-east-1:" + org + ":deliverystream/detections"}}})
+	r.PutLogGroup(lab.LogGroup{
+		LogGroupName: "/aws/eks/platform/cluster", RetentionInDays: &days,
+		SubscriptionFilters: []lab.SubscriptionFilter{{FilterName: "detections", DestinationARN: "arn:aws:firehose:us-east-1:" + org + ":deliverystream/detections"}},
+	})
 	for _, g := range []lab.Nodegroup{{NodegroupName: "system"}, {NodegroupName: "windows", AMIType: "WINDOWS_CORE_2022_x86_64"}} {
 		g.ClusterName, g.NodeRole, g.CreatedAt = "platform", arn("role/platform-nodes"), wire.At(since)
 		r.PutNodegroup(g)
 	}
-	r.PutFargateProfile(lab.FargateProfile{ClusterName: "platform", FargateProfileName: "jobs", PodExecutionRoleARN: arn("role/platform-fargate"), CreatedAt: wire.At(since),
-		Selectors: []lab.FargateSelector{{Namespace: "jobs"}}})
+	r.PutFargateProfile(lab.FargateProfile{
+		ClusterName: "platform", FargateProfileName: "jobs", PodExecutionRoleARN: arn("role/platform-fargate"), CreatedAt: wire.At(since),
+		Selectors: []lab.FargateSelector{{Namespace: "jobs"}},
+	})
 	for _, name := range []string{"vpc-cni", "coredns", "kube-proxy"} {
 		r.PutAddon(lab.Addon{ClusterName: "platform", AddonName: name, CreatedAt: wire.At(since)})
 	}
@@ -115,8 +119,10 @@ func seedPlatformRoles(a *lab.Account) {
 	// irsa-pod-identity-candidate: these were here before.
 	put("platform-load-balancers", trustIRSA(platformIssuer, "kube-system", "aws-load-balancer-controller"), inline("balancers",
 		allow("elasticloadbalancing:DescribeLoadBalancers elasticloadbalancing:DescribeTargetHealth ec2:DescribeSubnets", "*"),
-		statement{Effect: "Allow", Action: []string{"elasticloadbalancing:CreateListener", "elasticloadbalancing:DeleteListener", "elasticloadbalancing:RegisterTargets"}, Resource: []string{"*"},
-			Condition: map[string]map[string]string{"StringEquals": {"aws:ResourceTag/elbv2.k8s.aws/cluster": "platform"}}}))
+		statement{
+			Effect: "Allow", Action: []string{"elasticloadbalancing:CreateListener", "elasticloadbalancing:DeleteListener", "elasticloadbalancing:RegisterTargets"}, Resource: []string{"*"},
+			Condition: map[string]map[string]string{"StringEquals": {"aws:ResourceTag/elbv2.k8s.aws/cluster": "platform"}},
+		}))
 	put("platform-gitops-deployer", trustPrincipal(arn("role/github-actions-deploy")), inline("kubeconfig", allow("eks:DescribeCluster", "arn:aws:eks:us-east-1:"+org+":cluster/platform")))
 }
 

@@ -56,8 +56,10 @@ func trustPrincipal(arn string) string {
 
 // trustSSO lets people of IAM Identity Center in.
 func trustSSO() string {
-	return document(statement{Effect: "Allow", Principal: map[string]any{"Federated": arn("saml-provider/AWSSSO_0123456789abcdef_DO_NOT_DELETE")},
-		Action: []string{"sts:AssumeRoleWithSAML", "sts:TagSession"}, Condition: map[string]map[string]string{"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}}})
+	return document(statement{
+		Effect: "Allow", Principal: map[string]any{"Federated": arn("saml-provider/AWSSSO_0123456789abcdef_DO_NOT_DELETE")},
+		Action: []string{"sts:AssumeRoleWithSAML", "sts:TagSession"}, Condition: map[string]map[string]string{"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}},
+	})
 }
 
 // trustPods lets Pod Identity take the role for one service account of one cluster, as it should be.
@@ -78,14 +80,17 @@ func podStatement(condition map[string]map[string]string) statement {
 
 // trustToken lets web identity take the role, where the token of the issuer meets the condition.
 func trustToken(issuer string, condition map[string]map[string]string) string {
-	return document(statement{Effect: "Allow", Principal: map[string]any{"Federated": arn("oidc-provider/" + issuer)},
-		Action: []string{"sts:AssumeRoleWithWebIdentity"}, Condition: condition})
+	return document(statement{
+		Effect: "Allow", Principal: map[string]any{"Federated": arn("oidc-provider/" + issuer)},
+		Action: []string{"sts:AssumeRoleWithWebIdentity"}, Condition: condition,
+	})
 }
 
 // trustIRSA lets one service account take the role through IRSA, as it should be.
 func trustIRSA(issuer, namespace, account string) string {
 	return trustToken(issuer, map[string]map[string]string{"StringEquals": {
-		issuer + ":aud": "sts.amazonaws.com", issuer + ":sub": "system:serviceaccount:" + namespace + ":" + account}})
+		issuer + ":aud": "sts.amazonaws.com", issuer + ":sub": "system:serviceaccount:" + namespace + ":" + account,
+	}})
 }
 
 // role is a role of the year in which its cluster was made, unless a test of ages needs another time.

@@ -78,8 +78,10 @@ func seedTransition(a *lab.Account, r *lab.Region) {
 	}
 	r.PutAddon(lab.Addon{ClusterName: "transition", AddonName: "vpc-cni", ServiceAccountRoleARN: arn("role/transition-vpc-cni"), CreatedAt: wire.At(since)})
 	// oidc-identity-provider-associated
-	r.PutIdentityProviderConfig(lab.OIDCConfig{ClusterName: "transition", IdentityProviderConfigName: "dex", IssuerURL: "https://dex.example.com", ClientID: "kubernetes",
-		UsernameClaim: "email", GroupsClaim: "groups", Status: "ACTIVE"})
+	r.PutIdentityProviderConfig(lab.OIDCConfig{
+		ClusterName: "transition", IdentityProviderConfigName: "dex", IssuerURL: "https://dex.example.com", ClientID: "kubernetes",
+		UsernameClaim: "email", GroupsClaim: "groups", Status: "ACTIVE",
+	})
 	seedTransitionRoles(a)
 	seedTransitionEntries(a, r)
 }

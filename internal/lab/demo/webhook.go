@@ -44,7 +44,7 @@ func (h *webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	review.Request, review.Response = nil, response
 	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(review) // the API server notices what does not arrive
+	_ = json.NewEncoder(w).Encode(review) // the API server notices what does not arrive
 }
 
 // patch returns the JSON patch for a pod, nil for one that is left alone.

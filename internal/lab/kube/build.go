@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -101,7 +102,7 @@ func lock(path string, w io.Writer) (func(), error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the lab's folder: %w", err)
 	}
-	if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == syscall.EWOULDBLOCK {
+	if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
 		fmt.Fprintf(w, "lab: waiting for another build (%s)\n", path)
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
 	}

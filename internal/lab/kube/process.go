@@ -40,7 +40,7 @@ func startProcess(bin, dir string, args ...string) (*process, error) {
 		err := p.cmd.Start()
 		started <- err
 		if err == nil {
-			p.cmd.Wait()
+			_ = p.cmd.Wait() // it was killed: how it ended tells nothing
 			close(p.done)
 		}
 	}()
@@ -53,7 +53,7 @@ func startProcess(bin, dir string, args ...string) (*process, error) {
 // kill ends the program at once and waits for it. A graceful end of an API server takes up to a minute when a watch is
 // open, and nothing it would save is kept.
 func (p *process) kill() {
-	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // it fails where the program is gone already
 	<-p.done
 }
 

@@ -31,7 +31,7 @@ func (c *Cluster) ServeWebhook(h http.Handler) (string, error) {
 	}
 	s := &http.Server{Handler: h, TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}}, ReadHeaderTimeout: 10 * time.Second}
 	c.webhooks = append(c.webhooks, s)
-	go s.ServeTLS(l, "", "")
+	go func() { _ = s.ServeTLS(l, "", "") }() // it ends with an error whenever the server is closed
 
 	f, err := os.CreateTemp(c.Dir, "webhook-*.yaml")
 	if err != nil {

@@ -169,8 +169,13 @@ func TestRoleChain(t *testing.T) {
 	o := options(s)
 	o.RoleChain, o.ExternalID, o.Regions = []string{hub, auditor}, "drawbridge-7", []string{home, away}
 	got := collect(t, o)
-	if len(got.Clusters) != 2 || got.Accounts[0].ID != foreign {
-		t.Errorf("read %d clusters of account %s", len(got.Clusters), got.Accounts[0].ID)
+	var read []string
+	for _, c := range got.Clusters {
+		read = append(read, c.ARN)
+	}
+	want := []string{"arn:aws:eks:" + home + ":" + foreign + ":cluster/theirs", "arn:aws:eks:" + away + ":" + foreign + ":cluster/theirs"}
+	if diff := cmp.Diff(want, read); diff != "" || got.Accounts[0].ID != foreign {
+		t.Errorf("clusters of account %s (-want +got):\n%s", got.Accounts[0].ID, diff)
 	}
 	var chain []string
 	for _, session := range s.Sessions() {
@@ -211,13 +216,17 @@ func TestErrors(t *testing.T) {
 	}{
 		{"nothing asked for", func(_ *lab.Server, o *Options) { o.AllClusters = false }, "--all-clusters"},
 		{"no region", func(_ *lab.Server, o *Options) { o.Regions = nil }, "--region"},
-		{"unknown cluster", func(_ *lab.Server, o *Options) { o.AllClusters, o.Clusters = false, []string{"prod", "nope"} },
-			`find EKS cluster "nope" of account 111122223333 in eu-central-1: no such cluster`},
+		{
+			"unknown cluster", func(_ *lab.Server, o *Options) { o.AllClusters, o.Clusters = false, []string{"prod", "nope"} },
+			`find EKS cluster "nope" of account 111122223333 in eu-central-1: no such cluster`,
+		},
 		{"no cluster", func(_ *lab.Server, o *Options) { o.Regions = []string{"eu-west-1"} }, "there are none"},
 		{"no permission to list", func(s *lab.Server, _ *Options) { s.Deny("eks:ListClusters") }, "grant eks:ListClusters"},
 		{"no credentials", func(s *lab.Server, o *Options) { s.Deny("sts:GetCallerIdentity") }, "--profile"},
-		{"role chain refused", func(s *lab.Server, o *Options) { s.Deny("sts:AssumeRole"); o.RoleChain = []string{arnOf("role/app")} },
-			"through arn:aws:iam::111122223333:role/app"},
+		{
+			"role chain refused", func(s *lab.Server, o *Options) { s.Deny("sts:AssumeRole"); o.RoleChain = []string{arnOf("role/app")} },
+			"through arn:aws:iam::111122223333:role/app",
+		},
 		{"nothing readable", func(s *lab.Server, o *Options) {
 			o.AllClusters, o.Clusters = false, []string{"prod"}
 			s.Deny("eks:*", "iam:*", "ec2:*", "logs:*", "cloudtrail:*")
@@ -252,5 +261,16 @@ func TestCancel(t *testing.T) {
 	}
 	if n := len(s.Calls()); n > 2 {
 		t.Errorf("%d more calls after the end", n)
+	}
+}
+
+// A call that waits for its turn ends with the context.
+func TestCancelWaiting(t *testing.T) {
+	full := make(slots, 1)
+	full <- struct{}{}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := call(ctx, full, func() (int, error) { return 1, nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
 	}
 }

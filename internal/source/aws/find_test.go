@@ -50,13 +50,35 @@ func TestFindInRegions(t *testing.T) {
 		{"all of two", nil, []string{home, away}, "", nil, []string{"legacy eu-central-1", "prod eu-central-1", "prod us-east-1"}, nil},
 		{"one name in two", []string{"prod"}, []string{home, away}, "", nil, []string{"prod eu-central-1", "prod us-east-1"}, nil},
 		{"two names, one region each", []string{"legacy", "prod"}, []string{home, paris}, "", nil, []string{"legacy eu-central-1", "prod eu-central-1"}, nil},
-		{"a region that may not be listed", nil, []string{home, away}, "ListClusters", []string{away}, []string{"legacy eu-central-1", "prod eu-central-1"},
-			[]string{"111122223333 cluster eks:ListClusters: AccessDeniedException for region us-east-1: explicit deny in a service control policy"}},
-		{"a region that may not describe, and another has it", []string{"legacy"}, []string{home, paris}, "DescribeCluster", []string{paris}, []string{"legacy eu-central-1"},
-			[]string{"111122223333 cluster eks:DescribeCluster: AccessDeniedException for arn:aws:eks:eu-west-3:111122223333:cluster/legacy: explicit deny in a service control policy"}},
-		{"no region may describe, one lists it", []string{"prod"}, []string{paris, away}, "DescribeCluster", []string{paris, away}, []string{"prod us-east-1"},
-			[]string{"prod cluster eks:DescribeCluster: AccessDeniedException: explicit deny in a service control policy",
-				"111122223333 cluster eks:DescribeCluster: AccessDeniedException for arn:aws:eks:eu-west-3:111122223333:cluster/prod: explicit deny in a service control policy"}},
+		{
+			"a region that may not be listed", nil,
+			[]string{home, away},
+			"ListClusters",
+			[]string{away},
+			[]string{"legacy eu-central-1", "prod eu-central-1"},
+			[]string{"111122223333 cluster eks:ListClusters: AccessDeniedException for region us-east-1: explicit deny in a service control policy"},
+		},
+		{
+			"a region that may not describe, and another has it",
+			[]string{"legacy"},
+			[]string{home, paris},
+			"DescribeCluster",
+			[]string{paris},
+			[]string{"legacy eu-central-1"},
+			[]string{"111122223333 cluster eks:DescribeCluster: AccessDeniedException for arn:aws:eks:eu-west-3:111122223333:cluster/legacy: explicit deny in a service control policy"},
+		},
+		{
+			"no region may describe, one lists it",
+			[]string{"prod"},
+			[]string{paris, away},
+			"DescribeCluster",
+			[]string{paris, away},
+			[]string{"prod us-east-1"},
+			[]string{
+				"prod cluster eks:DescribeCluster: AccessDeniedException: explicit deny in a service control policy",
+				"111122223333 cluster eks:DescribeCluster: AccessDeniedException for arn:aws:eks:eu-west-3:111122223333:cluster/prod: explicit deny in a service control policy",
+			},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := fleet(t, lab.Options{})

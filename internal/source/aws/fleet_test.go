@@ -35,19 +35,25 @@ func fleet(t testing.TB, options lab.Options) *lab.Server {
 	seedProd(a.Region(home))
 	r := a.Region(home)
 	r.PutCluster(lab.Cluster{Name: "legacy"})
+	r.PutLogGroup(lab.LogGroup{LogGroupName: "/aws/eks/legacy/cluster-archive"})
 	a.Region(away).PutCluster(lab.Cluster{Name: "prod", AccessConfig: &lab.AccessConfig{AuthenticationMode: "API"}})
-	a.Region(away).PutTrail(lab.Trail{Name: "org", IsMultiRegionTrail: true, IsOrganizationTrail: true, Logging: true,
-		AdvancedEventSelectors: []byte(`[{"Name":"eks","FieldSelectors":[{"Field":"eventCategory","Equals":["Management"]}]}]`)})
+	a.Region(away).PutTrail(lab.Trail{
+		Name: "org", IsMultiRegionTrail: true, IsOrganizationTrail: true, Logging: true,
+		AdvancedEventSelectors: []byte(`[{"Name":"eks","FieldSelectors":[{"Field":"eventCategory","Equals":["Management"]}]}]`),
+	})
 	r.PutTrail(lab.Trail{Name: "local"})
 	return s.Start(t)
 }
 
 func seedIAM(a *lab.Account) {
 	managed := a.PutPolicy(lab.ManagedPolicy{PolicyName: "deploy", Versions: []lab.PolicyVersion{
-		{VersionID: "v1", Document: `{"Statement":[]}`}, {VersionID: "v2", Document: wide, IsDefaultVersion: true}}})
+		{VersionID: "v1", Document: `{"Statement":[]}`}, {VersionID: "v2", Document: wide, IsDefaultVersion: true},
+	}})
 	limit := a.PutPolicy(lab.ManagedPolicy{PolicyName: "limit", Versions: []lab.PolicyVersion{{VersionID: "v1", Document: `{}`, IsDefaultVersion: true}}})
-	view := a.PutPolicy(lab.ManagedPolicy{PolicyName: "ViewOnlyAccess", ARN: "arn:aws:iam::aws:policy/job-function/ViewOnlyAccess",
-		Versions: []lab.PolicyVersion{{VersionID: "v1", Document: `{}`, IsDefaultVersion: true}}})
+	view := a.PutPolicy(lab.ManagedPolicy{
+		PolicyName: "ViewOnlyAccess", ARN: "arn:aws:iam::aws:policy/job-function/ViewOnlyAccess",
+		Versions: []lab.PolicyVersion{{VersionID: "v1", Document: `{}`, IsDefaultVersion: true}},
+	})
 	a.PutPolicy(lab.ManagedPolicy{PolicyName: "Unused", ARN: "arn:aws:iam::aws:policy/Unused", Versions: []lab.PolicyVersion{{VersionID: "v1", Document: `{}`, IsDefaultVersion: true}}})
 	role := func(name string, more ...func(*lab.Role)) {
 		r := lab.Role{RoleName: name, AssumeRolePolicyDocument: trust}
@@ -101,7 +107,8 @@ func seedProd(r *lab.Region) {
 	r.PutNodegroup(lab.Nodegroup{ClusterName: "prod", NodegroupName: "spot", NodeRole: arnOf("role/node"), Labels: map[string]string{"pool": "spot"}})
 	r.PutNodegroup(lab.Nodegroup{ClusterName: "prod", NodegroupName: "base", NodeRole: arnOf("role/node"), LaunchTemplate: &lab.LaunchTemplate{ID: "lt-1", Version: "2"}})
 	r.PutLaunchTemplate(lab.Template{LaunchTemplateID: "lt-1", LaunchTemplateName: "base", Versions: []lab.TemplateData{{}, {
-		IAMInstanceProfile: &lab.IAMInstanceProfile{ARN: arnOf("instance-profile/nodes")}, MetadataOptions: &lab.MetadataOptions{HTTPTokens: "optional", HTTPPutResponseHopLimit: 2, HTTPEndpoint: "enabled"}}}})
+		IAMInstanceProfile: &lab.IAMInstanceProfile{ARN: arnOf("instance-profile/nodes")}, MetadataOptions: &lab.MetadataOptions{HTTPTokens: "optional", HTTPPutResponseHopLimit: 2, HTTPEndpoint: "enabled"},
+	}}})
 	r.PutFargateProfile(lab.FargateProfile{ClusterName: "prod", FargateProfileName: "jobs", PodExecutionRoleARN: arnOf("role/fargate"), Selectors: []lab.FargateSelector{{Namespace: "jobs", Labels: map[string]string{"a": "b"}}}})
 	r.PutAddon(lab.Addon{ClusterName: "prod", AddonName: "vpc-cni", ServiceAccountRoleARN: arnOf("role/addon"), PodIdentityAssociations: []string{"arn:aws:eks:" + home + ":" + account + ":podidentityassociation/prod/a-1"}})
 	r.PutAddon(lab.Addon{ClusterName: "prod", AddonName: "coredns"})
@@ -111,13 +118,14 @@ func seedProd(r *lab.Region) {
 	seedInstances(r)
 	days := 30
 	r.PutLogGroup(lab.LogGroup{LogGroupName: "/aws/eks/prod/cluster", RetentionInDays: &days, SubscriptionFilters: []lab.SubscriptionFilter{{FilterName: "siem", DestinationARN: "arn:aws:firehose:" + home + ":" + account + ":deliverystream/siem", FilterPattern: "{ $.x = 1 }"}}})
-	r.PutLogGroup(lab.LogGroup{LogGroupName: "/aws/eks/prod/cluster-old"})
 }
 
 func seedInstances(r *lab.Region) {
 	profile := &lab.IAMInstanceProfile{ARN: arnOf("instance-profile/nodes")}
-	r.PutInstance(lab.Instance{InstanceID: "i-managed", PrivateDNSName: "ip-10-0-0-1.ec2.internal", IAMInstanceProfile: profile, MetadataOptions: &lab.MetadataOptions{HTTPTokens: "required", HTTPPutResponseHopLimit: 1, HTTPEndpoint: "enabled"},
-		Tags: []lab.EC2Tag{{Key: "eks:cluster-name", Value: "prod"}, {Key: "eks:nodegroup-name", Value: "base"}, {Key: "kubernetes.io/cluster/prod", Value: "owned"}}})
+	r.PutInstance(lab.Instance{
+		InstanceID: "i-managed", PrivateDNSName: "ip-10-0-0-1.ec2.internal", IAMInstanceProfile: profile, MetadataOptions: &lab.MetadataOptions{HTTPTokens: "required", HTTPPutResponseHopLimit: 1, HTTPEndpoint: "enabled"},
+		Tags: []lab.EC2Tag{{Key: "eks:cluster-name", Value: "prod"}, {Key: "eks:nodegroup-name", Value: "base"}, {Key: "kubernetes.io/cluster/prod", Value: "owned"}},
+	})
 	r.PutInstance(lab.Instance{InstanceID: "i-karpenter", Tags: []lab.EC2Tag{{Key: "kubernetes.io/cluster/prod", Value: "owned"}}})
 	r.PutInstance(lab.Instance{InstanceID: "i-other", Tags: []lab.EC2Tag{{Key: "eks:cluster-name", Value: "other"}}})
 	r.PutInstance(lab.Instance{InstanceID: "i-gone", State: lab.InstanceState{Code: 48, Name: "terminated"}, Tags: []lab.EC2Tag{{Key: "eks:cluster-name", Value: "prod"}}})

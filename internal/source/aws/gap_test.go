@@ -28,14 +28,18 @@ func TestExplain(t *testing.T) {
 	}{
 		{"denied", apiError("AccessDeniedException", "User: x is not authorized"), "AccessDeniedException", "User: x is not authorized"},
 		{"EC2's encoded text", apiError("UnauthorizedOperation", "You are not authorized. Encoded authorization failure message: 4fBz"), "UnauthorizedOperation", "You are not authorized."},
-		{"signed request with its token", apiError("InvalidSignatureException", "The request signature we calculated does not match. Check it.\n\nx-amz-security-token:SECRET"),
-			"InvalidSignatureException", "The request signature we calculated does not match"},
+		{
+			"signed request with its token", apiError("InvalidSignatureException", "The request signature we calculated does not match. Check it.\n\nx-amz-security-token:SECRET"),
+			"InvalidSignatureException", "The request signature we calculated does not match",
+		},
 		{"authorization header", apiError("IncompleteSignature", "Authorization header requires a parameter. Authorization=AWS4 SECRET"), "IncompleteSignature", "Authorization header requires a parameter"},
 		{"lines and control characters", apiError("X", "a\x1b[31mb\tc\nSECRET"), "X", "a [31mb c"},
 		{"no code", apiError("", "text"), "error", "text"},
 		{"timeout", fmt.Errorf("x: %w", context.DeadlineExceeded), "timeout", ""},
-		{"network", fmt.Errorf("x: %w", &url.Error{Op: "Get", URL: "https://eks/?token=SECRET", Err: errors.New("dial tcp 10.0.0.1:443: connection refused")}),
-			"network error", "dial tcp 10.0.0.1:443: connection refused"},
+		{
+			"network", fmt.Errorf("x: %w", &url.Error{Op: "Get", URL: "https://eks/?token=SECRET", Err: errors.New("dial tcp 10.0.0.1:443: connection refused")}),
+			"network error", "dial tcp 10.0.0.1:443: connection refused",
+		},
 		{"anything else", fmt.Errorf("operation error EKS: X: %w", errors.New("no EC2 IMDS role found")), "error", "no EC2 IMDS role found"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

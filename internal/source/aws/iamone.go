@@ -18,8 +18,10 @@ import (
 // their groups and managed policies, each by calls of its own. The gaps say that others were not looked at.
 func (c *collector) oneByOne(clusters []*reader) []task {
 	for _, area := range iamAreas {
-		c.failed(failure{area: area, action: "iam:GetAccountAuthorizationDetails", err: c.sweepErr,
-			note: "only what the clusters refer to was read, one by one"})
+		c.failed(failure{
+			area: area, action: "iam:GetAccountAuthorizationDetails", err: c.sweepErr,
+			note: "only what the clusters refer to was read, one by one",
+		})
 	}
 	return []task{{"account " + c.account.ID + ": IAM roles and users one by one", func(ctx context.Context) {
 		refs := c.references(clusters)

@@ -77,8 +77,10 @@ func TestOneByOne(t *testing.T) {
 	s.Deny("iam:GetAccountAuthorizationDetails")
 	got := collect(t, o)
 	acct := got.Accounts[0]
-	want := &model.Account{ID: swept.ID, Partition: swept.Partition, AllClustersOf: swept.AllClustersOf, Read: swept.Read, Groups: swept.Groups, Policies: swept.Policies,
-		OIDCProviders: swept.OIDCProviders, Trails: swept.Trails}
+	want := &model.Account{
+		ID: swept.ID, Partition: swept.Partition, AllClustersOf: swept.AllClustersOf, Read: swept.Read, Groups: swept.Groups, Policies: swept.Policies,
+		OIDCProviders: swept.OIDCProviders, Trails: swept.Trails,
+	}
 	for _, r := range swept.Roles {
 		if r.Name != "unrelated" && r.Name != "target" {
 			want.Roles = append(want.Roles, r)
@@ -127,5 +129,26 @@ func TestPoliciesUnknown(t *testing.T) {
 				t.Errorf("user %s: unknown %v", u.Name, u.PoliciesUnknown)
 			}
 		})
+	}
+}
+
+// Of AWS's own policies only those that something refers to are kept, boundaries included.
+func TestUsedPolicies(t *testing.T) {
+	const aws = "arn:aws-cn:iam::aws:policy/"
+	c := &collector{account: &model.Account{
+		Roles:  []*model.IAMRole{{Attached: []string{aws + "role"}, Boundary: aws + "boundary"}},
+		Users:  []*model.IAMUser{{Attached: []string{aws + "user"}}},
+		Groups: []*model.IAMGroup{{Attached: []string{aws + "group"}}},
+	}}
+	var policies []*model.IAMPolicy
+	for _, arn := range []string{aws + "boundary", aws + "group", aws + "other", aws + "role", aws + "user", arnOf("policy/own")} {
+		policies = append(policies, &model.IAMPolicy{ARN: arn})
+	}
+	var kept []string
+	for _, p := range c.used(policies) {
+		kept = append(kept, p.ARN)
+	}
+	if diff := cmp.Diff([]string{aws + "boundary", aws + "group", aws + "role", aws + "user", arnOf("policy/own")}, kept); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

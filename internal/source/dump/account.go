@@ -182,6 +182,7 @@ func (a *assembler) accountListing(h *harvest, l listing) {
 }
 
 func (a *assembler) sweep(h *harvest, p *part, s sweep) {
+	s.refers = slices.ContainsFunc(p.items, func(i item) bool { return i.doc == s.doc && refers(i.value) })
 	accounts := inDocument(p, s.doc)
 	if len(accounts) == 0 {
 		accounts = []string{a.accountOf(h.in.dir())}
@@ -194,6 +195,20 @@ func (a *assembler) sweep(h *harvest, p *part, s sweep) {
 		t := a.holder(account)
 		t.sweeps = append(t.sweeps, s)
 	}
+}
+
+func refers(v any) bool {
+	switch v := v.(type) {
+	case *model.IAMRole:
+		return len(v.Attached) > 0 || v.Boundary != ""
+	case *model.IAMUser:
+		return len(v.Attached) > 0 || v.Boundary != "" || len(v.Groups) > 0
+	case *model.IAMGroup:
+		return len(v.Attached) > 0
+	case *model.IAMPolicy:
+		return true
+	}
+	return false
 }
 
 const sweepAction = "iam:GetAccountAuthorizationDetails"
@@ -243,13 +258,13 @@ func (h *holder) put(v any) {
 }
 
 // readSweeps tells which lists of get-account-authorization-details were read. With --filter the answer has all lists,
-// and those that were filtered out are empty: so where only one list holds anything, the emptiness of the others says
-// nothing.
+// and those that were filtered out are empty. So where only one list holds anything and that refers to the others, as the
+// roles of every real account do, the emptiness of the others says nothing.
 func (h *holder) readSweeps() {
 	for _, s := range h.sweeps {
-		full := len(s.full())
+		filtered := len(s.full()) == 1 && s.refers
 		for area := range s.has {
-			if full != 1 {
+			if !filtered {
 				h.a.MarkRead(area)
 			}
 		}

@@ -1,6 +1,7 @@
 package dump
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -189,7 +190,7 @@ func of[T any](doc *document, member string) (T, error) {
 
 // at puts the member into the place that a type error names.
 func at(err error, member string) error {
-	if e, ok := err.(*json.SemanticError); ok { // as json.Unmarshal returns it
+	if e, ok := errors.AsType[*json.SemanticError](err); ok {
 		e.JSONPointer = jsontext.Pointer("/"+member) + e.JSONPointer
 	}
 	return err
@@ -310,4 +311,14 @@ func tags(list []tag) map[string]string {
 		m[t.Key] = t.Value
 	}
 	return labels(m)
+}
+
+// Commands lists the commands of the AWS command line whose answers are recognised, sorted, without "aws".
+func Commands() []string {
+	var all []string
+	for _, a := range answers {
+		all = append(all, a.command)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }

@@ -90,6 +90,9 @@ type sweep struct {
 	doc       int
 	has       map[model.Area]bool // lists that the answer has, and whether something is in them
 	truncated bool
+	// refers says that something in the answer refers to policies or groups, or is attached to something: then not all
+	// of the account's lists can be empty.
+	refers bool
 }
 
 // kubePage is one list answer of the Kubernetes API that ended early, or one that did not.

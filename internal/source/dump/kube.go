@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -393,4 +394,14 @@ func (p *part) list(doc *document, api, kind string, empty bool) {
 		p.kubeSystem = true
 	}
 	p.pages = append(p.pages, kubePage{kind: item, version: meta.ResourceVersion, more: meta.Continue != ""})
+}
+
+// Kinds lists the Kubernetes kinds that are read from files, sorted. Of ConfigMaps only kube-system/aws-auth is.
+func Kinds() []string {
+	all := []string{"ConfigMap"}
+	for _, k := range kubeKinds {
+		all = append(all, k.kind)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }

@@ -57,12 +57,12 @@ func unpack(r io.Reader) (text *bufio.Reader, done func(), err error) {
 	mark, _ := raw.Peek(3)
 	switch {
 	case bytes.HasPrefix(mark, []byte{0xef, 0xbb, 0xbf}):
-		raw.Discard(3)
+		passOver(raw, 3)
 	case bytes.HasPrefix(mark, []byte{0xff, 0xfe}): // PowerShell's > writes UTF-16
-		raw.Discard(2)
+		passOver(raw, 2)
 		raw = bufio.NewReaderSize(&utf16Reader{r: raw, order: binary.LittleEndian}, headSize)
 	case bytes.HasPrefix(mark, []byte{0xfe, 0xff}):
-		raw.Discard(2)
+		passOver(raw, 2)
 		raw = bufio.NewReaderSize(&utf16Reader{r: raw, order: binary.BigEndian}, headSize)
 	}
 	return raw, done, nil
@@ -119,7 +119,7 @@ func (u *utf16Reader) rune() (rune, error) {
 		return utf8.RuneError, nil
 	}
 	if pair := utf16.DecodeRune(r, rune(u.order.Uint16(low))); pair != utf8.RuneError {
-		u.r.Discard(2)
+		passOver(u.r, 2)
 		return pair, nil
 	}
 	return utf8.RuneError, nil
@@ -211,3 +211,6 @@ func bare(err error) error {
 	}
 	return err
 }
+
+// passOver drops bytes that were peeked at, which cannot fail.
+func passOver(r *bufio.Reader, n int) { _, _ = r.Discard(n) }

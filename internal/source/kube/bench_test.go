@@ -89,8 +89,10 @@ func populate(b *testing.B, c *lab.Cluster, pods, accounts int) {
 	}
 	for i := range accounts {
 		g.Go(func() error {
-			s := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprint("app-", i),
-				Annotations: map[string]string{"eks.amazonaws.com/role-arn": fmt.Sprint("arn:aws:iam::111122223333:role/app-", i)}}}
+			s := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{
+				Name:        fmt.Sprint("app-", i),
+				Annotations: map[string]string{"eks.amazonaws.com/role-arn": fmt.Sprint("arn:aws:iam::111122223333:role/app-", i)},
+			}}
 			_, err := c.Admin.CoreV1().ServiceAccounts(fmt.Sprint("team-", i%namespaces)).Create(ctx, s, metav1.CreateOptions{})
 			return err
 		})
@@ -113,14 +115,18 @@ func pod(i, account int) *corev1.Pod {
 	yes, seconds := true, int64(86400)
 	token := func(name, audience string) corev1.Volume {
 		return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{
-			{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Audience: audience, Path: "token", ExpirationSeconds: &seconds}}}}}}
+			{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Audience: audience, Path: "token", ExpirationSeconds: &seconds}},
+		}}}}
 	}
 	container := func(name string) corev1.Container {
-		c := corev1.Container{Name: name, Image: fmt.Sprintf("111122223333.dkr.ecr.us-east-1.amazonaws.com/%s-%d:v1.2.3", name, account),
+		c := corev1.Container{
+			Name: name, Image: fmt.Sprintf("111122223333.dkr.ecr.us-east-1.amazonaws.com/%s-%d:v1.2.3", name, account),
 			Args:      []string{"serve", "--config=/etc/app/config.yaml", "--verbose"},
 			Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: quantity.MustParse("100m"), corev1.ResourceMemory: quantity.MustParse("128Mi")}},
-			VolumeMounts: []corev1.VolumeMount{{Name: "aws-iam-token", MountPath: "/var/run/secrets/eks.amazonaws.com/serviceaccount", ReadOnly: true},
-				{Name: "kube-api-access", MountPath: "/var/run/secrets/kubernetes.io/serviceaccount", ReadOnly: true}},
+			VolumeMounts: []corev1.VolumeMount{
+				{Name: "aws-iam-token", MountPath: "/var/run/secrets/eks.amazonaws.com/serviceaccount", ReadOnly: true},
+				{Name: "kube-api-access", MountPath: "/var/run/secrets/kubernetes.io/serviceaccount", ReadOnly: true},
+			},
 		}
 		for v := range 12 {
 			c.Env = append(c.Env, corev1.EnvVar{Name: fmt.Sprint("SETTING_", v), Value: fmt.Sprintf("the value of setting %d of app %d", v, account)})
@@ -132,8 +138,10 @@ func pod(i, account int) *corev1.Pod {
 			Name:        fmt.Sprintf("app-%d-5d4f8c7b9-%05d", account, i),
 			Labels:      map[string]string{"app.kubernetes.io/name": fmt.Sprint("app-", account), "app.kubernetes.io/managed-by": "Helm", "pod-template-hash": "5d4f8c7b9"},
 			Annotations: map[string]string{"prometheus.io/scrape": "true", "checksum/config": fmt.Sprintf("%064x", i)},
-			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: fmt.Sprintf("app-%d-5d4f8c7b9", account),
-				UID: "00000000-0000-0000-0000-000000000001", Controller: &yes, BlockOwnerDeletion: &yes}},
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: "apps/v1", Kind: "ReplicaSet", Name: fmt.Sprintf("app-%d-5d4f8c7b9", account),
+				UID: "00000000-0000-0000-0000-000000000001", Controller: &yes, BlockOwnerDeletion: &yes,
+			}},
 		},
 		Spec: corev1.PodSpec{
 			ServiceAccountName: fmt.Sprint("app-", account),

@@ -90,6 +90,6 @@ func readAll(ctx context.Context, c *client, progress func(int, int, string)) []
 			return nil
 		})
 	}
-	g.Wait()
+	_ = g.Wait() // each resource keeps its own error
 	return results
 }

@@ -62,8 +62,10 @@ func answer(w http.ResponseWriter, v any) {
 func refuse(w http.ResponseWriter, code int, why metav1.StatusReason, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	json.NewEncoder(w).Encode(metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
-		Status: metav1.StatusFailure, Code: int32(code), Reason: why, Message: message})
+	json.NewEncoder(w).Encode(metav1.Status{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
+		Status:   metav1.StatusFailure, Code: int32(code), Reason: why, Message: message,
+	})
 }
 
 func forbidden(w http.ResponseWriter, r *http.Request) {
@@ -244,7 +246,8 @@ func TestNodeClasses(t *testing.T) {
 	classes := func(version, kind string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, map[string]any{"apiVersion": version, "kind": kind + "List", "items": []any{map[string]any{
-				"apiVersion": version, "kind": kind, "metadata": map[string]any{"name": "default"}, "spec": map[string]any{"role": "nodes"}}}})
+				"apiVersion": version, "kind": kind, "metadata": map[string]any{"name": "default"}, "spec": map[string]any{"role": "nodes"},
+			}}})
 		}
 	}
 	const v1, v1beta1 = "/apis/karpenter.k8s.aws/v1", "/apis/karpenter.k8s.aws/v1beta1"

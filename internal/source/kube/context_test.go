@@ -23,14 +23,18 @@ func TestClusterFromContext(t *testing.T) {
 		},
 		"with alias, role and profile": {
 			context: "p", cluster: arn, user: "p",
-			exec: &api.ExecConfig{Command: "/usr/local/bin/aws", Env: []env{{Name: "AWS_PROFILE", Value: "audit"}},
-				Args: []string{"--region", "eu-west-1", "eks", "get-token", "--cluster-name", "prod", "--role", "arn:aws:iam::111122223333:role/reader"}},
+			exec: &api.ExecConfig{
+				Command: "/usr/local/bin/aws", Env: []env{{Name: "AWS_PROFILE", Value: "audit"}},
+				Args: []string{"--region", "eu-west-1", "eks", "get-token", "--cluster-name", "prod", "--role", "arn:aws:iam::111122223333:role/reader"},
+			},
 			want: Ref{Name: "prod", Region: "eu-west-1", Account: "111122223333", Profile: "audit", RoleARN: "arn:aws:iam::111122223333:role/reader"},
 		},
 		"flags in other places and forms": {
 			context: "p", cluster: "c", user: "u",
-			exec: &api.ExecConfig{Command: `C:\Program Files\Amazon\AWSCLIV2\aws.exe`,
-				Args: []string{"--no-verify-ssl", "eks", "--profile=dev", "get-token", "--cluster-name=prod", "--role-arn=arn:aws:iam::111122223333:role/r", "--region=us-gov-west-1"}},
+			exec: &api.ExecConfig{
+				Command: `C:\Program Files\Amazon\AWSCLIV2\aws.exe`,
+				Args:    []string{"--no-verify-ssl", "eks", "--profile=dev", "get-token", "--cluster-name=prod", "--role-arn=arn:aws:iam::111122223333:role/r", "--region=us-gov-west-1"},
+			},
 			want: Ref{Name: "prod", Region: "us-gov-west-1", Profile: "dev", RoleARN: "arn:aws:iam::111122223333:role/r"},
 		},
 		"region from the environment": {

@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -49,7 +50,7 @@ func apply(t testing.TB, c *lab.Cluster, file string) {
 	defer f.Close()
 	for d := yaml.NewYAMLOrJSONDecoder(f, 4096); ; {
 		var u unstructured.Unstructured
-		if err := d.Decode(&u.Object); err == io.EOF {
+		if err := d.Decode(&u.Object); errors.Is(err, io.EOF) {
 			return
 		} else if err != nil {
 			t.Fatal(err)
@@ -78,9 +79,11 @@ func grant(t *testing.T, c *lab.Cluster, user string, rules []rbacv1.PolicyRule)
 	if _, err := c.Admin.RbacV1().ClusterRoles().Create(t.Context(), r, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	b := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: user},
-		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: user},
-		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}}}
+	b := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: user},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: user},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
+	}
 	if _, err := c.Admin.RbacV1().ClusterRoleBindings().Create(t.Context(), b, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -90,8 +93,10 @@ func grant(t *testing.T, c *lab.Cluster, user string, rules []rbacv1.PolicyRule)
 func awaitGrants(t *testing.T, c *lab.Cluster) {
 	t.Helper()
 	grant(t, c, "last", []rbacv1.PolicyRule{{APIGroups: []string{"last"}, Resources: []string{"last"}, Verbs: []string{"get"}}})
-	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: "last",
-		ResourceAttributes: &authorizationv1.ResourceAttributes{Group: "last", Resource: "last", Verb: "get"}}}
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User:               "last",
+		ResourceAttributes: &authorizationv1.ResourceAttributes{Group: "last", Resource: "last", Verb: "get"},
+	}}
 	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, 10*time.Second, true, func(ctx context.Context) (bool, error) {
 		r, err := c.Admin.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 		return err == nil && r.Status.Allowed, err

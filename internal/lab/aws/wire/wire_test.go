@@ -26,20 +26,34 @@ func TestValidateFindsWhatDoesNotFit(t *testing.T) {
 		want                  []string
 	}{
 		{"fits", "AssociateAccessPolicy", `{"clusterName":"c","principalArn":"p","policyArn":"x","accessScope":{"type":"namespace","namespaces":["a"]}}`, nil},
-		{"unknown member", "AssociateAccessPolicy", `{"clusterName":"c","principalArn":"p","policyArn":"x","accessScope":{"typ":"cluster"}}`,
-			[]string{"AssociateAccessPolicyRequest.accessScope.typ: AccessScope has no such member"}},
-		{"missing member", "AssociateAccessPolicy", `{"clusterName":"c","principalArn":"p","policyArn":"x"}`,
-			[]string{"AssociateAccessPolicyRequest.accessScope: required"}},
-		{"nested missing member", "CreateAddon", `{"clusterName":"c","addonName":"a","podIdentityAssociations":[{"serviceAccount":"s"}]}`,
-			[]string{"CreateAddonRequest.podIdentityAssociations[0].roleArn: required"}},
-		{"outside the enumeration", "AssociateAccessPolicy", `{"clusterName":"c","principalArn":"p","policyArn":"x","accessScope":{"type":"Cluster"}}`,
-			[]string{`AssociateAccessPolicyRequest.accessScope.type: "Cluster" is not one of [cluster, namespace]`}},
-		{"wrong kinds", "CreateAccessEntry", `{"clusterName":1,"principalArn":"p","kubernetesGroups":"g","tags":["t"]}`,
-			[]string{"CreateAccessEntryRequest.clusterName: json.Number where the model says string", "CreateAccessEntryRequest.kubernetesGroups: string where the model says list",
-				"CreateAccessEntryRequest.tags: []interface {} where the model says map"}},
+		{
+			"unknown member", "AssociateAccessPolicy", `{"clusterName":"c","principalArn":"p","policyArn":"x","accessScope":{"typ":"cluster"}}`,
+			[]string{"AssociateAccessPolicyRequest.accessScope.typ: AccessScope has no such member"},
+		},
+		{
+			"missing member", "AssociateAccessPolicy", `{"clusterName":"c","principalArn":"p","policyArn":"x"}`,
+			[]string{"AssociateAccessPolicyRequest.accessScope: required"},
+		},
+		{
+			"nested missing member", "CreateAddon", `{"clusterName":"c","addonName":"a","podIdentityAssociations":[{"serviceAccount":"s"}]}`,
+			[]string{"CreateAddonRequest.podIdentityAssociations[0].roleArn: required"},
+		},
+		{
+			"outside the enumeration", "AssociateAccessPolicy", `{"clusterName":"c","principalArn":"p","policyArn":"x","accessScope":{"type":"Cluster"}}`,
+			[]string{`AssociateAccessPolicyRequest.accessScope.type: "Cluster" is not one of [cluster, namespace]`},
+		},
+		{
+			"wrong kinds", "CreateAccessEntry", `{"clusterName":1,"principalArn":"p","kubernetesGroups":"g","tags":["t"]}`,
+			[]string{
+				"CreateAccessEntryRequest.clusterName: json.Number where the model says string", "CreateAccessEntryRequest.kubernetesGroups: string where the model says list",
+				"CreateAccessEntryRequest.tags: []interface {} where the model says map",
+			},
+		},
 		{"integer with a fraction", "ListClusters", `{"maxResults":1.5}`, []string{"ListClustersRequest.maxResults: json.Number where the model says integer"}},
-		{"boolean as text", "CreatePodIdentityAssociation", `{"clusterName":"c","namespace":"n","serviceAccount":"s","roleArn":"r","disableSessionTags":"true"}`,
-			[]string{"CreatePodIdentityAssociationRequest.disableSessionTags: string where the model says boolean"}},
+		{
+			"boolean as text", "CreatePodIdentityAssociation", `{"clusterName":"c","namespace":"n","serviceAccount":"s","roleArn":"r","disableSessionTags":"true"}`,
+			[]string{"CreatePodIdentityAssociationRequest.disableSessionTags: string where the model says boolean"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -115,11 +129,13 @@ func TestDecodeForm(t *testing.T) {
 		unknown, missing []string
 		wantErr          string
 	}{
-		{name: "lists of structures", form: "Action=X&Version=1&Name=n&Count=2&Flag=true&Tags.member.1.Key=k&Tags.member.1.Value=v&Names.member.1=a&Names.member.2=b",
+		{
+			name: "lists of structures", form: "Action=X&Version=1&Name=n&Count=2&Flag=true&Tags.member.1.Key=k&Tags.member.1.Value=v&Names.member.1=a&Names.member.2=b",
 			want: formTarget{Name: "n", Count: &two, Flag: true, Names: []string{"a", "b"}, Tags: []struct {
 				Key   string `form:"Key,required"`
 				Value string
-			}{{"k", "v"}}}},
+			}{{"k", "v"}}},
+		},
 		{name: "flat lists", flat: true, form: "Name=n&Names.1=a", want: formTarget{Name: "n", Names: []string{"a"}}},
 		{name: "empty list", form: "Name=n&Names=", want: formTarget{Name: "n"}},
 		{name: "unknown and missing", form: "Nam=n&Names.member.2=gap", unknown: []string{"Nam", "Names.member.2"}, missing: []string{"Name"}},

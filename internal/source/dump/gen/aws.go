@@ -114,15 +114,21 @@ func iamRole(i int) any {
 	return object{
 		"Path": "/", "RoleName": name, "RoleId": fmt.Sprintf("AROA%016d", i), "Arn": roleARN(name), "CreateDate": "2026-03-01T09:00:00+00:00",
 		"AssumeRolePolicyDocument": object{"Version": "2012-10-17", "Statement": []any{
-			object{"Effect": "Allow", "Principal": object{"Service": "pods.eks.amazonaws.com"}, "Action": []string{"sts:AssumeRole", "sts:TagSession"},
-				"Condition": object{"StringEquals": object{"aws:RequestTag/kubernetes-namespace": namespace(i), "aws:RequestTag/kubernetes-service-account": serviceAccount(i)}}},
-			object{"Effect": "Allow", "Principal": object{"Federated": "arn:aws:iam::" + account + ":oidc-provider/" + issuer}, "Action": "sts:AssumeRoleWithWebIdentity",
-				"Condition": object{"StringEquals": object{issuer + ":sub": "system:serviceaccount:" + namespace(i) + ":" + serviceAccount(i), issuer + ":aud": "sts.amazonaws.com"}}},
+			object{
+				"Effect": "Allow", "Principal": object{"Service": "pods.eks.amazonaws.com"}, "Action": []string{"sts:AssumeRole", "sts:TagSession"},
+				"Condition": object{"StringEquals": object{"aws:RequestTag/kubernetes-namespace": namespace(i), "aws:RequestTag/kubernetes-service-account": serviceAccount(i)}},
+			},
+			object{
+				"Effect": "Allow", "Principal": object{"Federated": "arn:aws:iam::" + account + ":oidc-provider/" + issuer}, "Action": "sts:AssumeRoleWithWebIdentity",
+				"Condition": object{"StringEquals": object{issuer + ":sub": "system:serviceaccount:" + namespace(i) + ":" + serviceAccount(i), issuer + ":aud": "sts.amazonaws.com"}},
+			},
 		}},
 		"InstanceProfileList": []any{},
 		"RolePolicyList": []any{object{"PolicyName": "own", "PolicyDocument": object{"Version": "2012-10-17", "Statement": []any{
-			object{"Sid": "Bucket", "Effect": "Allow", "Action": []string{"s3:GetObject", "s3:PutObject", "s3:ListBucket"},
-				"Resource": []string{"arn:aws:s3:::data-" + name, "arn:aws:s3:::data-" + name + "/*"}},
+			object{
+				"Sid": "Bucket", "Effect": "Allow", "Action": []string{"s3:GetObject", "s3:PutObject", "s3:ListBucket"},
+				"Resource": []string{"arn:aws:s3:::data-" + name, "arn:aws:s3:::data-" + name + "/*"},
+			},
 			object{"Sid": "Queue", "Effect": "Allow", "Action": "sqs:*", "Resource": "arn:aws:sqs:" + region + ":" + account + ":" + name},
 		}}}},
 		"AttachedManagedPolicies": []any{object{"PolicyName": "read-config", "PolicyArn": "arn:aws:iam::" + account + ":policy/read-config"}},

@@ -49,8 +49,10 @@ func kubeObject(apiVersion, kind, ns, name string, i int, rest object) object {
 	meta := object{
 		"name": name, "uid": uid(i), "creationTimestamp": when, "resourceVersion": fmt.Sprint(100000 + i),
 		"labels": object{"app.kubernetes.io/name": name, "app.kubernetes.io/managed-by": "Helm"},
-		"managedFields": []any{object{"apiVersion": apiVersion, "fieldsType": "FieldsV1", "manager": "helm", "operation": "Update", "time": when,
-			"fieldsV1": object{"f:metadata": object{"f:labels": object{".": object{}, "f:app.kubernetes.io/name": object{}}}}}},
+		"managedFields": []any{object{
+			"apiVersion": apiVersion, "fieldsType": "FieldsV1", "manager": "helm", "operation": "Update", "time": when,
+			"fieldsV1": object{"f:metadata": object{"f:labels": object{".": object{}, "f:app.kubernetes.io/name": object{}}}},
+		}},
 	}
 	if ns != "" {
 		meta["namespace"] = ns
