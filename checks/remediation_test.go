@@ -6,7 +6,22 @@ import (
 
 	"drawbridge/internal/check"
 	"drawbridge/internal/check/checktest"
+	"drawbridge/internal/finding"
 )
+
+// TestForeignToNobody: without the cluster's own account no other can be told from it.
+func TestForeignToNobody(t *testing.T) {
+	c, err := checktest.Parse("case.yaml", []byte(`accessEntries: [{principalArn: "arn:aws:iam::444455556666:role/a", type: STANDARD}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Snapshot.Clusters[0].Account = ""
+	for _, f := range check.Run([]*check.Check{accessEntryExternalAccount}, c.Snapshot, check.Settings{}) {
+		if f.Status != finding.NotAssessed {
+			t.Errorf("%s: %s", f.Status, f.Message)
+		}
+	}
+}
 
 // TestRemediation holds the texts to be pasted that would do harm if they were wrong.
 func TestRemediation(t *testing.T) {

@@ -63,6 +63,9 @@ func New(s *model.Snapshot) *Access {
 	for _, g := range s.Gaps {
 		if g.Area == string(model.AreaIAMRoles) || g.Area == string(model.AreaIAMUsers) {
 			delete(a.complete, g.Account)
+			if g.Account == "" { // whose was not told: it may be anybody's
+				clear(a.complete)
+			}
 		}
 	}
 	for _, c := range s.Clusters {

@@ -108,8 +108,9 @@ func countsIn(w rbac.Way, namespace string) bool {
 	if namespace == "" {
 		return true
 	}
+	here := model.AccessScope{Type: model.ScopeNamespace, Namespaces: []string{namespace}} // an access policy's may hold wildcards
 	for _, r := range w.Needs {
-		if r.NonResourceURL != "" || r.Namespace != "" && r.Namespace != namespace || clusterScoped[r.Resource] && r.Verb != "bind" {
+		if r.NonResourceURL != "" || r.Namespace != "" && !here.Covers(r.Namespace) || clusterScoped[r.Resource] && r.Verb != "bind" {
 			return false
 		}
 	}

@@ -110,3 +110,17 @@ func TestAggregatedManifest(t *testing.T) {
 		t.Error("the snapshot was changed")
 	}
 }
+
+func TestPowersOfAssociationUnderWildcards(t *testing.T) {
+	c := &model.Cluster{Name: "lab", Description: &model.Description{KubernetesVersion: "1.36"}}
+	k := New(&model.Snapshot{Clusters: []*model.Cluster{c}}).Cluster(c)
+	for pattern, want := range map[string]bool{"kube-*": true, "*": true, "kube-system": true, "shop-*": false} {
+		held, _ := k.PowersOfAssociation(&model.PolicyAssociation{
+			PolicyARN: "arn:aws:eks::aws:cluster-access-policy/AmazonEKSEditPolicy",
+			Scope:     model.AccessScope{Type: model.ScopeNamespace, Namespaces: []string{pattern}},
+		})
+		if got := slices.Contains(ids(held), "write-aws-auth@"+pattern); got != want {
+			t.Errorf("writes aws-auth on %s: %v, want %v", pattern, got, want)
+		}
+	}
+}
