@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -263,10 +265,10 @@ func (d *documents) stream(key string) error {
 // areas are those that the document has shown to be about, as far as it was read.
 func (doc *document) areas() []model.Area {
 	var areas []model.Area
-	for key := range doc.streamed {
+	for _, key := range slices.Sorted(maps.Keys(doc.streamed)) {
 		areas = append(areas, areaOfKey[key]...)
 	}
-	for key := range doc.members {
+	for _, key := range slices.Sorted(maps.Keys(doc.members)) {
 		areas = append(areas, areaOfKey[key]...)
 	}
 	return append(areas, areasOfKind(doc.text("kind"))...)
@@ -343,11 +345,7 @@ func (f *fileReader) again() {
 }
 
 func (doc *document) keys() []string {
-	keys := append([]string(nil), doc.order...)
-	for key := range doc.streamed {
-		keys = append(keys, key)
-	}
-	return keys
+	return append(slices.Clone(doc.order), slices.Sorted(maps.Keys(doc.streamed))...)
 }
 
 // shape makes the message of a type error short: which member was of the wrong type.
