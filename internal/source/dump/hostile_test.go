@@ -256,3 +256,18 @@ func TestYAMLForms(t *testing.T) {
 		})
 	}
 }
+
+// TestOnlyBroken refuses a folder in which every file is broken: there is nothing to go on with.
+func TestOnlyBroken(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "c.json"), []byte(`{"cluster":{"name":"prod","accessConf`))
+	_, _, err := Open(t.Context(), []string{dir}, nil, Options{})
+	var u *Unrecognised
+	if !errors.As(err, &u) || !strings.Contains(err.Error(), "c.json:1") {
+		t.Errorf("error %v, want one that names the file and line", err)
+	}
+	writeFile(t, filepath.Join(dir, "good.json"), []byte(`{"accessEntries":[]}`))
+	if _, _, err := Open(t.Context(), []string{dir}, nil, Options{}); err != nil {
+		t.Errorf("beside a good file: %v", err)
+	}
+}

@@ -65,7 +65,7 @@ func (e *Unrecognised) Error() string {
 // paths or on how the answers are split over files.
 //
 // A named file that cannot be read or is broken is an error with its place, and so is a named path in which nothing is
-// recognised (*Unrecognised). A broken file inside a folder is a gap and the rest goes on. When the only errors are
+// recognised, or nothing but broken files (*Unrecognised). A broken file beside good ones is a gap and the rest goes on. When the only errors are
 // *Unrecognised, the snapshot of the other paths is returned with them. Areas that no file speaks of are neither read
 // nor gaps; see model.Snapshot.Complete.
 func Open(ctx context.Context, paths []string, stdin io.Reader, o Options) (*model.Snapshot, []Notice, error) {
@@ -161,10 +161,14 @@ func unrecognised(path string, harvests []*harvest, notices []Notice) error {
 		if !h.in.under(path) {
 			continue
 		}
-		if h.recognised > 0 || len(h.problems) > 0 {
+		if h.recognised > 0 {
 			return nil
 		}
+		for _, p := range h.problems {
+			e.Saw = append(e.Saw, p.String())
+		}
 	}
+	e.Saw = e.Saw[:min(len(e.Saw), 3)]
 	for _, n := range notices {
 		if len(e.Saw) == 4 {
 			e.Saw = append(e.Saw, "…")
