@@ -26,8 +26,10 @@ var accessEntrySessionNameTemplate = &check.Check{
 					p.Report(e, "sessions of %s choose their Kubernetes group through their session name: %s", e.PrincipalARN, g).
 						Because(e, "kubernetesGroups", "%s", g).
 						Fix("# name groups in full; updating replaces the whole list, and this keeps the others").
-						Fix(check.Shell(append([]string{"aws", "eks", "update-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
-							"--principal-arn", e.PrincipalARN, "--kubernetes-groups"}, append(fixedGroups(e), "GROUP")...)...)).
+						Fix(check.Shell(append([]string{
+							"aws", "eks", "update-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
+							"--principal-arn", e.PrincipalARN, "--kubernetes-groups",
+						}, append(fixedGroups(e), "GROUP")...)...)).
 						Key("group " + g)
 				}
 			}

@@ -28,15 +28,28 @@ func TestHolders(t *testing.T) {
 		entry, row          []rbac.Holder
 	}{
 		{"fixed", role, "admin", []string{"a"}, []rbac.Holder{{User: "admin", Groups: []string{"a"}}}, nil},
-		{"a session name has no colon and two characters", role, "admin:{{SessionNameRaw}}", nil,
-			[]rbac.Holder{{}, {User: "admin:alice"}, {User: "admin:alice@example.com"}}, nil},
-		{"entries cannot take reserved names, rows can", role, "eks:{{SessionName}}", nil,
-			[]rbac.Holder{{}}, []rbac.Holder{{}, {User: "eks:addon-manager"}}},
-		{"service accounts are usernames", role, "system:serviceaccount:kube-system:{{SessionName}}", nil,
-			[]rbac.Holder{{}}, []rbac.Holder{{}, {User: "system:serviceaccount:kube-system:sync"}}},
+		{
+			"a session name has no colon and two characters", role, "admin:{{SessionNameRaw}}", nil,
+			[]rbac.Holder{{}, {User: "admin:alice"}, {User: "admin:alice@example.com"}},
+			nil,
+		},
+		{
+			"entries cannot take reserved names, rows can", role, "eks:{{SessionName}}", nil,
+			[]rbac.Holder{{}},
+			[]rbac.Holder{{}, {User: "eks:addon-manager"}},
+		},
+		{
+			"service accounts are usernames", role, "system:serviceaccount:kube-system:{{SessionName}}", nil,
+			[]rbac.Holder{{}},
+			[]rbac.Holder{{}, {User: "system:serviceaccount:kube-system:sync"}},
+		},
 		{"one session name stands everywhere", role, "x-{{SessionName}}-{{SessionName}}", nil, []rbac.Holder{{}, {User: "x-ab-ab"}}, nil},
-		{"the account's number", role, "u-{{AccountID}}", []string{"g-{{AccountID}}", "g-{{SessionName}}"},
-			[]rbac.Holder{{User: "u-111122223333", Groups: []string{"g-111122223333"}}}, nil},
+		{
+			"the account's number", role, "u-{{AccountID}}",
+			[]string{"g-{{AccountID}}", "g-{{SessionName}}"},
+			[]rbac.Holder{{User: "u-111122223333", Groups: []string{"g-111122223333"}}},
+			nil,
+		},
 		{"users have no session name", user, "admin{{SessionName}}", nil, []rbac.Holder{{User: "admin"}}, nil},
 		{"AWS fills it, not the caller", role, "system:node:{{EC2PrivateDNSName}}", nil, []rbac.Holder{{}}, nil},
 	} {
