@@ -23,6 +23,10 @@ type rules struct {
 func (c *Cluster) newRules() *rules {
 	r := &rules{roles: map[name]*model.Role{}, bindings: map[name]*model.Binding{}}
 	var roles []rbac.Role
+	if !c.Complete(model.AreaClusterRoles) && !slices.ContainsFunc(c.ClusterRoles, func(m *model.Role) bool { return m.Name == clusterAdmin.Name }) {
+		r.roles[name{"", clusterAdmin.Name}] = clusterAdmin
+		roles = append(roles, rbac.Role{Name: clusterAdmin.Name, Rules: clusterAdmin.Rules})
+	}
 	for _, list := range [][]*model.Role{c.ClusterRoles, c.Roles} {
 		for _, m := range list {
 			r.roles[name{m.Namespace, m.Name}] = m
@@ -63,6 +67,16 @@ func (r *rules) aggregate(roles []rbac.Role) {
 			r.roles[name{"", full.Name}] = &filled
 		}
 	}
+}
+
+// clusterAdmin is known without being read: every API server restores it when it starts, and manifests bind it without
+// holding it (Kubernetes documentation, "Using RBAC Authorization", auto-reconciliation, 2026-11).
+var clusterAdmin = &model.Role{
+	Meta: model.Meta{Name: "cluster-admin"},
+	Rules: []rbacv1.PolicyRule{
+		{Verbs: []string{"*"}, APIGroups: []string{"*"}, Resources: []string{"*"}},
+		{Verbs: []string{"*"}, NonResourceURLs: []string{"*"}},
+	},
 }
 
 // RBAC is the index over the cluster's roles and bindings.
