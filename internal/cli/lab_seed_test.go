@@ -114,7 +114,11 @@ func (w *world) signer(ctx context.Context, token string) (string, error) {
 	req := &http.Request{Method: http.MethodGet, URL: &again, Host: signed.Host, Header: http.Header{"X-K8s-Aws-Id": {cluster}}}
 	credentials := awssdk.Credentials{AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN")}
 	const empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" // SHA-256 of no body
-	want, _, err := v4.NewSigner().PresignHTTP(ctx, credentials, req, empty, "sts", region, at)
+	scope := strings.Split(q.Get("X-Amz-Credential"), "/")                           // key, day, region, service, aws4_request
+	if len(scope) != 5 {
+		return "", fmt.Errorf("no credential in %s", signed.Redacted())
+	}
+	want, _, err := v4.NewSigner().PresignHTTP(ctx, credentials, req, empty, "sts", scope[2], at)
 	if err != nil {
 		return "", err
 	}

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"drawbridge/checks"
 	"drawbridge/internal/finding"
+	"drawbridge/internal/lab/aws"
 	"drawbridge/internal/model"
 )
 
@@ -26,6 +28,7 @@ func TestLab(t *testing.T) {
 	t.Run("dumps", func(t *testing.T) { w.dumps(t, live) })
 	t.Run("AWS denies", func(t *testing.T) { w.denied(t, live) })
 	t.Run("RBAC denies", func(t *testing.T) { w.limited(t, live) })
+	t.Run("two regions", w.twoRegions)
 }
 
 // scan runs a scan and returns its result.
@@ -259,4 +262,25 @@ func byCheck(r finding.Result) map[string][]finding.Finding {
 		all[f.ID] = append(all[f.ID], f)
 	}
 	return all
+}
+
+// twoRegions: clusters that share a name are two, each with both of its halves.
+func (w *world) twoRegions(t *testing.T) {
+	w.aws.Account(account, "aws").Region("eu-central-1").PutCluster(aws.Cluster{
+		Name: cluster, Endpoint: w.kube.URL, CertificateAuthority: &aws.Certificate{Data: base64.StdEncoding.EncodeToString(w.kube.CA)},
+		AccessConfig: &aws.AccessConfig{AuthenticationMode: "API"},
+	})
+	r := scan(t, "--all-clusters", "--region", region, "--region", "eu-central-1", "--check", "workload-static-aws-credentials,access-entry-cluster-admin,authentication-mode-transitional")
+	if len(r.Gaps) > 0 {
+		t.Errorf("gaps: %v", r.Gaps)
+	}
+	var got []string
+	for _, f := range r.Findings {
+		got = append(got, f.Cluster+" "+f.ID)
+	}
+	east, central := "arn:aws:eks:us-east-1:"+account+":cluster/prod ", "arn:aws:eks:eu-central-1:"+account+":cluster/prod "
+	want := []string{central + "workload-static-aws-credentials", east + "access-entry-cluster-admin", east + "workload-static-aws-credentials", east + "authentication-mode-transitional"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
 }
