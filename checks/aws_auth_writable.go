@@ -104,11 +104,11 @@ func writeVerbs(absent bool) string {
 // make, or fill by aggregation, are everybody's: there the binding has to change.
 func narrow(b *model.Binding, role *model.Role) string {
 	command := func(verb, kind, namespace, name string) string {
-		args := []string{"kubectl", verb, strings.ToLower(kind)}
+		args := []string{"kubectl", verb}
 		if namespace != "" {
 			args = append(args, "-n", namespace)
 		}
-		return check.Shell(append(args, name)...)
+		return check.Shell(append(args, strings.ToLower(kind)+"/"+name)...) // so that a name like --all is a name
 	}
 	shared := role.Aggregation != nil || role.Labels["kubernetes.io/bootstrapping"] == "rbac-defaults" || slices.Contains([]string{"cluster-admin", "admin", "edit", "view"}, role.Name) ||
 		strings.HasPrefix(role.Name, "system:") || strings.HasPrefix(role.Name, "eks:")

@@ -36,9 +36,9 @@ var irsaDefaultServiceAccount = &check.Check{
 			}
 			r.Fix("# give the role to a service account that only the workload in need of it uses, and name that one in the role's trust policy").
 				Fix(check.Shell("kubectl", "create", "serviceaccount", "-n", sa.Namespace, "NAME")).
-				Fix(check.Shell("kubectl", "annotate", "serviceaccount", "-n", sa.Namespace, "NAME", access.RoleAnnotation+"="+role)).
+				Fix(check.Shell("kubectl", "annotate", "-n", sa.Namespace, "serviceaccount/NAME", access.RoleAnnotation+"="+role)).
 				Fix("# set serviceAccountName in that workload, wait for its pods, then take the role from default").
-				Fix(check.Shell("kubectl", "annotate", "serviceaccount", "-n", sa.Namespace, "default", access.RoleAnnotation+"-"))
+				Fix(check.Shell("kubectl", "annotate", "-n", sa.Namespace, "serviceaccount/default", access.RoleAnnotation+"-"))
 		}
 	},
 }

@@ -103,7 +103,7 @@ func reportCandidate(p *check.Pass, sa *model.ServiceAccount, role iam.ARN, bloc
 		Fix(check.Shell("aws", "eks", "create-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
 			"--namespace", sa.Namespace, "--service-account", sa.Name, "--role-arn", role.String())).
 		Fix("# 3. see AssumeRole by pods.eks.amazonaws.com in CloudTrail, then take away annotation and IRSA statement").
-		Fix(check.Shell("kubectl", "annotate", "serviceaccount", "-n", sa.Namespace, sa.Name, access.RoleAnnotation+"-"))
+		Fix(check.Shell("kubectl", "annotate", "-n", sa.Namespace, "serviceaccount/"+sa.Name, access.RoleAnnotation+"-"))
 }
 
 // otherIssuers are the OIDC providers besides the cluster's own that a role trusts.

@@ -2,7 +2,6 @@ package checks
 
 import (
 	"fmt"
-	"strings"
 
 	"drawbridge/internal/access"
 	"drawbridge/internal/check"
@@ -105,7 +104,7 @@ func reportUnservedNodes(p *check.Pass, agents []*access.Unit) {
 	p.Report(agent, "no pod of the agent runs on %s, where pods such as %s/%s count on a Pod Identity association", check.Some(names, 3), example.Namespace, example.Name).
 		Because(example, "spec.nodeName", "%s", example.NodeName).
 		Evidence("list pods", "nodes without a pod of %s: %s", agent.Subject(), check.Some(names, 20)).
-		Fix(check.Shell("kubectl", "describe", "daemonset", "-n", agent.Subject().Namespace, strings.TrimPrefix(agent.Subject().Name, "daemonset/"))).
+		Fix(check.Shell("kubectl", "describe", "-n", agent.Subject().Namespace, agent.Subject().Name)).
 		Fix("# look at node selector, affinity and tolerations; hybrid nodes need the add-on's own setting for them").
 		Key("nodes")
 }

@@ -14,7 +14,7 @@ var podIdentityPodsPredateAssociation = &check.Check{
 	ID:         "pod-identity-pods-predate-association",
 	Title:      "Pods are older than their Pod Identity association",
 	Severity:   finding.Medium,
-	Needs:      []model.Area{model.AreaPodIdentityAssociations, model.AreaPods, model.AreaServiceAccounts},
+	Needs:      []model.Area{model.AreaPodIdentityAssociations, model.AreaPods, model.AreaServiceAccounts, model.AreaNodes, model.AreaInstances},
 	Techniques: []string{"T1078.004"},
 	Since:      "0.1",
 	Run: func(p *check.Pass) {
@@ -73,7 +73,7 @@ func reportOldPods(p *check.Pass, a *model.PodIdentityAssociation, old []*model.
 		}
 	}
 	if len(restarted) == 0 {
-		r.Fix(check.Shell("kubectl", "delete", "pod", "-n", a.Namespace, old[0].Name) + " # where a controller makes it again")
+		r.Fix(check.Shell("kubectl", "delete", "-n", a.Namespace, "pod/"+old[0].Name) + " # where a controller makes it again")
 	}
 }
 

@@ -46,7 +46,7 @@ var podIdentityUnsupportedNode = &check.Check{
 				}
 				r.Fix("# on " + why + " give the role through IRSA: no association, this annotation, and a trust policy for the cluster's OIDC provider").
 					Fix(deleteAssociation(p, a)).
-					Fix(check.Shell("kubectl", "annotate", "serviceaccount", "-n", a.Namespace, a.ServiceAccount, access.RoleAnnotation+"="+a.RoleARN)).
+					Fix(check.Shell("kubectl", "annotate", "-n", a.Namespace, "serviceaccount/"+a.ServiceAccount, access.RoleAnnotation+"="+a.RoleARN)).
 					Key(why)
 			}
 		}

@@ -52,7 +52,7 @@ func defaultServiceAccount(s rbacv1.Subject, namespace string) bool {
 
 func deleteBinding(b *model.Binding) string {
 	if b.Namespace == "" {
-		return check.Shell("kubectl", "delete", "clusterrolebinding", b.Name)
+		return check.Shell("kubectl", "delete", "clusterrolebinding/"+b.Name)
 	}
-	return check.Shell("kubectl", "delete", "rolebinding", "-n", b.Namespace, b.Name)
+	return check.Shell("kubectl", "delete", "-n", b.Namespace, "rolebinding/"+b.Name)
 }

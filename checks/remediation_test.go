@@ -92,7 +92,7 @@ clusterRoleBindings:
 roleBindings:
 - {namespace: kube-system, name: devs, roleRef: {kind: ClusterRole, name: edit}, subjects: [{kind: Group, name: devs}]}
 `,
-			want:  []string{"kubectl delete rolebinding -n kube-system devs\n", "kubectl edit clusterrole mine\n"},
+			want:  []string{"kubectl delete -n kube-system rolebinding/devs\n", "kubectl edit clusterrole/mine\n"},
 			never: []string{"kubectl edit clusterrole edit", "clusterrole -n"},
 		},
 		{

@@ -46,7 +46,7 @@ var serviceAccountTokenAutomounted = &check.Check{
 				r.Fix("# the pod's own field goes before the service account's: take automountServiceAccountToken out of the template of " + check.Shell(o.Namespace+"/"+o.Name))
 			}
 			r.Fix("# pods get no Kubernetes token from then on; running ones keep theirs until they restart").
-				Fix(check.Shell("kubectl", "patch", "serviceaccount", "-n", sa.Namespace, sa.Name, "-p", `{"automountServiceAccountToken":false}`)).
+				Fix(check.Shell("kubectl", "patch", "-n", sa.Namespace, "serviceaccount/"+sa.Name, "-p", `{"automountServiceAccountToken":false}`)).
 				Fix("# this does not stop Pod Identity or IRSA: their tokens are injected all the same")
 		}
 	},

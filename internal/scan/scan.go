@@ -116,17 +116,22 @@ func Choose(all []*check.Check, only, skip []string) ([]*check.Check, error) {
 	return out, nil
 }
 
-// near suggests ids that share a word with the one that was not found.
+// near suggests the ids that share most words with the one that was not found.
 func near(all []*check.Check, id string) string {
+	words := strings.FieldsFunc(id, func(r rune) bool { return r == '-' || r == '_' || r == ' ' })
+	shared := map[string]int{}
 	var ids []string
 	for _, c := range all {
-		for _, word := range strings.Split(id, "-") {
-			if len(word) > 3 && strings.Contains(c.ID, word) {
-				ids = append(ids, c.ID)
-				break
+		for _, word := range strings.Split(c.ID, "-") {
+			if slices.Contains(words, word) {
+				shared[c.ID]++
 			}
 		}
+		if shared[c.ID] > 0 {
+			ids = append(ids, c.ID)
+		}
 	}
+	slices.SortStableFunc(ids, func(a, b string) int { return shared[b] - shared[a] })
 	if len(ids) == 0 {
 		return ""
 	}

@@ -48,6 +48,8 @@ func TestChoose(t *testing.T) {
 		{name: "skip wins", only: []string{"aws-auth-duplicate", "cluster-endpoint-public"}, skip: []string{"aws-auth-duplicate"}, want: []string{"cluster-endpoint-public"}},
 		{name: "none is left", only: []string{"aws-auth-duplicate"}, skip: []string{"aws-auth-duplicate"}},
 		{name: "unknown", only: []string{"aws-auth-duplicate", "zzz"}, err: `there is no check "zzz"`},
+		{name: "unknown, near one with other dashes", only: []string{"aws_auth_duplicates"}, err: `there is no check "aws_auth_duplicates"; near it: aws-auth-duplicate`},
+		{name: "unknown, near two, the nearer first", only: []string{"cluster-iam-user"}, err: `there is no check "cluster-iam-user"; near it: access-entry-iam-user, cluster-endpoint-public`},
 		{name: "unknown, near one", skip: []string{"cluster-endpoint-publik"}, err: `there is no check "cluster-endpoint-publik"; near it: cluster-endpoint-public`},
 	}
 	for _, tt := range tests {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +44,9 @@ func (s *Subject) UnmarshalYAML(n *yaml.Node) error {
 		}
 		return nil
 	}
+	if err := knownFields(n, "kind", "namespace", "name", "arn"); err != nil {
+		return fmt.Errorf("subject: %w", err) // a misspelt field would accept more than was meant
+	}
 	type plain Subject
 	return n.Decode((*plain)(s))
 }
@@ -54,11 +58,15 @@ func ParseSuppressions(r io.Reader, file string) ([]Suppression, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read suppressions %s: %w", file, err)
 	}
-	var doc yaml.Node
-	if err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&doc); errors.Is(err, io.EOF) {
+	var doc, more yaml.Node
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
 		return nil, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("read suppressions %s: %w", file, err)
+	}
+	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read suppressions %s: want one YAML document, there are more", file)
 	}
 	list := doc.Content[0]
 	if list.Kind == yaml.MappingNode {
@@ -88,14 +96,11 @@ func ParseSuppressions(r io.Reader, file string) ([]Suppression, error) {
 
 func parseSuppression(n *yaml.Node) (Suppression, error) {
 	var s Suppression
-	known := map[string]bool{"id": true, "cluster": true, "subject": true, "reason": true, "owner": true, "expiry": true}
 	if n.Kind != yaml.MappingNode {
 		return s, errors.New("a suppression is a mapping with id, subject and reason")
 	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if key := n.Content[i].Value; !known[key] {
-			return s, fmt.Errorf("unknown field %q", key)
-		}
+	if err := knownFields(n, "id", "cluster", "subject", "reason", "owner", "expiry"); err != nil {
+		return s, err
 	}
 	if err := n.Decode(&s); err != nil {
 		return s, err
@@ -114,6 +119,16 @@ func parseSuppression(n *yaml.Node) (Suppression, error) {
 		}
 	}
 	return s, nil
+}
+
+// knownFields refuses a mapping with other fields than these.
+func knownFields(n *yaml.Node, fields ...string) error {
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		if key := n.Content[i].Value; !slices.Contains(fields, key) {
+			return fmt.Errorf("unknown field %q", key)
+		}
+	}
+	return nil
 }
 
 // Matches says whether the decision is about a finding, whatever its date.

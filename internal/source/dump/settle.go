@@ -118,7 +118,9 @@ func (s *site) unique(area model.Area, items []item) []item {
 	return kept
 }
 
+// put adds items in the order of what they are about, as the live source does: messages name the first of several.
 func (s *site) put(area model.Area, items []item) {
+	slices.SortStableFunc(items, func(x, y item) int { return compareKeyed(keyOfObject(x.value), keyOfObject(y.value)) })
 	for _, i := range items {
 		put(s.c, i.value)
 	}
