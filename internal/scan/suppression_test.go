@@ -53,7 +53,7 @@ func TestParseSuppressions(t *testing.T) {
 - text
 - {id: a, subject: {}, reason: r}
 - {id: good, subject: x, reason: r}
-- {id: a, subject: {kind: Workload, nmae: web}, reason: r}
+- {id: a, subject: {kind: Workload, title: web}, reason: r}
 `, want: []scan.Suppression{{ID: "good", Subject: scan.Subject{Name: "x"}, Reason: "r", Source: "f.yaml:10"}},
 			err: `f.yaml:1: unknown field "raeson"
 f.yaml:2: a suppression needs the id of a check
@@ -64,7 +64,7 @@ f.yaml:6: expiry "2027-02-30" is not a day like 2027-01-31
 f.yaml:7: .*
 f.yaml:8: a suppression is a mapping with id, subject and reason
 f.yaml:9: a suppression needs the subject that the finding is about
-f.yaml:11: .*unknown field "nmae".*`,
+f.yaml:11: .*unknown field "title".*`,
 		},
 		{name: "two documents", text: "- {id: a, subject: x, reason: r}\n---\n- {id: b, subject: x, reason: r}\n", err: "read suppressions f.yaml: want one YAML document, there are more"},
 		{name: "a scalar", text: "everything", err: "read suppressions f.yaml: want a list of suppressions"},
