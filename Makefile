@@ -33,9 +33,10 @@ lab: ## build kube-apiserver, controller manager and etcd from Go modules, once
 install_if_missing = command -v $(1) >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(1) >/dev/null; } || echo "no $(1) here: tests that need it will say that they are skipped"
 
 .PHONY: programs
-programs: ## install Chromium and kubectl where apt can, for the tests of the HTML report and of dumps
+programs: ## install Chromium, kubectl and npm where apt can: for tests of the HTML report, of dumps, and for the IAM oracle
 	@$(call install_if_missing,chromium)
 	@$(call install_if_missing,kubectl)
+	@$(call install_if_missing,npm)
 
 .PHONY: oracles
 oracles: ## compare our semantics with the real ones: authenticator, RBAC authorizer, an independent IAM evaluator
