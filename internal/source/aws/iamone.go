@@ -105,8 +105,9 @@ func (refs references) add(account, text string) {
 	case a.Service == "iam" && kind == "instance-profile":
 		refs.profiles[last] = true
 	case a.Service == "sts" && kind == "assumed-role":
-		name, _, _ := strings.Cut(rest, "/")
-		refs.roles[name] = true
+		if name, _, _ := strings.Cut(rest, "/"); name != "" {
+			refs.roles[name] = true
+		}
 	}
 }
 
