@@ -59,30 +59,6 @@ func TestCount(t *testing.T) {
 	}
 }
 
-func TestWorst(t *testing.T) {
-	fail := func(s finding.Severity) finding.Finding { return finding.Finding{Status: finding.Fail, Severity: s} }
-	unknown := finding.Finding{Status: finding.NotAssessed, Severity: finding.Critical}
-	tests := []struct {
-		name string
-		in   []finding.Finding
-		want finding.Severity
-		any  bool
-	}{
-		{"nothing", nil, "", false},
-		{"one", []finding.Finding{fail(finding.Low)}, finding.Low, true},
-		{"several", []finding.Finding{fail(finding.Low), fail(finding.High), fail(finding.Medium)}, finding.High, true},
-		{"not assessed only", []finding.Finding{unknown}, "", false},
-		{"not assessed beside", []finding.Finding{unknown, fail(finding.Informational)}, finding.Informational, true},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if got, any := finding.Worst(tt.in); got != tt.want || any != tt.any {
-				t.Errorf("%q, %t; want %q, %t", got, any, tt.want, tt.any)
-			}
-		})
-	}
-}
-
 func TestSeverity(t *testing.T) {
 	for i, s := range finding.Severities {
 		if got, err := finding.ParseSeverity(string(s)); err != nil || got != s {

@@ -119,14 +119,3 @@ func Count(fs []Finding) Summary {
 	}
 	return s
 }
-
-// Worst is the highest severity among the failed findings, and whether there is one.
-func Worst(fs []Finding) (Severity, bool) {
-	var worst Severity
-	for _, f := range fs {
-		if f.Status == Fail && f.Severity.Rank() > worst.Rank() {
-			worst = f.Severity
-		}
-	}
-	return worst, worst != ""
-}
