@@ -22,7 +22,7 @@ var irsaDefaultServiceAccount = &check.Check{
 			}
 			var holders []string
 			for _, pod := range p.Access.PodsOf(sa.Namespace, sa.Name) {
-				if id := p.Access.IdentityOf(pod); id.Via == access.ViaIRSA && id.RoleARN == role {
+				if id := p.Access.CredentialsOf(pod); id.Via == access.ViaIRSA && id.RoleARN == role {
 					holders = append(holders, pod.Name)
 				}
 			}

@@ -21,7 +21,7 @@ var podIdentityDefaultServiceAccount = &check.Check{
 			}
 			var holders []string
 			for _, pod := range p.Access.PodsOf(a.Namespace, "default") {
-				if p.Access.IdentityOf(pod).Association == a {
+				if p.Access.CredentialsOf(pod).Association == a {
 					holders = append(holders, pod.Name)
 				}
 			}

@@ -44,7 +44,7 @@ func reportOldPods(p *check.Pass, a *model.PodIdentityAssociation, old []*model.
 	count := map[string]int{}
 	for _, pod := range old {
 		names = append(names, pod.Name)
-		is := identityNow(p.Access.IdentityOf(pod))
+		is := identityNow(p.Access.CredentialsOf(pod))
 		if count[is]++; count[is] == 1 {
 			held = append(held, is)
 		}
@@ -60,7 +60,7 @@ func reportOldPods(p *check.Pass, a *model.PodIdentityAssociation, old []*model.
 	for _, pod := range old[:min(len(old), 20)] {
 		r.Because(pod, "metadata.creationTimestamp", "%s", pod.Created.Format("2006-01-02 15:04:05Z07:00"))
 	}
-	r.Chain(p.Access.IdentityOf(old[0]).Why)
+	r.Chain(p.Access.CredentialsOf(old[0]).Why)
 	restarted := map[string]bool{}
 	for _, w := range p.Access.WorkloadsOf(a.Namespace, a.ServiceAccount) {
 		name := w.Subject().Name
@@ -78,7 +78,7 @@ func reportOldPods(p *check.Pass, a *model.PodIdentityAssociation, old []*model.
 }
 
 // identityNow is a pod's AWS identity in words.
-func identityNow(i access.Identity) string {
+func identityNow(i access.Credentials) string {
 	switch i.Via {
 	case access.ViaNothing:
 		return "no AWS identity"

@@ -47,7 +47,7 @@ func usedByPods(p *check.Pass, a *model.PodIdentityAssociation) string {
 	count := map[string]int{}
 	var order []string
 	for _, pod := range p.Access.PodsOf(a.Namespace, a.ServiceAccount) {
-		is := identityNow(p.Access.IdentityOf(pod))
+		is := identityNow(p.Access.CredentialsOf(pod))
 		if count[is]++; count[is] == 1 {
 			order = append(order, is)
 		}

@@ -32,7 +32,7 @@ type Cluster struct {
 	mapper  func() *authenticator.Mapper
 	pods    func() map[name][]*model.Pod      // by service account
 	work    func() map[name][]*model.Workload // by service account
-	held    func() map[*model.Pod]Identity
+	held    func() map[*model.Pod]Credentials
 	rbac    func() *rules
 	units   func() []*Unit
 
@@ -112,10 +112,10 @@ func newCluster(a *Access, c *model.Cluster) *Cluster {
 		}
 		return by
 	})
-	k.held = sync.OnceValue(func() map[*model.Pod]Identity {
-		held := make(map[*model.Pod]Identity, len(c.Pods))
+	k.held = sync.OnceValue(func() map[*model.Pod]Credentials {
+		held := make(map[*model.Pod]Credentials, len(c.Pods))
 		for _, p := range c.Pods {
-			held[p] = k.identityOf(p)
+			held[p] = k.credentialsOf(p)
 		}
 		return held
 	})

@@ -40,8 +40,8 @@ const (
 	ViaUnknown     Via = "unknown"
 )
 
-// Identity is the AWS identity that a pod has.
-type Identity struct {
+// Credentials are the AWS identity that a pod has.
+type Credentials struct {
 	Via Via
 	// RoleARN is the IAM role; empty for static keys, for none, and where it is not known.
 	RoleARN string
@@ -140,14 +140,14 @@ func StaticKeys(s *model.PodSpec) []string {
 	return names
 }
 
-// IdentityOf says which AWS identity a running pod has now. The SDKs' order decides where there are several: keys in the
+// CredentialsOf says which AWS identity a running pod has now. The SDKs' order decides where there are several: keys in the
 // environment, then web identity (IRSA), then container credentials (Pod Identity), then the node's role (AWS SDKs and
 // Tools Reference Guide, "Standardized credential providers", 2026-11; Go, botocore and Java v2 agree).
-func (c *Cluster) IdentityOf(p *model.Pod) Identity { return c.held()[p] }
+func (c *Cluster) CredentialsOf(p *model.Pod) Credentials { return c.held()[p] }
 
-func (c *Cluster) identityOf(p *model.Pod) Identity {
+func (c *Cluster) credentialsOf(p *model.Pod) Credentials {
 	if keys := StaticKeys(&p.PodSpec); len(keys) > 0 {
-		return Identity{Via: ViaStaticKeys, Why: []finding.Evidence{fact(p, "spec.containers[].env", "%s is set, which every AWS SDK uses first", keys[0])}}
+		return Credentials{Via: ViaStaticKeys, Why: []finding.Evidence{fact(p, "spec.containers[].env", "%s is set, which every AWS SDK uses first", keys[0])}}
 	}
 	sa := ServiceAccountName(&p.PodSpec)
 	in := Injected(&p.PodSpec)
@@ -158,31 +158,31 @@ func (c *Cluster) identityOf(p *model.Pod) Identity {
 		why := fact(p, "spec.containers[].env", "AWS_WEB_IDENTITY_TOKEN_FILE is set, which the AWS SDKs use before container credentials")
 		role := IRSARole(object)
 		if role == "" {
-			return Identity{Via: ViaIRSA, Why: []finding.Evidence{why, {Text: "the role is not known: the service account has no annotation now", Source: "ServiceAccount " + p.Namespace + "/" + sa}}}
+			return Credentials{Via: ViaIRSA, Why: []finding.Evidence{why, {Text: "the role is not known: the service account has no annotation now", Source: "ServiceAccount " + p.Namespace + "/" + sa}}}
 		}
-		return Identity{Via: ViaIRSA, RoleARN: role, Why: []finding.Evidence{why, fact(object, "metadata.annotations", "%s is %s", RoleAnnotation, role)}}
+		return Credentials{Via: ViaIRSA, RoleARN: role, Why: []finding.Evidence{why, fact(object, "metadata.annotations", "%s is %s", RoleAnnotation, role)}}
 	case in.PodIdentity && association != nil:
-		return Identity{Via: ViaPodIdentity, RoleARN: association.RoleARN, Association: association, Why: []finding.Evidence{
+		return Credentials{Via: ViaPodIdentity, RoleARN: association.RoleARN, Association: association, Why: []finding.Evidence{
 			fact(p, "spec.containers[].env", "AWS_CONTAINER_CREDENTIALS_FULL_URI is set"), fact(association, "roleArn", "%s", association.RoleARN),
 		}}
 	case in.PodIdentity && !c.Complete(model.AreaPodIdentityAssociations):
-		return Identity{Via: ViaPodIdentity, Why: []finding.Evidence{fact(p, "spec.containers[].env", "AWS_CONTAINER_CREDENTIALS_FULL_URI is set; its association was not read")}}
+		return Credentials{Via: ViaPodIdentity, Why: []finding.Evidence{fact(p, "spec.containers[].env", "AWS_CONTAINER_CREDENTIALS_FULL_URI is set; its association was not read")}}
 	case presence == Unread && association == nil:
-		return Identity{Via: ViaUnknown, Why: []finding.Evidence{{Text: "service accounts were not read", Source: "list serviceaccounts"}}}
+		return Credentials{Via: ViaUnknown, Why: []finding.Evidence{{Text: "service accounts were not read", Source: "list serviceaccounts"}}}
 	}
-	return c.nodeIdentity(p)
+	return c.nodeCredentials(p)
 }
 
-// nodeIdentity is what a pod has that was given nothing of its own: the node's role, if it can reach it.
-func (c *Cluster) nodeIdentity(p *model.Pod) Identity {
+// nodeCredentials is what a pod has that was given nothing of its own: the node's role, if it can reach it.
+func (c *Cluster) nodeCredentials(p *model.Pod) Credentials {
 	reach := c.NodeRoleReach(p)
 	switch reach.Answer {
 	case Yes:
-		return Identity{Via: ViaNodeRole, RoleARN: reach.RoleARN, Why: reach.Why}
+		return Credentials{Via: ViaNodeRole, RoleARN: reach.RoleARN, Why: reach.Why}
 	case No:
-		return Identity{Via: ViaNothing, Why: reach.Why}
+		return Credentials{Via: ViaNothing, Why: reach.Why}
 	}
-	return Identity{Via: ViaUnknown, Why: reach.Why}
+	return Credentials{Via: ViaUnknown, Why: reach.Why}
 }
 
 // Predates says whether a pod is older than an association and was not given it, so that it still runs with what it had.
