@@ -26,8 +26,8 @@ unit: ## the tests of this module; those that need the lab or a browser run wher
 	go test -timeout 30m ./...
 
 .PHONY: lab
-lab: ## build kube-apiserver, controller manager and etcd from Go modules, once
-	go run ./internal/lab/kube/build
+lab: ## build kube-apiserver, controller manager, etcd and aws-iam-authenticator from Go modules, once
+	go run ./internal/lab/kube/build -authenticator
 
 # install_if_missing PACKAGE: by apt, where we may.
 install_if_missing = command -v $(1) >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(1) >/dev/null; } || echo "no $(1) here: tests that need it will say that they are skipped"

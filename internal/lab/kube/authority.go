@@ -55,6 +55,15 @@ func newAuthority() (*authority, error) {
 // issue returns certificate and key in PEM, for a server on loopback and for the client that Kubernetes calls name and
 // puts into the groups.
 func (a *authority) issue(name string, groups ...string) (cert, key []byte, err error) {
+	return a.sign(pkix.Name{CommonName: name, Organization: groups}, "localhost", "kubernetes.default.svc")
+}
+
+// issueHost returns certificate and key in PEM for a server of that name.
+func (a *authority) issueHost(host string) (cert, key []byte, err error) {
+	return a.sign(pkix.Name{CommonName: host}, host)
+}
+
+func (a *authority) sign(subject pkix.Name, hosts ...string) (cert, key []byte, err error) {
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, err
@@ -65,16 +74,16 @@ func (a *authority) issue(name string, groups ...string) (cert, key []byte, err 
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: serial,
-		Subject:      pkix.Name{CommonName: name, Organization: groups},
+		Subject:      subject,
 		NotBefore:    a.cert.NotBefore,
 		NotAfter:     a.cert.NotAfter,
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-		DNSNames:     []string{"localhost", "kubernetes.default.svc"},
+		DNSNames:     hosts,
 		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
 	}, a.cert, k.Public(), a.key)
 	if err != nil {
-		return nil, nil, fmt.Errorf("issue a certificate for %q: %w", name, err)
+		return nil, nil, fmt.Errorf("issue a certificate for %q: %w", subject.CommonName, err)
 	}
 	pk, err := x509.MarshalPKCS8PrivateKey(k)
 	if err != nil {

@@ -26,11 +26,8 @@ var (
 	controllerManager = binary{name: "kube-controller-manager", module: "oracle/kubebin", pkg: "k8s.io/kubernetes/cmd/kube-controller-manager", kubernetes: true}
 )
 
-// Authenticator is the file name, in [BinDir], of the real aws-iam-authenticator, which is built only on request: EKS'
-// own authentication webhook is this server (kubernetes-sigs/aws-iam-authenticator, v0.7.8).
-const Authenticator = "aws-iam-authenticator"
-
-var authenticator = binary{name: Authenticator, module: "oracle/authnbin", pkg: "sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator"}
+// authenticator is EKS' own authentication webhook (kubernetes-sigs/aws-iam-authenticator, v0.7.8), built on request only.
+var authenticator = binary{name: "aws-iam-authenticator", module: "oracle/authnbin", pkg: "sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator"}
 
 // controlPlane are the programs without which no cluster starts.
 var controlPlane = []binary{etcd, apiserver, controllerManager}
@@ -114,13 +111,7 @@ func Require(t testing.TB) {
 	require(t, controlPlane...)
 }
 
-// RequireAuthenticator does what [Require] does for the optional [Authenticator] and returns its path.
-func RequireAuthenticator(t testing.TB) string {
-	t.Helper()
-	return filepath.Join(require(t, authenticator), Authenticator)
-}
-
-func require(t testing.TB, programs ...binary) string {
+func require(t testing.TB, programs ...binary) {
 	t.Helper()
 	dir, err := BinDir()
 	if err == nil {
@@ -133,5 +124,4 @@ func require(t testing.TB, programs ...binary) string {
 	default:
 		t.Skip(err)
 	}
-	return dir
 }

@@ -34,6 +34,8 @@ type Options struct {
 	// APIServerFlags are appended to the flags of kube-apiserver. One that begins with --authorization-config replaces
 	// the authorization mode.
 	APIServerFlags []string
+	// Authenticator, if not nil, is what the API server asks who a token of EKS is from.
+	Authenticator *Authenticator
 	// Prepare is called when the cluster's URL, certificates and kubeconfigs are there and before its API server starts;
 	// the flags it returns are appended too. It is the place to start a webhook that must know the cluster.
 	Prepare func(context.Context, *Cluster) ([]string, error)
@@ -67,9 +69,19 @@ type Cluster struct {
 
 	options   Options
 	authority *authority
-	port      *os.File
+	held      []*os.File // ports
 	processes []*process
 	webhooks  []*http.Server
+
+	authenticatorAddress string
+}
+
+// programs are what a cluster with these options runs.
+func (o Options) programs() []binary {
+	if o.Authenticator == nil {
+		return controlPlane
+	}
+	return append(slices.Clone(controlPlane), authenticator)
 }
 
 // startTimeout bounds the start; an idle machine needs three seconds.
@@ -85,7 +97,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 			return nil, err
 		}
 	}
-	if err := find(o.BinDir, controlPlane); err != nil {
+	if err := find(o.BinDir, o.programs()); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
@@ -101,7 +113,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	if c.Dir, err = os.MkdirTemp("", "drawbridge-kube-"); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{c.startEtcd, c.makeCredentials, c.startAPIServer, c.startControllers} {
+	for _, step := range []func(context.Context) error{c.startEtcd, c.makeCredentials, c.startAPIServer, c.startControllers, c.startAuthenticator} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -119,16 +131,17 @@ func (c *Cluster) Stop() {
 	for _, w := range c.webhooks {
 		w.Close()
 	}
-	if c.port != nil {
-		c.port.Close()
+	for _, f := range c.held {
+		f.Close()
 	}
+	c.held = nil
 	if c.Dir != "" {
 		os.RemoveAll(c.Dir)
 	}
 }
 
 func (c *Cluster) run(b binary, args ...string) (*process, error) {
-	p, err := startProcess(filepath.Join(c.options.BinDir, b.name), c.Dir, args...)
+	p, err := startProcess(filepath.Join(c.options.BinDir, b.name), c.Dir, nil, args...)
 	if err == nil {
 		c.processes = append(c.processes, p)
 	}
@@ -154,10 +167,11 @@ func (c *Cluster) makeCredentials(context.Context) (err error) {
 	if err := c.authority.writePKI(c.Dir); err != nil {
 		return err
 	}
-	var port int
-	if port, c.port, err = reservePort(); err != nil {
+	port, held, err := reservePort()
+	if err != nil {
 		return err
 	}
+	c.held = append(c.held, held)
 	c.URL = "https://127.0.0.1:" + strconv.Itoa(port)
 	if c.Kubeconfig, err = c.WriteKubeconfig("admin", "system:masters"); err != nil {
 		return err
@@ -207,6 +221,13 @@ func (c *Cluster) apiserverFlags(ctx context.Context) ([]string, error) {
 		flags = append(flags, "--audit-policy-file="+c.path("audit-policy.yaml"), "--audit-log-path="+c.AuditLog, "--audit-log-mode=blocking")
 	}
 	more := slices.Clone(o.APIServerFlags)
+	if o.Authenticator != nil {
+		asks, err := c.prepareAuthenticator()
+		if err != nil {
+			return nil, fmt.Errorf("prepare the authenticator: %w", err)
+		}
+		more = append(more, asks...)
+	}
 	if o.Prepare != nil {
 		prepared, err := o.Prepare(ctx, c)
 		if err != nil {

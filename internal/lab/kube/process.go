@@ -22,15 +22,16 @@ type process struct {
 }
 
 // startProcess starts a program in a process group of its own, so that a Ctrl-C meant for the test does not reach it
-// first, and with the parent's death as its own: a test killed by its timeout leaves no server behind.
-func startProcess(bin, dir string, args ...string) (*process, error) {
+// first, and with the parent's death as its own: a test killed by its timeout leaves no server behind. A nil environment
+// is the parent's.
+func startProcess(bin, dir string, env []string, args ...string) (*process, error) {
 	p := &process{name: filepath.Base(bin), cmd: exec.Command(bin, args...), done: make(chan struct{})}
 	p.log = filepath.Join(dir, p.name+".log")
 	out, err := os.Create(p.log)
 	if err != nil {
 		return nil, err
 	}
-	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, out, out
+	p.cmd.Dir, p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = dir, env, out, out
 	p.cmd.SysProcAttr = childAttr()
 	started := make(chan error)
 	go func() {
@@ -70,25 +71,39 @@ func (p *process) tail() string {
 }
 
 // reservePort binds a free loopback port without listening on it and returns the port and the file that holds it. The
-// kernel gives the port to nobody else meanwhile, except to a program that, like this one, asks to share it:
-// kube-apiserver with --permit-port-sharing. So the port is known before the server starts and cannot be lost.
+// kernel gives the port to nobody else meanwhile, except to a program that asks for this port and, like this one, to
+// share it (kube-apiserver with --permit-port-sharing) or to reuse it, as Go's listeners do. So the port is known before
+// the server starts and cannot be lost.
 func reservePort() (int, *os.File, error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	f, err := bindPort(&unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}, unix.SO_REUSEPORT, unix.SO_REUSEADDR)
 	if err != nil {
 		return 0, nil, fmt.Errorf("reserve a port: %w", err)
 	}
-	unix.CloseOnExec(fd)
-	f := os.NewFile(uintptr(fd), "reserved port")
-	err = errors.Join(
-		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1),
-		unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}),
-	)
-	if err == nil {
-		var sa unix.Sockaddr
-		if sa, err = unix.Getsockname(fd); err == nil {
-			return sa.(*unix.SockaddrInet4).Port, f, nil
-		}
+	sa, err := unix.Getsockname(int(f.Fd()))
+	if err != nil {
+		f.Close()
+		return 0, nil, fmt.Errorf("reserve a port: %w", err)
 	}
-	f.Close()
-	return 0, nil, fmt.Errorf("reserve a port: %w", err)
+	return sa.(*unix.SockaddrInet4).Port, f, nil
+}
+
+// bindPort returns a socket with the options that is bound to the address and does not listen.
+func bindPort(to unix.Sockaddr, options ...int) (*os.File, error) {
+	family := unix.AF_INET
+	if _, ok := to.(*unix.SockaddrInet6); ok {
+		family = unix.AF_INET6
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, err
+	}
+	unix.CloseOnExec(fd)
+	for _, o := range options {
+		err = errors.Join(err, unix.SetsockoptInt(fd, unix.SOL_SOCKET, o, 1))
+	}
+	if err = errors.Join(err, unix.Bind(fd, to)); err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "held port"), nil
 }

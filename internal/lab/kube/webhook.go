@@ -33,13 +33,18 @@ func (c *Cluster) ServeWebhook(h http.Handler) (string, error) {
 	c.webhooks = append(c.webhooks, s)
 	go func() { _ = s.ServeTLS(l, "", "") }() // it ends with an error whenever the server is closed
 
+	return c.writeWebhookConfig("https://" + l.Addr().String())
+}
+
+// writeWebhookConfig writes the kubeconfig by which an API server finds a webhook, and returns its path.
+func (c *Cluster) writeWebhookConfig(url string) (string, error) {
 	f, err := os.CreateTemp(c.Dir, "webhook-*.yaml")
 	if err != nil {
 		return "", fmt.Errorf("write the kubeconfig of a webhook: %w", err)
 	}
 	f.Close()
 	k := clientcmdapi.NewConfig()
-	k.Clusters["webhook"] = &clientcmdapi.Cluster{Server: "https://" + l.Addr().String(), CertificateAuthorityData: c.CA}
+	k.Clusters["webhook"] = &clientcmdapi.Cluster{Server: url, CertificateAuthorityData: c.CA}
 	k.AuthInfos["apiserver"] = &clientcmdapi.AuthInfo{}
 	k.Contexts["webhook"] = &clientcmdapi.Context{Cluster: "webhook", AuthInfo: "apiserver"}
 	k.CurrentContext = "webhook"
