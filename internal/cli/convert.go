@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"drawbridge/internal/finding"
+	"drawbridge/internal/model"
 	"drawbridge/internal/report"
 )
 
@@ -98,8 +100,14 @@ func (g *gate) judge(r *finding.Result) error {
 			return &exitError{code: exitFindings}
 		}
 	}
-	if g.requireComplete && len(r.Gaps) > 0 {
+	if g.requireComplete && slices.ContainsFunc(r.Gaps, hides) {
 		return &exitError{code: exitIncomplete}
 	}
 	return nil
+}
+
+// hides says whether something may be missed because of a gap. Without an optional area nothing is.
+func hides(g finding.Gap) bool {
+	area, _ := model.Area(g.Area).Info()
+	return !area.Optional
 }

@@ -172,7 +172,7 @@ func contextOf(config clientcmdapi.Config, c *model.Cluster) (string, bool) {
 // refuse adds a gap for each AWS or Kubernetes area of a cluster, where that side could not be read at all.
 func refuse(s *model.Snapshot, c *model.Cluster, why error, awsSide bool) {
 	for _, a := range model.Areas {
-		if a.OfAWS() == awsSide {
+		if a.OfAWS() == awsSide && !a.Optional {
 			g := finding.Gap{Area: string(a.Area), Action: a.Action, Reason: why.Error(), Cluster: s.Label(c)}
 			if a.OfAccount {
 				g.Cluster, g.Account = "", c.Account

@@ -128,8 +128,13 @@ func addPermissions(pages map[string]string) error {
 	fmt.Fprintf(&b, "## Kubernetes\n\n[clusterrole.yaml](clusterrole.yaml). Secrets are never read, and of ConfigMaps only `kube-system/aws-auth`.\n\n```yaml\n%s```\n\n", pages["clusterrole.yaml"])
 	b.WriteString("## Areas\n\n| area | needs |\n|---|---|\n")
 	for _, a := range model.Areas {
-		fmt.Fprintf(&b, "| `%s` | %s |\n", a.Area, a.Action)
+		note := ""
+		if a.Optional {
+			note = " (optional: without it answers say at most too much, and `--require-complete` does not ask for it)"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s%s |\n", a.Area, a.Action, note)
 	}
+	b.WriteString("\n`organization` beyond its id is readable only from the organization's management account and by delegated administrators: a\nresource-based delegation policy that grants `organizations:ListParents`, `ListPoliciesForTarget` and `DescribePolicy` makes an\naccount one (AWS Organizations User Guide, \"Delegated administrator for AWS Organizations\", 2026-11).\n")
 	pages["permissions.md"] = b.String()
 	return nil
 }

@@ -45,6 +45,7 @@ const (
 	AreaIAMPolicies   Area = "iamPolicies"
 	AreaOIDCProviders Area = "oidcProviders"
 	AreaTrails        Area = "trails"
+	AreaOrganization  Area = "organization"
 )
 
 // AreaInfo says what an area needs and where its items stand.
@@ -54,6 +55,9 @@ type AreaInfo struct {
 	Action string
 	// OfAccount says that the area belongs to an account, not to a cluster.
 	OfAccount bool
+	// Optional says that nothing is missed without the area: it limits what somebody may do, so that answers without it say
+	// at most too much. It is no gap where nobody asked for it.
+	Optional bool
 	// ofCluster or ofAccount returns a pointer to the slice of items, or to the pointer of a single item.
 	ofCluster func(*Cluster) any
 	ofAccount func(*Account) any
@@ -65,6 +69,11 @@ func clusterArea(a Area, action string, at func(*Cluster) any) AreaInfo {
 
 func accountArea(a Area, action string, at func(*Account) any) AreaInfo {
 	return AreaInfo{Area: a, Action: action, OfAccount: true, ofAccount: at}
+}
+
+func optional(i AreaInfo) AreaInfo {
+	i.Optional = true
+	return i
 }
 
 // Areas lists all areas: the one table that encoding, merging, gaps and the format's schema are made from.
@@ -104,6 +113,7 @@ var Areas = []AreaInfo{
 	accountArea(AreaIAMPolicies, "iam:GetAccountAuthorizationDetails", func(a *Account) any { return &a.Policies }),
 	accountArea(AreaOIDCProviders, "iam:ListOpenIDConnectProviders", func(a *Account) any { return &a.OIDCProviders }),
 	accountArea(AreaTrails, "cloudtrail:DescribeTrails", func(a *Account) any { return &a.Trails }),
+	optional(accountArea(AreaOrganization, "organizations:DescribeOrganization", func(a *Account) any { return &a.Organization })),
 }
 
 // Info returns the description of an area, or false for a word that names none.

@@ -103,7 +103,7 @@ func (s *Snapshot) sameAccount(a *Account) *Account {
 func mergeField(into, from any) {
 	dst, src := reflect.ValueOf(into).Elem(), reflect.ValueOf(from).Elem()
 	if dst.Kind() == reflect.Pointer {
-		if !src.IsNil() {
+		if !src.IsNil() && !fuller(dst.Interface(), src.Interface()) {
 			dst.Set(src)
 		}
 		return
@@ -126,6 +126,13 @@ func mergeField(into, from any) {
 		at[key] = dst.Len()
 		dst.Set(reflect.Append(dst, item))
 	}
+}
+
+// fuller says whether the first of two copies of a single item, which may be nil, holds more than the second.
+func fuller(a, b any) bool {
+	x, ok := a.(*Organization)
+	y, _ := b.(*Organization)
+	return ok && x != nil && x.ID == y.ID && x.unread() < y.unread()
 }
 
 // identity is what makes two items the same object.

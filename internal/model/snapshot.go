@@ -69,7 +69,7 @@ type Cluster struct {
 	PolicyBindings      []*AdmissionPolicyUse `json:"-"`
 }
 
-// Account is one AWS account: its IAM and its CloudTrail trails.
+// Account is one AWS account: its IAM, its CloudTrail trails, and its place in an organization.
 type Account struct {
 	ID        string `json:"id"`
 	Partition string `json:"partition,omitempty"`
@@ -86,6 +86,7 @@ type Account struct {
 	Policies      []*IAMPolicy    `json:"-"`
 	OIDCProviders []*OIDCProvider `json:"-"`
 	Trails        []*Trail        `json:"-"`
+	Organization  *Organization   `json:"-"`
 }
 
 // Account returns the account with this id, or nil.
@@ -157,7 +158,7 @@ func (s *Snapshot) GapsFor(c *Cluster, area Area) []finding.Gap {
 }
 
 // Complete adds a gap for every area of every cluster, and of every cluster's account, that was neither read nor has a
-// gap already, with the reason given: what nobody looked at is never shown as clean.
+// gap already, with the reason given: what nobody looked at is never shown as clean. Optional areas are left out.
 func (s *Snapshot) Complete(reason string) {
 	have := map[string]bool{}
 	for _, g := range s.Gaps {
@@ -173,6 +174,7 @@ func (s *Snapshot) Complete(reason string) {
 		account := s.Account(c.Account)
 		for _, a := range Areas {
 			switch {
+			case a.Optional:
 			case a.OfAccount && (account == nil || !account.Read[a.Area]):
 				add(a, "", c.Account)
 			case !a.OfAccount && !c.Read[a.Area]:

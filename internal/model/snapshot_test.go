@@ -31,10 +31,19 @@ func sample() *Snapshot {
 	}
 	c.MarkRead(AreaCluster, AreaAccessEntries, AreaPods, AreaRoles, AreaAWSAuth, AreaNodes)
 	a := &Account{ID: "111122223333", Partition: "aws", Roles: []*IAMRole{{ARN: "arn:aws:iam::111122223333:role/ci", Name: "ci", Trust: `{"Version":"2012-10-17"}`}}}
-	a.MarkRead(AreaIAMRoles)
+	a.Organization = organization()
+	a.MarkRead(AreaIAMRoles, AreaOrganization)
 	return &Snapshot{
 		Time: time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC), Tool: "test", Clusters: []*Cluster{c}, Accounts: []*Account{a},
 		Gaps: []finding.Gap{{Area: "nodegroups", Action: "eks:ListNodegroups", Reason: "AccessDenied", Cluster: "prod"}},
+	}
+}
+
+func organization() *Organization {
+	full := []OrganizationPolicy{{ID: "p-FullAWSAccess", Name: "FullAWSAccess", Document: `{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`}}
+	return &Organization{
+		ID: "o-example123", ManagementAccount: "777788889999", FeatureSet: "ALL", RCPsUnknown: true,
+		Levels: []OrganizationLevel{{ID: "r-ab12", SCPs: full}, {ID: "ou-ab12-11111111", SCPs: full}, {ID: "111122223333", SCPs: full}},
 	}
 }
 
@@ -141,7 +150,7 @@ func TestReadReleased(t *testing.T) {
 		for _, a := range Areas {
 			read := slices.ContainsFunc(s.Clusters, func(c *Cluster) bool { return c.Read[a.Area] }) ||
 				slices.ContainsFunc(s.Accounts, func(acct *Account) bool { return acct.Read[a.Area] })
-			if !read {
+			if !read && !a.Optional {
 				t.Errorf("%s: area %s is not read", name, a.Area)
 			}
 		}
@@ -200,7 +209,7 @@ func TestComplete(t *testing.T) {
 	}
 	for _, a := range Areas {
 		read := s.Clusters[0].Read[a.Area] || s.Accounts[0].Read[a.Area]
-		if read == got[string(a.Area)] {
+		if (read || a.Optional) == got[string(a.Area)] {
 			t.Errorf("area %s: read %v, gap %v", a.Area, read, got[string(a.Area)])
 		}
 	}
@@ -234,6 +243,32 @@ func TestMerge(t *testing.T) {
 	}
 	if diff := cmp.Diff(sample(), Merge(sample(), sample())); diff != "" {
 		t.Errorf("merging with itself: %s", diff)
+	}
+}
+
+// TestMergeOrganization keeps what was read of an organization, whoever looked at it last.
+func TestMergeOrganization(t *testing.T) {
+	of := func(o *Organization) *Snapshot {
+		a := &Account{ID: "111122223333", Organization: o}
+		a.MarkRead(AreaOrganization)
+		return &Snapshot{Accounts: []*Account{a}}
+	}
+	full, member, other := organization(), &Organization{ID: "o-example123", SCPsUnknown: true, RCPsUnknown: true}, &Organization{ID: "o-other12345", SCPsUnknown: true}
+	for _, c := range []struct {
+		name  string
+		parts []*Snapshot
+		want  *Organization
+	}{
+		{"seen by a member last", []*Snapshot{of(full), of(member)}, full},
+		{"seen by a member first", []*Snapshot{of(member), of(full)}, full},
+		{"moved to another", []*Snapshot{of(full), of(other)}, other},
+		{"never in any, then in one", []*Snapshot{of(nil), of(full)}, full},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, Merge(c.parts...).Accounts[0].Organization); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 

@@ -175,7 +175,7 @@ func (c *Case) build(h header, areas map[string][]byte) error {
 				return fmt.Errorf("%s: %w", info.Area, err)
 			}
 		}
-		if given || !gap[string(info.Area)] {
+		if given || !gap[string(info.Area)] && !info.Optional {
 			if info.OfAccount {
 				acct.MarkRead(info.Area)
 			} else {

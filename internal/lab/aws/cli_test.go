@@ -31,6 +31,7 @@ func TestWithTheCLI(t *testing.T) {
 	reg.PutTrail(aws.Trail{Name: "main", S3BucketName: "logs"})
 	reg.PutLogGroup(aws.LogGroup{LogGroupName: "/aws/eks/prod/cluster"})
 	reg.PutInstance(aws.Instance{InstanceID: "i-0a"})
+	srv.PutOrganization(aws.Organization{ID: "o-example123", ManagementAccount: account, Root: aws.Unit{ID: "r-ab12", Accounts: []aws.Member{{ID: account}}}})
 	env := srv.Env(account, region)
 	tests := []struct{ name, command, want string }{
 		{
@@ -49,6 +50,7 @@ func TestWithTheCLI(t *testing.T) {
 		{"sts", "sts get-caller-identity --query Arn", `"arn:aws:sts::111122223333:assumed-role/lab-caller/lab"`},
 		{"logs", "logs describe-log-groups --query logGroups[].logGroupName", `["/aws/eks/prod/cluster"]`},
 		{"cloudtrail", "cloudtrail describe-trails --query trailList[].Name", `["main"]`},
+		{"organizations", "organizations list-parents --child-id 111122223333 --query Parents", `[{"Id":"r-ab12","Type":"ROOT"}]`},
 		{"ec2", "ec2 describe-instances --query Reservations[].Instances[].InstanceId", `["i-0a"]`},
 	}
 	for _, tt := range tests {

@@ -8,7 +8,7 @@ import (
 	"drawbridge/internal/lab/aws/wire"
 )
 
-// jsonRPC is the protocol of CloudTrail and CloudWatch Logs (AWS JSON 1.1). CloudTrail has no model in
+// jsonRPC is the protocol of CloudTrail, CloudWatch Logs and Organizations (AWS JSON 1.1). CloudTrail has no model in
 // the SDK module; there only the structures' fields are checked.
 type jsonRPC struct {
 	operations map[string]handler
@@ -65,7 +65,10 @@ func (p jsonRPC) result(c *call, out any) (answer, error) {
 func (p jsonRPC) failure(_ *call, f *fault) answer {
 	body, _ := json.Marshal(map[string]string{"__type": f.code, "message": f.message})
 	status := f.status
-	if status == 0 {
+	switch {
+	case status == 0 && p.model != nil:
+		status = p.model.Status(f.code)
+	case status == 0:
 		status = 400
 	}
 	return answer{status, "application/x-amz-json-1.1", body}
@@ -78,7 +81,7 @@ func (p jsonRPC) problem(_ *call, kind problemKind) (string, int) {
 	case unknownKey:
 		return "UnrecognizedClientException", 400
 	case notAllowed:
-		return "AccessDeniedException", 400
+		return "AccessDeniedException", 0
 	case throttled:
 		return "ThrottlingException", 400
 	case unknownAction:

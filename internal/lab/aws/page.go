@@ -26,8 +26,9 @@ func page[T any](c *call, items []T, what, token string, asked *int, limits page
 type pageLimits struct{ usual, most int }
 
 var (
-	eksPages  = pageLimits{100, 100}
-	iamPages  = pageLimits{100, 1000}
-	logsPages = pageLimits{50, 50}
-	ec2Pages  = pageLimits{1000, 1000}
+	eksPages          = pageLimits{100, 100}
+	iamPages          = pageLimits{100, 1000}
+	logsPages         = pageLimits{50, 50}
+	ec2Pages          = pageLimits{1000, 1000}
+	organizationPages = pageLimits{20, 20}
 )

@@ -52,11 +52,14 @@ type answer struct {
 
 // protocols by the service name of the signature.
 var protocols = map[string]protocol{
-	"eks":        restJSON{},
-	"iam":        query{operations: iamOperations, namespace: "https://iam.amazonaws.com/doc/2010-05-08/", resource: iamResource},
-	"sts":        query{operations: stsOperations, namespace: "https://sts.amazonaws.com/doc/2011-06-15/", resource: stsResource},
-	"ec2":        ec2Query{},
-	"logs":       jsonRPC{operations: logsOperations, model: &wire.Logs, target: "Logs_20140328", badInput: "InvalidParameterException"},
+	"eks":  restJSON{},
+	"iam":  query{operations: iamOperations, namespace: "https://iam.amazonaws.com/doc/2010-05-08/", resource: iamResource},
+	"sts":  query{operations: stsOperations, namespace: "https://sts.amazonaws.com/doc/2011-06-15/", resource: stsResource},
+	"ec2":  ec2Query{},
+	"logs": jsonRPC{operations: logsOperations, model: &wire.Logs, target: "Logs_20140328", badInput: "InvalidParameterException"},
+	"organizations": jsonRPC{
+		operations: organizationOperations, model: &wire.Organizations, target: "AWSOrganizationsV20161128", badInput: "InvalidInputException",
+	},
 	"cloudtrail": jsonRPC{operations: trailOperations, target: "CloudTrail_20131101", badInput: "InvalidParameterCombinationException"},
 }
 
@@ -183,7 +186,7 @@ func Operations() []string {
 	var all []string
 	for service, table := range map[string]map[string]handler{
 		"eks": eksOperations, "iam": iamOperations, "sts": stsOperations,
-		"cloudtrail": trailOperations, "logs": logsOperations, "ec2": ec2Operations,
+		"cloudtrail": trailOperations, "logs": logsOperations, "ec2": ec2Operations, "organizations": organizationOperations,
 	} {
 		for name := range table {
 			all = append(all, service+":"+name)

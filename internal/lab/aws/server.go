@@ -1,5 +1,5 @@
 // Package aws is the AWS half of the lab: an HTTP server on loopback that speaks the wire protocols of
-// EKS, IAM, STS, CloudTrail, CloudWatch Logs and EC2 and keeps their state in memory, per account and
+// EKS, IAM, STS, Organizations, CloudTrail, CloudWatch Logs and EC2 and keeps their state in memory, per account and
 // region, by AWS's rules. Real SDKs and the AWS CLI work against it unchanged.
 //
 // It is not an emulator of anything that runs (there are no nodes and no pods), it does not evaluate IAM
@@ -34,17 +34,18 @@ var Epoch = time.Date(2026, 11, 15, 9, 0, 0, 0, time.UTC)
 type Server struct {
 	options Options
 
-	mu       sync.Mutex
-	url      string
-	accounts map[string]*Account
-	keys     map[string]credential
-	made     map[string]int // how often an id was made from the same parts
-	calls    []Call
-	sessions []Session
-	denied   []string
-	throttle int
-	count    int // calls since the start
-	defects  []string
+	mu            sync.Mutex
+	url           string
+	accounts      map[string]*Account
+	keys          map[string]credential
+	organizations []*organization
+	made          map[string]int // how often an id was made from the same parts
+	calls         []Call
+	sessions      []Session
+	denied        []string
+	throttle      int
+	count         int // calls since the start
+	defects       []string
 }
 
 // New returns a server without accounts; it listens after Start or Listen.

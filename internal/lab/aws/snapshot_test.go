@@ -76,6 +76,7 @@ func TestJSONRequestSnapshots(t *testing.T) {
 			"DescribeLogGroups":     "accountIdentifiers",
 			"PutSubscriptionFilter": "applyOnTransformedLogs emitSystemFields fieldSelectionCriteria",
 		}},
+		{"organizations", organizationOperations, nil},
 	}
 	for _, s := range services {
 		t.Run(s.module, func(t *testing.T) {
@@ -149,6 +150,10 @@ func TestResponseSnapshotsFitTheSeeds(t *testing.T) {
 		into    any
 		leftOut string
 	}{
+		"DescribeOrganization":           {new(describeOrganizationOut), "AvailablePolicyTypes"},
+		"ListParents":                    {new(listParentsOut), ""},
+		"ListPoliciesForTarget":          {new(policiesForTargetOut), ""},
+		"DescribePolicy":                 {new(describeOrganizationPolicyOut), ""},
 		"DescribeCluster":                {new(clusterOutput), "clientRequestToken id"},
 		"DescribeAccessEntry":            {new(entryOutput), ""},
 		"ListAssociatedAccessPolicies":   {new(listAssociatedOutput), ""},
@@ -162,9 +167,12 @@ func TestResponseSnapshotsFitTheSeeds(t *testing.T) {
 		"DescribeCertificateAuthority":   {new(authorityOutput), "scheduledEvents validity"},
 		"DescribeUpdate":                 {new(updateOutput), "cancellation errors"},
 	}
-	dir := moduleDir(t, "eks")
 	for name, a := range answers {
 		t.Run(name, func(t *testing.T) {
+			dir := moduleDir(t, "eks")
+			if organizationOperations[name].run != nil {
+				dir = moduleDir(t, "organizations")
+			}
 			b, err := os.ReadFile(filepath.Join(dir, "response_snapshot", name+".response.snap"))
 			if err != nil {
 				t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"golang.org/x/sync/errgroup"
 
@@ -47,10 +48,11 @@ func Collect(ctx context.Context, o Options) (*model.Snapshot, error) {
 // collector is one run of Collect: the account, its regions and what failed so far.
 type collector struct {
 	Options
-	account  *model.Account
-	regions  []*region
-	iam      iamAPI
-	iamSlots slots
+	account       *model.Account
+	regions       []*region
+	iam           iamAPI
+	iamSlots      slots // for the global services
+	organizations organizationsAPI
 	// sweepErr is why IAM could not be read as a whole, or nil.
 	sweepErr error
 
@@ -78,7 +80,9 @@ func connect(ctx context.Context, o Options) (*collector, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &collector{Options: o, iam: iam.NewFromConfig(configs[0]), iamSlots: make(slots, o.Limit)}
+	c := &collector{
+		Options: o, iam: iam.NewFromConfig(configs[0]), organizations: organizations.NewFromConfig(configs[0]), iamSlots: make(slots, o.Limit),
+	}
 	for _, cfg := range configs {
 		c.regions = append(c.regions, newRegion(cfg, o.Limit))
 	}
@@ -121,6 +125,7 @@ func (c *collector) tasks(clusters []*reader) []task {
 		{"account " + c.account.ID + ": IAM", c.readIAM},
 		{"account " + c.account.ID + ": OIDC providers", c.readOIDCProviders},
 		{"account " + c.account.ID + ": trails", c.readTrails},
+		{"account " + c.account.ID + ": organization", c.readOrganization},
 	}
 	for _, r := range c.regions {
 		var there []*reader
@@ -212,7 +217,11 @@ func (c *collector) readAccount(areas ...model.Area) {
 
 func (c *collector) snapshot(clusters []*reader) (*model.Snapshot, error) {
 	s := &model.Snapshot{Time: c.Now().UTC(), Accounts: []*model.Account{c.account}}
-	something := len(c.account.Read) > 0
+	something := false
+	for area := range c.account.Read {
+		info, _ := area.Info()
+		something = something || !info.Optional // which is no use without the others
+	}
 	for _, k := range clusters {
 		s.Clusters = append(s.Clusters, k.cluster)
 		something = something || len(k.cluster.Read) > 0

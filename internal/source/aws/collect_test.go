@@ -229,7 +229,7 @@ func TestErrors(t *testing.T) {
 		},
 		{"nothing readable", func(s *lab.Server, o *Options) {
 			o.AllClusters, o.Clusters = false, []string{"prod"}
-			s.Deny("eks:*", "iam:*", "ec2:*", "logs:*", "cloudtrail:*")
+			s.Deny("eks:*", "iam:*", "ec2:*", "logs:*", "cloudtrail:*", "organizations:ListParents")
 		}, "every call failed"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

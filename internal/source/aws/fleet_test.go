@@ -42,7 +42,24 @@ func fleet(t testing.TB, options lab.Options) *lab.Server {
 		AdvancedEventSelectors: []byte(`[{"Name":"eks","FieldSelectors":[{"Field":"eventCategory","Equals":["Management"]}]}]`),
 	})
 	r.PutTrail(lab.Trail{Name: "local"})
+	s.PutOrganization(organization())
 	return s.Start(t)
+}
+
+const management = "777788889999"
+
+// organization has the account in a unit, and lets it read all as a delegated administrator does.
+func organization() lab.Organization {
+	return lab.Organization{
+		ID: "o-example123", ManagementAccount: management, Delegated: []string{account},
+		Policies: []lab.OrganizationPolicy{
+			{ID: "p-guard123", Name: "guard", Type: "SERVICE_CONTROL_POLICY", Content: `{"Statement":{"Effect":"Deny","Action":"eks:CreateAccessEntry","Resource":"*"}}`},
+			{ID: "p-fence123", Name: "fence", Type: "RESOURCE_CONTROL_POLICY", Content: wide},
+		},
+		Root: lab.Unit{ID: "r-ab12", Attached: []string{"p-fence123"}, Accounts: []lab.Member{{ID: management}, {ID: foreign}}, Units: []lab.Unit{{
+			ID: "ou-ab12-11111111", Attached: []string{"p-FullAWSAccess", "p-guard123"}, Accounts: []lab.Member{{ID: account}},
+		}}},
+	}
 }
 
 func seedIAM(a *lab.Account) {

@@ -79,7 +79,7 @@ func TestOneByOne(t *testing.T) {
 	acct := got.Accounts[0]
 	want := &model.Account{
 		ID: swept.ID, Partition: swept.Partition, AllClustersOf: swept.AllClustersOf, Read: swept.Read, Groups: swept.Groups, Policies: swept.Policies,
-		OIDCProviders: swept.OIDCProviders, Trails: swept.Trails,
+		OIDCProviders: swept.OIDCProviders, Trails: swept.Trails, Organization: swept.Organization,
 	}
 	for _, r := range swept.Roles {
 		if r.Name != "unrelated" && r.Name != "target" {

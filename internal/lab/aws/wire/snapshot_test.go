@@ -98,6 +98,22 @@ func TestLogsRequestSnapshots(t *testing.T) {
 	t.Logf("replayed %d requests", len(all))
 }
 
+func TestOrganizationsRequestSnapshots(t *testing.T) {
+	all := snapshots(t, "organizations", "request_snapshot", ".request.snap")
+	for _, s := range all {
+		op, ok := wire.Organizations.Operation(strings.TrimPrefix(s.header["X-Amz-Target"], "AWSOrganizationsV20161128."))
+		if !ok || op.Name != s.name {
+			t.Errorf("%s: header %v means %q", s.name, s.header, op.Name)
+			continue
+		}
+		validate(t, &wire.Organizations, s, op)
+	}
+	if len(all) != len(wire.Organizations.Operations) {
+		t.Errorf("%d snapshots for %d operations", len(all), len(wire.Organizations.Operations))
+	}
+	t.Logf("replayed %d requests", len(all))
+}
+
 func validate(t *testing.T, m *wire.Model, s snapshot, op wire.Operation) {
 	t.Helper()
 	object, err := wire.DecodeObject([]byte(s.body))
@@ -111,7 +127,7 @@ func validate(t *testing.T, m *wire.Model, s snapshot, op wire.Operation) {
 }
 
 func TestResponseSnapshots(t *testing.T) {
-	for service, m := range map[string]*wire.Model{"eks": &wire.EKS, "cloudwatchlogs": &wire.Logs} {
+	for service, m := range map[string]*wire.Model{"eks": &wire.EKS, "cloudwatchlogs": &wire.Logs, "organizations": &wire.Organizations} {
 		t.Run(service, func(t *testing.T) {
 			all := snapshots(t, service, "response_snapshot", ".response.snap")
 			for _, s := range all {
@@ -135,11 +151,13 @@ func TestResponseSnapshots(t *testing.T) {
 }
 
 func TestErrorSnapshots(t *testing.T) {
-	all := snapshots(t, "eks", "response_snapshot", ".error.snap")
-	for _, s := range all {
-		if got := wire.EKS.Status(s.name); s.first != strings.TrimSpace(s.first) || s.first != itoa(got) {
-			t.Errorf("%s: the model has status %d, the SDK %s", s.name, got, s.first)
+	for service, m := range map[string]*wire.Model{"eks": &wire.EKS, "organizations": &wire.Organizations} {
+		all := snapshots(t, service, "response_snapshot", ".error.snap")
+		for _, s := range all {
+			if got := m.Status(s.name); s.first != strings.TrimSpace(s.first) || s.first != itoa(got) {
+				t.Errorf("%s: the model has status %d, the SDK %s", s.name, got, s.first)
+			}
 		}
+		t.Logf("%s: compared %d errors", service, len(all))
 	}
-	t.Logf("compared %d errors", len(all))
 }

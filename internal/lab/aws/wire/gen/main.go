@@ -1,4 +1,4 @@
-// Command gen writes the tables model_eks.go and model_logs.go from the pinned SDK modules: which
+// Command gen writes the tables model_eks.go, model_logs.go and model_organizations.go from the pinned SDK modules: which
 // operations there are with their schemas, which HTTP status an error has, which members are required
 // and which values an enumeration has. Run "go generate" in package wire after a pin moves.
 package main
@@ -28,6 +28,7 @@ var (
 func main() {
 	write("EKS", "eks")
 	write("Logs", "cloudwatchlogs")
+	write("Organizations", "organizations")
 }
 
 func write(name, service string) {
