@@ -81,6 +81,7 @@ func targetTrust(p *check.Pass, a *model.PodIdentityAssociation) (says string, s
 		d := iam.EvaluateIdentity(all.RolePolicies(first), iam.Request{Principal: iam.RoleSession(first.ARN, ""), Action: "sts:AssumeRole", Resource: a.TargetRoleARN})
 		if d.Verdict == iam.Denied {
 			says += "; but the first role's policies do not allow it to assume the target"
+			evidence = append(evidence, all.IAMRole(first).Copied()...)
 		}
 	}
 	if !reach.Tagging.Not() && reach.Anybody.Not() {

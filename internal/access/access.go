@@ -27,6 +27,8 @@ type Access struct {
 	parsed sync.Map // model.Document -> parsedPolicy
 	powers sync.Map // the text of rules -> []rbac.Held
 
+	managedPolicies sync.Map // ARN -> managedPolicy
+
 	principals sync.Map // *model.IAMRole or *model.IAMUser -> *IAMPrincipal
 	asked      sync.Map // *iam.Policy -> *actionSet
 

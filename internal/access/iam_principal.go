@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"drawbridge/internal/finding"
 	"drawbridge/internal/iam"
@@ -20,13 +19,12 @@ type IAMPrincipal struct {
 	Boundary string
 	// Unread names policies that count too, but are not in the snapshot or not understood. They may allow or deny anything.
 	Unread []string
-	// ByName are attached AWS managed policies whose documents are not in the snapshot, and which are known by their ARN.
-	ByName []string
 
 	arn             iam.ARN
 	who             iam.Principal
 	policies        iam.Policies // those that could be read
 	limitsUnread    []string     // boundary and session policies that could not
+	copies          []managedPolicy
 	context         *iam.Context
 	may             actionSet
 	customerManaged []string // ARNs
@@ -93,16 +91,10 @@ func (a *Access) newPrincipal(o model.Object, arn string, inline []model.InlineP
 		if !strings.Contains(policy, ":iam::aws:") {
 			p.customerManaged = append(p.customerManaged, policy)
 		}
-		named, read := a.managedPolicy(policy)
-		if doc, known := wellKnownPolicy(policy); !read && known {
-			named.Policy = doc
-			p.ByName = append(p.ByName, policy)
-		}
-		named.Name = policy
-		p.add(a, named)
+		p.add(a, p.managed(a, policy))
 	}
 	if boundary != "" {
-		if named, ok := a.managedPolicy(boundary); ok && len(named.Policy.Unknown) == 0 {
+		if named := p.managed(a, boundary); named.Policy != nil && len(named.Policy.Unknown) == 0 {
 			p.policies.Boundary = &named
 		} else {
 			p.limitsUnread = append(p.limitsUnread, "permissions boundary "+boundary)
@@ -110,6 +102,15 @@ func (a *Access) newPrincipal(o model.Object, arn string, inline []model.InlineP
 		}
 	}
 	return p
+}
+
+// managed returns a managed policy, without a document where it is not known, and notes that it is a copy.
+func (p *IAMPrincipal) managed(a *Access, arn string) iam.Named {
+	m := a.managedPolicy(arn)
+	if m.copied != "" {
+		p.copies = append(p.copies, m)
+	}
+	return m.Named
 }
 
 // add adds one identity policy, or notes that it cannot be read.
@@ -218,6 +219,11 @@ func (p *IAMPrincipal) canOne(q *ask) Permit {
 	if len(result.Why) == 0 {
 		return Permit{Answer: No} // at most on resources that a variable names
 	}
+	for i := range p.copies {
+		if p.copies[i].Name == p.Boundary {
+			result.Why = appendNew(result.Why, p.copies[i].evidence())
+		}
+	}
 	if d.Verdict == iam.Undecided {
 		result.Answer = Maybe
 		if !sure {
@@ -297,18 +303,6 @@ func limits(d iam.Decision, r *iam.Request) []string {
 	return all
 }
 
-// statement is a statement of one of the principal's policies as evidence.
-func (p *IAMPrincipal) statement(policy string, s *iam.Statement) finding.Evidence {
-	subject := p.Object.Subject().String() + " "
-	if strings.HasPrefix(policy, "arn:") {
-		subject = "IAMPolicy "
-		if slices.Contains(p.ByName, policy) {
-			return finding.Evidence{Text: shortened(s.String()) + " (known by its name: its document is not in the snapshot)", Source: subject + policy}
-		}
-	}
-	return finding.Evidence{Text: shortened(s.String()), Source: subject + policy + ", " + s.Name()}
-}
-
 // shortened cuts a long list of actions. Conditions that matter are printed of their own.
 func shortened(text string) string {
 	const most = 400
@@ -326,39 +320,4 @@ func appendNew[T comparable](list []T, more ...T) []T {
 		}
 	}
 	return list
-}
-
-// wellKnown are AWS managed policies known by their names where a snapshot has no document of them. The documents of the
-// first three are shortened to what matters here; those that AWS publishes for nodes hold nothing that makes a role
-// privileged and stand empty (AWS Managed Policy Reference, 2026-11).
-var wellKnown = map[string]string{
-	"AdministratorAccess": `{"Effect":"Allow","Action":"*","Resource":"*"}`,
-	"IAMFullAccess":       `{"Effect":"Allow","Action":"iam:*","Resource":"*"}`,
-	"PowerUserAccess":     `{"Effect":"Allow","NotAction":["iam:*","organizations:*","account:*"],"Resource":"*"}`,
-
-	"AmazonEKSWorkerNodePolicy": `[]`, "AmazonEKSWorkerNodeMinimalPolicy": `[]`, "AmazonEKS_CNI_Policy": `[]`,
-	"AmazonEC2ContainerRegistryReadOnly": `[]`, "AmazonEC2ContainerRegistryPullOnly": `[]`, "AmazonSSMManagedInstanceCore": `[]`,
-}
-
-// wellKnownPolicies are the parsed documents by name.
-var wellKnownPolicies = sync.OnceValue(func() map[string]*iam.Policy {
-	all := map[string]*iam.Policy{}
-	for name, statement := range wellKnown {
-		p, err := iam.Parse([]byte(`{"Version":"2012-10-17","Statement":` + statement + `}`))
-		if err != nil {
-			panic("known policy " + name + ": " + err.Error())
-		}
-		all[name] = p
-	}
-	return all
-})
-
-// wellKnownPolicy returns what is known of an AWS managed policy by its ARN alone, in any partition.
-func wellKnownPolicy(arn string) (*iam.Policy, bool) {
-	a, err := iam.ParseARN(arn)
-	if err != nil || a.Service != "iam" || a.Account != "aws" {
-		return nil, false
-	}
-	p, ok := wellKnownPolicies()[strings.TrimPrefix(a.Resource, "policy/")]
-	return p, ok
 }

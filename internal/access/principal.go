@@ -96,29 +96,20 @@ func (a *Access) policies(inline []model.InlinePolicy, attached []string, bounda
 		}
 	}
 	for _, arn := range attached {
-		if named, ok := a.managedPolicy(arn); ok {
-			p.Identity = append(p.Identity, named)
+		if m := a.managedPolicy(arn); m.Policy != nil {
+			p.Identity = append(p.Identity, m.Named)
 		} else {
 			p.Unread = append(p.Unread, iam.IdentityPolicy)
 		}
 	}
 	if boundary != "" {
-		if named, ok := a.managedPolicy(boundary); ok {
-			p.Boundary = &named
+		if m := a.managedPolicy(boundary); m.Policy != nil {
+			p.Boundary = &m.Named
 		} else {
 			p.Unread = append(p.Unread, iam.Boundary)
 		}
 	}
 	return p
-}
-
-func (a *Access) managedPolicy(arn string) (iam.Named, bool) {
-	m := a.managed[arn]
-	if m == nil || m.Document == "" {
-		return iam.Named{}, false
-	}
-	doc, err := a.Parse(m.Document)
-	return iam.Named{Name: arn, Policy: doc}, err == nil
 }
 
 // Parse parses a policy document, once for all objects that carry the same text.
