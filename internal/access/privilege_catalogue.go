@@ -23,6 +23,7 @@ const (
 	anyJob      = "arn:$p:glue:$r:$a:job/" + anyName
 	anyDocument = "arn:$p:ssm:$r::document/AWS-RunShellScript"
 	anyMachine  = "arn:$p:states:$r:$a:stateMachine:" + anyName
+	anyPipeline = "arn:$p:datapipeline:$r:$a:pipeline/" + anyName
 	everywhere  = "*"
 )
 
@@ -79,7 +80,7 @@ var privileges = []privilege{
 	{"pass-role-batch", Escalates, "run Batch jobs with any role that ECS may take", "", one(pass("ecs-tasks.amazonaws.com"),
 		do("batch:RegisterJobDefinition", "arn:$p:batch:$r:$a:job-definition/"+anyName), do("batch:SubmitJob", "arn:$p:batch:$r:$a:job-definition/"+anyName))},
 	{"pass-role-glue", Escalates, "run Glue jobs with any role that Glue may take", "", [][]need{
-		{pass("glue.amazonaws.com"), do("glue:CreateDevEndpoint", "arn:$p:glue:$r:$a:devEndpoint/"+anyName)},
+		{pass("glue.amazonaws.com"), do("glue:CreateDevEndpoint", everywhere)},
 		{pass("glue.amazonaws.com"), do("glue:CreateJob", anyJob), do("glue:StartJobRun", anyJob)},
 		{pass("glue.amazonaws.com"), do("glue:UpdateJob", anyJob), do("glue:StartJobRun", anyJob)},
 		{pass("glue.amazonaws.com"), do("glue:CreateJob", anyJob), do("glue:CreateTrigger", "arn:$p:glue:$r:$a:trigger/"+anyName)},
@@ -99,7 +100,7 @@ var privileges = []privilege{
 		{pass("codebuild.amazonaws.com"), do("codebuild:UpdateProject", anyProject), do("codebuild:StartBuild", anyProject)},
 	}},
 	{"pass-role-datapipeline", Escalates, "run pipelines of Data Pipeline with any role that it may take", "", one(pass("datapipeline.amazonaws.com"),
-		do("datapipeline:CreatePipeline", everywhere), do("datapipeline:PutPipelineDefinition", everywhere), do("datapipeline:ActivatePipeline", everywhere))},
+		do("datapipeline:CreatePipeline", everywhere), do("datapipeline:PutPipelineDefinition", anyPipeline), do("datapipeline:ActivatePipeline", anyPipeline))},
 	{"pass-role-apprunner", Escalates, "run App Runner services with any role that App Runner may take", "", one(pass("tasks.apprunner.amazonaws.com"),
 		do("apprunner:CreateService", "arn:$p:apprunner:$r:$a:service/"+anyName+"/"+anyName))},
 	{"pass-role-states", Escalates, "run state machines with any role that Step Functions may take", "", one(pass("states.amazonaws.com"),

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"drawbridge/internal/awsdata"
+	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
 )
 
@@ -165,6 +167,39 @@ func BenchmarkPrivileges(b *testing.B) {
 		a := New(s)
 		for _, p := range a.IAMPrincipals(acct) {
 			p.Privileges("eu-west-1")
+		}
+	}
+}
+
+// TestAskedActions holds what is asked for to the Service Authorization Reference: the actions exist in this spelling, and
+// take the resources that they are asked on; "*" is for actions without resource types, and else only statements on
+// everything would be seen.
+func TestAskedActions(t *testing.T) {
+	p := &IAMPrincipal{ARN: "arn:aws:iam::111122223333:role/r", arn: iam.ARN{Partition: "aws", Service: "iam", Account: "111122223333", Resource: "role/r"}}
+	for i := range privileges {
+		for _, way := range privileges[i].ways {
+			for _, n := range way {
+				if strings.HasSuffix(n.action, ":"+anyAction) {
+					continue
+				}
+				a, ok := awsdata.Action(n.action)
+				if !ok || a.Name != n.action {
+					t.Errorf("%s: %s is not an action of AWS (%q)", privileges[i].id, n.action, a.Name)
+					continue
+				}
+				switch resource := p.fill(n.resource, "eu-west-1"); {
+				case n.resource == ownUser || n.resource == ownPolicy:
+				case n.resource == everywhere && len(a.ResourceTypes) > 0:
+					t.Errorf("%s: %s is asked on *, and takes resources: %v", privileges[i].id, n.action, a.ResourceTypes)
+				case !a.Takes(resource):
+					t.Errorf("%s: %s takes no %s, but %v", privileges[i].id, n.action, resource, a.ResourceTypes)
+				}
+			}
+		}
+	}
+	for _, action := range askedFor().names {
+		if a, ok := awsdata.Action(action); !strings.HasSuffix(action, ":"+anyAction) && (!ok || a.Name != action) {
+			t.Errorf("%s is not an action of AWS", action)
 		}
 	}
 }
