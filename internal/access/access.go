@@ -23,6 +23,8 @@ type Access struct {
 	managed     map[string]*model.IAMPolicy
 	// complete holds the accounts whose roles and users were read without a gap, so that absence means something.
 	complete map[string]bool
+	// tried holds the accounts of which somebody tried to read roles or users; "" is any account.
+	tried map[string]bool
 
 	parsed sync.Map // model.Document -> parsedPolicy
 	powers sync.Map // the text of rules -> []rbac.Held
@@ -41,10 +43,11 @@ func New(s *model.Snapshot) *Access {
 		snapshot: s, clusters: map[*model.Cluster]*Cluster{},
 		roles: map[string]*model.IAMRole{}, rolesByName: map[string]*model.IAMRole{}, profiles: map[string]*model.IAMRole{},
 		users:  map[string]*model.IAMUser{},
-		groups: map[string]*model.IAMGroup{}, managed: map[string]*model.IAMPolicy{}, complete: map[string]bool{},
+		groups: map[string]*model.IAMGroup{}, managed: map[string]*model.IAMPolicy{}, complete: map[string]bool{}, tried: map[string]bool{},
 	}
 	for _, acct := range s.Accounts {
 		a.complete[acct.ID] = acct.Read[model.AreaIAMRoles] && acct.Read[model.AreaIAMUsers]
+		a.tried[acct.ID] = acct.Read[model.AreaIAMRoles] || acct.Read[model.AreaIAMUsers]
 		for _, r := range acct.Roles {
 			a.roles[r.ARN] = r
 			a.rolesByName[acct.ID+"/"+strings.ToLower(r.Name)] = r
@@ -65,6 +68,7 @@ func New(s *model.Snapshot) *Access {
 	for _, g := range s.Gaps {
 		if g.Area == string(model.AreaIAMRoles) || g.Area == string(model.AreaIAMUsers) {
 			delete(a.complete, g.Account)
+			a.tried[g.Account] = true
 			if g.Account == "" { // whose was not told: it may be anybody's
 				clear(a.complete)
 			}

@@ -28,13 +28,14 @@ type Cluster struct {
 	// gapless holds the areas, of the cluster and its account, that were read without a gap.
 	gapless map[model.Area]bool
 
-	awsAuth func() *authenticator.AWSAuth
-	mapper  func() *authenticator.Mapper
-	pods    func() map[name][]*model.Pod      // by service account
-	work    func() map[name][]*model.Workload // by service account
-	held    func() map[*model.Pod]Credentials
-	rbac    func() *rules
-	units   func() []*Unit
+	awsAuth           func() *authenticator.AWSAuth
+	mapper, rowMapper func() *authenticator.Mapper
+	pods              func() map[name][]*model.Pod      // by service account
+	podsOn            func() map[string][]*model.Pod    // by node
+	work              func() map[name][]*model.Workload // by service account
+	held              func() map[*model.Pod]Credentials
+	rbac              func() *rules
+	units             func() []*Unit
 
 	privileged  func() map[string]finding.Evidence
 	entryByBare func() map[string]*model.AccessEntry
@@ -87,7 +88,9 @@ func newCluster(a *Access, c *model.Cluster) *Cluster {
 		}
 		return authenticator.ParseConfigMap(c.AWSAuth.Data)
 	})
+	k.podsOn = sync.OnceValue(k.newPodsOn)
 	k.mapper = sync.OnceValue(k.newMapper)
+	k.rowMapper = sync.OnceValue(k.newRowMapper)
 	k.rbac = sync.OnceValue(k.newRules)
 	k.units = sync.OnceValue(k.newUnits)
 	k.rolePowers = map[rolePlace][]HeldPower{}
@@ -154,22 +157,33 @@ func (c *Cluster) ParsedAWSAuth() *authenticator.AWSAuth { return c.awsAuth() }
 func (c *Cluster) ReadsAWSAuth() bool { return c.AuthenticationMode() != model.ModeAPI }
 
 // Mapper maps IAM principals to Kubernetes usernames and groups as the cluster's authentication mode has it. Where the
-// mode is not known it maps as API_AND_CONFIG_MAP does.
+// mode is not known it maps as API_AND_CONFIG_MAP does. Access entries whose principal is gone take no part.
 func (c *Cluster) Mapper() *authenticator.Mapper { return c.mapper() }
 
 func (c *Cluster) newMapper() *authenticator.Mapper {
-	mode := authenticator.Mode(c.AuthenticationMode())
-	if mode == "" {
-		mode = authenticator.ModeAPIAndConfigMap
-	}
-	s := authenticator.Stores{Mode: mode, AWSAuth: c.awsAuth(), EntriesUnread: !c.Complete(model.AreaAccessEntries)}
-	if s.AWSAuth == nil && c.Complete(model.AreaAWSAuth) {
-		s.AWSAuth = authenticator.ParseConfigMap(nil)
+	s := authenticator.Stores{Mode: authenticator.Mode(c.AuthenticationMode()), AWSAuth: c.readAWSAuth(), EntriesUnread: !c.Complete(model.AreaAccessEntries)}
+	if s.Mode == "" {
+		s.Mode = authenticator.ModeAPIAndConfigMap
 	}
 	for _, e := range c.AccessEntries {
-		s.Entries = append(s.Entries, authenticator.Entry{PrincipalARN: e.PrincipalARN, Type: e.Type, Username: e.Username, Groups: e.Groups})
+		if c.dead(e) == nil {
+			s.Entries = append(s.Entries, authenticator.Entry{PrincipalARN: e.PrincipalARN, Type: e.Type, Username: e.Username, Groups: e.Groups})
+		}
 	}
 	return authenticator.NewMapper(s)
+}
+
+// newRowMapper maps by aws-auth alone.
+func (c *Cluster) newRowMapper() *authenticator.Mapper {
+	return authenticator.NewMapper(authenticator.Stores{Mode: authenticator.ModeConfigMap, AWSAuth: c.readAWSAuth()})
+}
+
+// readAWSAuth is aws-auth as the authenticator reads it, empty where there is none, or nil where it was not read.
+func (c *Cluster) readAWSAuth() *authenticator.AWSAuth {
+	if c.AWSAuth == nil && c.Complete(model.AreaAWSAuth) {
+		return authenticator.ParseConfigMap(nil)
+	}
+	return c.awsAuth()
 }
 
 // Namespace finds a namespace.

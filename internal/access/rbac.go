@@ -18,10 +18,13 @@ type rules struct {
 	roles    map[name]*model.Role
 	bindings map[name]*model.Binding
 	users    []string // the usernames that bindings name, sorted
+	groups   []string // the groups that bindings name, sorted
+	// partial are aggregated ClusterRoles that were written without rules, so that a ClusterRole that was not read may add some.
+	partial map[string]bool
 }
 
 func (c *Cluster) newRules() *rules {
-	r := &rules{roles: map[name]*model.Role{}, bindings: map[name]*model.Binding{}}
+	r := &rules{roles: map[name]*model.Role{}, bindings: map[name]*model.Binding{}, partial: map[string]bool{}}
 	var roles []rbac.Role
 	if !c.Complete(model.AreaClusterRoles) && !slices.ContainsFunc(c.ClusterRoles, func(m *model.Role) bool { return m.Name == clusterAdmin.Name }) {
 		r.roles[name{"", clusterAdmin.Name}] = clusterAdmin
@@ -39,8 +42,11 @@ func (c *Cluster) newRules() *rules {
 		for _, m := range list {
 			r.bindings[name{m.Namespace, m.Name}] = m
 			for _, s := range m.Subjects {
-				if user, _ := rbac.Names(s, m.Namespace); user != "" {
+				switch user, group := rbac.Names(s, m.Namespace); {
+				case user != "":
 					r.users = append(r.users, user)
+				case group != "":
+					r.groups = append(r.groups, group)
 				}
 			}
 			bindings = append(bindings, rbac.Binding{Namespace: m.Namespace, Name: m.Name, RoleRef: m.RoleRef, Subjects: m.Subjects})
@@ -48,6 +54,8 @@ func (c *Cluster) newRules() *rules {
 	}
 	slices.Sort(r.users)
 	r.users = slices.Compact(r.users)
+	slices.Sort(r.groups)
+	r.groups = slices.Compact(r.groups)
 	r.index = rbac.NewIndex(roles, bindings)
 	return r
 }
@@ -60,7 +68,11 @@ func (r *rules) aggregate(roles []rbac.Role) {
 		return
 	}
 	for i, full := range rbac.Aggregate(roles) {
-		if empty(roles[i]) && len(full.Rules) > 0 {
+		if !empty(roles[i]) {
+			continue
+		}
+		r.partial[full.Name] = true
+		if len(full.Rules) > 0 {
 			roles[i].Rules = full.Rules
 			filled := *r.roles[name{"", full.Name}]
 			filled.Rules = full.Rules

@@ -20,7 +20,7 @@ const (
 type Stores struct {
 	Mode    Mode
 	Entries []Entry
-	// EntriesUnread is true if the access entries could not be read.
+	// EntriesUnread is true if the access entries could not all be read: then a principal without one may have one.
 	EntriesUnread bool
 	// AWSAuth is nil if the ConfigMap could not be read; a ConfigMap that does not exist is ParseConfigMap(nil).
 	AWSAuth *AWSAuth
@@ -139,12 +139,12 @@ func (m *Mapper) find(id Identity, render renderer) Result {
 	var fell string
 	switch m.stores.Mode {
 	case ModeAPI, ModeAPIAndConfigMap:
-		if m.stores.EntriesUnread {
-			return Result{Outcome: Unknown, Why: "the access entries were not read"}
-		}
 		r, found := m.entry(id, render)
 		if found {
 			return r
+		}
+		if m.stores.EntriesUnread {
+			return Result{Outcome: Unknown, Why: "the access entries were not all read"}
 		}
 		fell = r.Why
 	case ModeConfigMap:

@@ -239,6 +239,7 @@ func TestUnreadStoresAreUnknown(t *testing.T) {
 		want   Outcome
 	}{
 		"entries":                       {Stores{Mode: ModeAPI, EntriesUnread: true}, Unknown},
+		"entries but one":               {Stores{Mode: chain, EntriesUnread: true, Entries: ann}, Mapped},
 		"entries before aws-auth":       {Stores{Mode: chain, EntriesUnread: true, AWSAuth: ParseConfigMap(nil)}, Unknown},
 		"entries do not matter":         {Stores{Mode: ModeConfigMap, EntriesUnread: true, AWSAuth: ParseConfigMap(nil)}, NotMapped},
 		"aws-auth":                      {Stores{Mode: chain}, Unknown},

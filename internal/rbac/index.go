@@ -176,6 +176,18 @@ func (x *Index) collect(h Holder, in func(namespace string) bool) (grants []Gran
 	return grants, missing
 }
 
+// BoundIn lists the bindings that name the user or one of the groups and count in a namespace, cluster-wide ones
+// included, or with namespace "" these alone. Their roles need not be there.
+func (x *Index) BoundIn(h Holder, namespace string) []*Binding {
+	var list []*Binding
+	for _, t := range x.bound(h) {
+		if b := &x.bindings[t.binding]; b.Namespace == "" || b.Namespace == namespace {
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
 // bound lists the bindings that name the user or one of the groups, each once with its first subject that
 // does, in the bindings' order.
 func (x *Index) bound(h Holder) []through {

@@ -1,0 +1,223 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"drawbridge/internal/awsdata"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/model"
+	"drawbridge/internal/rbac"
+)
+
+// Check answers what a SubjectAccessReview would for an identity: Node authorizer, RBAC and the access policies of its
+// access entry, any of which may allow. User and Groups of the request are not looked at. An IAM role without a
+// session is allowed what a session name of somebody's choice makes possible; the conditions name that session.
+//
+// What was not read makes the answer unknown where it could change it, never allowed.
+func (c *Cluster) Check(id Identity, r rbac.Request) Grant {
+	if r.NonResourceURL != "" {
+		r = rbac.Request{Verb: r.Verb, NonResourceURL: r.NonResourceURL}
+	}
+	k := c.Kubernetes(id)
+	g := Grant{Identity: id, Verdict: k.Verdict, Cluster: c.label(), Scope: ScopeOf(r.Namespace), Chain: k.Chain}
+	if id.OfKubernetes() {
+		g.Identity.Cluster = g.Cluster
+	}
+	if k.Verdict != Denied {
+		o := c.opinionOf(&k, r)
+		g.settle(&k, o)
+		g.Conditions = append(g.Conditions, c.versionNotes(r, g.Verdict)...)
+	}
+	return g
+}
+
+// settle puts together how an identity gets in and what may be done as it.
+func (g *Grant) settle(k *KubernetesIdentity, o opinion) {
+	g.Chain = slices.Concat(k.Chain, o.chain)
+	switch {
+	case o.verdict == Allowed && k.Verdict == Allowed:
+		g.Verdict, g.Conditions = Allowed, slices.Concat(k.Assumed, o.assumed)
+	case o.verdict == Denied && (k.fallsOut || k.Verdict == Allowed && len(k.Open) == 0):
+		g.Verdict = Denied
+	default:
+		g.Verdict, g.Conditions = Unknown, slices.Concat(k.Open, o.open)
+	}
+}
+
+// opinion is what the authorizers say of a request.
+type opinion struct {
+	verdict       Verdict // denied: none of them allows it
+	chain         []finding.Evidence
+	open, assumed []string
+}
+
+// opinionOf asks for an identity, and then for its sessions whose names make it somebody else.
+func (c *Cluster) opinionOf(k *KubernetesIdentity, r rbac.Request) opinion {
+	h := k.Holder
+	if k.various {
+		h.User = c.nobody()
+	}
+	o := c.authorize(h, k.Template, k.Policies, r)
+	if o.verdict == Allowed {
+		return o
+	}
+	for _, s := range k.Sessions {
+		made := c.authorize(s.Holder, "", nil, r)
+		if made.verdict == Allowed {
+			made.assumed = append(made.assumed, fmt.Sprintf("the session is named %s, which makes it %s%s", s.Name, nameOr(s.Holder.User, `""`), inGroups(s.Holder.Groups)))
+			return made
+		}
+		if made.verdict == Unknown && o.verdict == Denied {
+			o = made
+		}
+	}
+	return o
+}
+
+// nobody is a username that no binding names.
+func (c *Cluster) nobody() string {
+	n := "\x00"
+	for {
+		if _, named := slices.BinarySearch(c.rbac().users, n); !named {
+			return n
+		}
+		n += "\x00"
+	}
+}
+
+// authorize asks each authorizer for a holder, in the API server's order; the first that allows decides. The template is
+// the holder's username where sessions fill it in.
+func (c *Cluster) authorize(h rbac.Holder, template string, policies []*model.PolicyAssociation, r rbac.Request) opinion {
+	if slices.Contains(h.Groups, rbac.GroupMasters) {
+		return opinion{verdict: Allowed, chain: []finding.Evidence{{Text: "may do everything, whatever the bindings say", Source: "Group " + rbac.GroupMasters}}}
+	}
+	var open []string
+	for _, ask := range []func() opinion{
+		func() opinion { return c.nodeAuthorizer(h, template, r) },
+		func() opinion { return c.byRBAC(h, r) },
+		func() opinion { return c.byPolicies(policies, r) },
+	} {
+		o := ask()
+		if o.verdict == Allowed {
+			return o
+		}
+		open = append(open, o.open...)
+	}
+	if len(open) > 0 {
+		return opinion{verdict: Unknown, open: open}
+	}
+	return opinion{verdict: Denied, chain: []finding.Evidence{c.noGrant(h, policies)}}
+}
+
+// byRBAC asks the RBAC authorizer.
+func (c *Cluster) byRBAC(h rbac.Holder, r rbac.Request) opinion {
+	r.User, r.Groups = h.User, h.Groups
+	if decision, grant := c.RBAC().Authorize(r); decision == rbac.Allowed {
+		return opinion{verdict: Allowed, chain: c.Chain(grant)}
+	}
+	open := c.unreadBindings(r.Namespace)
+	for _, b := range c.RBAC().BoundIn(h, r.Namespace) {
+		switch role := c.RBAC().Role(b); {
+		case role == nil:
+			open = append(open, c.missingRole(b))
+		case role.Namespace == "" && c.rbac().partial[role.Name] && !c.Complete(model.AreaClusterRoles):
+			open = append(open, "ClusterRole "+role.Name+" is aggregated, and the ClusterRoles were not all read")
+		}
+	}
+	if len(open) > 0 {
+		return opinion{verdict: Unknown, open: open}
+	}
+	return opinion{verdict: Denied}
+}
+
+// missingRole says what a binding to a role that is not there leaves open.
+func (c *Cluster) missingRole(b *rbac.Binding) string {
+	area, role := model.AreaClusterRoles, "ClusterRole "+b.RoleRef.Name
+	if b.RoleRef.Kind != "ClusterRole" {
+		area, role = model.AreaRoles, b.RoleRef.Kind+" "+qualified(b.Namespace, b.RoleRef.Name)
+	}
+	why := "which was not read"
+	if c.Complete(area) {
+		why = "which is not in the input"
+	}
+	return fmt.Sprintf("the rules of %s, %s and which %s %s binds", role, why, b.Kind(), qualified(b.Namespace, b.Name))
+}
+
+// unreadBindings says which bindings that count in a namespace may be missing from the snapshot.
+func (c *Cluster) unreadBindings(namespace string) []string {
+	var open []string
+	if !c.Complete(model.AreaClusterRoleBindings) {
+		open = append(open, "the ClusterRoleBindings were not all read")
+	}
+	if namespace != "" && !c.Complete(model.AreaRoleBindings) {
+		open = append(open, "the RoleBindings were not all read")
+	}
+	return open
+}
+
+// byPolicies asks the access policies of an access entry.
+func (c *Cluster) byPolicies(policies []*model.PolicyAssociation, r rbac.Request) opinion {
+	var open []string
+	for _, p := range policies {
+		if !counts(p.Scope, r) {
+			continue
+		}
+		rules, published := PolicyRules(p.PolicyARN)
+		if !published {
+			open = append(open, "the rules of access policy "+p.PolicyName()+", which AWS does not publish")
+			continue
+		}
+		for i := range rules {
+			if rbac.Allows(rules[i], r) {
+				return opinion{verdict: Allowed, chain: policyChain(p, ruleText(&rules[i]), i), assumed: doubtPolicy(p)}
+			}
+		}
+	}
+	if len(open) > 0 {
+		return opinion{verdict: Unknown, open: open}
+	}
+	return opinion{verdict: Denied}
+}
+
+// counts says whether an access scope reaches a request: one of namespaces reaches what is in a namespace only.
+func counts(s model.AccessScope, r rbac.Request) bool {
+	return s.Type == model.ScopeCluster || r.Namespace != "" && s.Covers(r.Namespace)
+}
+
+// policyChain leads from an access entry over a policy association to a rule of the access policy.
+func policyChain(p *model.PolicyAssociation, rule string, i int) []finding.Evidence {
+	return []finding.Evidence{
+		{Text: fmt.Sprintf("associates %s with %s", p.PolicyName(), p.Scope), Source: "AccessEntry " + p.PrincipalARN + " associatedAccessPolicies"},
+		{Text: rule, Source: fmt.Sprintf("access policy %s rules[%d], as published on %s", p.PolicyName(), i, awsdata.AccessPoliciesDate())},
+	}
+}
+
+// doubtPolicy says so where the rules of an access policy are known from somebody other than AWS.
+func doubtPolicy(p *model.PolicyAssociation) []string {
+	if known, ok := awsdata.LookupAccessPolicy(p.PolicyARN); ok && known.Confidence != "aws-docs" {
+		return []string{"access policy " + p.PolicyName() + " has the rules that others than AWS tell of"}
+	}
+	return nil
+}
+
+// noGrant says what was looked at in vain.
+func (c *Cluster) noGrant(h rbac.Holder, policies []*model.PolicyAssociation) finding.Evidence {
+	who := "username " + h.User
+	if strings.HasPrefix(h.User, "\x00") {
+		who = "this identity"
+	}
+	text := "no binding of " + who + inGroups(h.Groups) + " allows it"
+	if len(policies) > 0 {
+		names := make([]string, len(policies))
+		for i, p := range policies {
+			names[i] = fmt.Sprintf("%s on %s", p.PolicyName(), p.Scope)
+		}
+		text += ", nor does " + strings.Join(names, ", nor ")
+	}
+	return finding.Evidence{Text: text, Source: "RBAC and access policies"}
+}
+
+// label is how results call the cluster.
+func (c *Cluster) label() string { return c.all.snapshot.Label(c.Cluster) }
