@@ -39,7 +39,7 @@ var podIdentityTargetRole = &check.Check{
 				Chain(evidence).
 				Severity(severity).
 				Fix("# in the target's account: let in this role for this service account only").
-				Fix(targetTrustStatement(p.Cluster, a)).
+				Fix(targetTrustStatement(p.Access, a)).
 				Fix(check.Shell("aws", "iam", "update-assume-role-policy", "--role-name", target.RoleName(), "--policy-document", "file://trust.json"))
 		}
 	},
@@ -57,7 +57,7 @@ func targetTrust(p *check.Pass, a *model.PodIdentityAssociation) (says string, s
 		return "what that role trusts was not read", finding.Medium, nil
 	}
 	session := p.Access.Session(a)
-	entry, reach := trust.Chain(a.RoleARN, session, externalID(p.Cluster, a)), trust.ChainReach(a.RoleARN, session)
+	entry, reach := trust.Chain(a.RoleARN, session, p.Access.ExternalID(a)), trust.ChainReach(a.RoleARN, session)
 	for _, line := range entry.Statements {
 		evidence = append(evidence, finding.Evidence{Text: line, Source: role.Subject().String() + " AssumeRolePolicyDocument"})
 	}
@@ -93,17 +93,8 @@ func targetTrust(p *check.Pass, a *model.PodIdentityAssociation) (says string, s
 	return says, s, evidence
 }
 
-// externalID is the external id that EKS sends to the target: the one it names, or, without session tags, the form that it
-// documents (EKS User Guide, "Access AWS resources in another account with Pod Identity", 2026-11). Empty is not known.
-func externalID(c *model.Cluster, a *model.PodIdentityAssociation) string {
-	if a.ExternalID != "" || !a.DisableSessionTags {
-		return a.ExternalID
-	}
-	return strings.Join([]string{c.Region, c.Account, c.Name, a.Namespace, a.ServiceAccount}, "/")
-}
-
-func targetTrustStatement(c *model.Cluster, a *model.PodIdentityAssociation) string {
-	action, condition := `"sts:AssumeRole"`, fmt.Sprintf(`"sts:ExternalId": %q`, externalID(c, a))
+func targetTrustStatement(c *access.Cluster, a *model.PodIdentityAssociation) string {
+	action, condition := `"sts:AssumeRole"`, fmt.Sprintf(`"sts:ExternalId": %q`, c.ExternalID(a))
 	if !a.DisableSessionTags {
 		action = `["sts:AssumeRole", "sts:TagSession"]`
 		condition = fmt.Sprintf("\"aws:RequestTag/eks-cluster-arn\": %q,\n  \"aws:RequestTag/kubernetes-namespace\": %q,\n  \"aws:RequestTag/kubernetes-service-account\": %q",

@@ -35,6 +35,8 @@ type Access struct {
 	asked      sync.Map // *iam.Policy -> *actionSet
 
 	trustingService sync.Map // [account, service] -> byARN[*model.IAMRole]
+	trusts          func() *trustIndex
+	leftTo          sync.Map // account -> []iam.Named
 }
 
 // New prepares the answers for a snapshot. What is costly is worked out when it is first asked for.
@@ -77,6 +79,7 @@ func New(s *model.Snapshot) *Access {
 	for _, c := range s.Clusters {
 		a.clusters[c] = newCluster(a, c)
 	}
+	a.trusts = sync.OnceValue(a.newTrustIndex)
 	return a
 }
 

@@ -238,14 +238,14 @@ func (p *IAMPrincipal) canOne(q *ask) Permit {
 	return result
 }
 
-// targets returns the resources that the principal's statements name for an action, and false where they name some by a
+// targets returns the resources that statements of some policies name for an action, and false where they name some by a
 // pattern or by leaving some out. It is for leaving out of long lists what cannot be meant.
-func (p *IAMPrincipal) targets(action string) (arns []string, literal bool) {
-	for i := range p.policies.Identity {
-		list := p.policies.Identity[i].Policy.Statements
+func targets(policies []iam.Named, action string) (arns []string, literal bool) {
+	for i := range policies {
+		list := policies[i].Policy.Statements
 		for j := range list {
 			s := &list[j]
-			if s.Effect != iam.Allow || s.MatchesAction(action) == iam.False {
+			if s.Effect == iam.Deny || s.MatchesAction(action) == iam.False {
 				continue
 			}
 			if s.Resource == nil || slices.ContainsFunc(s.Resource, func(r string) bool { return strings.ContainsAny(r, "*?$") }) {
@@ -276,7 +276,7 @@ func within[T any](p *IAMPrincipal, action string, list byARN[T]) []T {
 	if !p.may.has(action) || len(list.all) == 0 {
 		return nil
 	}
-	arns, literal := p.targets(action)
+	arns, literal := targets(p.policies.Identity, action)
 	if !literal {
 		return list.all
 	}

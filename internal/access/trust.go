@@ -142,14 +142,14 @@ const stranger = "drawbridge-asks"
 
 // PodSession is a session that EKS opens for a pod. Empty parts are not known.
 type PodSession struct {
-	ClusterARN, Namespace, ServiceAccount string
+	ClusterARN, Namespace, ServiceAccount, Pod string
 	// Untagged says that the association disables session tags.
 	Untagged bool
 }
 
 // Session is the session that EKS opens for the pods of an association.
 func (c *Cluster) Session(a *model.PodIdentityAssociation) PodSession {
-	return PodSession{c.ARN, a.Namespace, a.ServiceAccount, a.DisableSessionTags}
+	return PodSession{ClusterARN: c.ARN, Namespace: a.Namespace, ServiceAccount: a.ServiceAccount, Untagged: a.DisableSessionTags}
 }
 
 // The session tags of Pod Identity (EKS User Guide, "Grant Pods access to AWS resources based on tags", 2026-11).
@@ -157,23 +157,33 @@ var podTags = []string{"eks-cluster-arn", "eks-cluster-name", "kubernetes-namesp
 
 // context is what is known of the request by which EKS opens the session. Whether EKS sends aws:SourceArn and
 // aws:SourceAccount, and with which values, is not documented: they stay unknown.
-func (s PodSession) context() *iam.Context {
-	c := new(iam.Context).AbsentUnder("aws:RequestTag/")
+func (s PodSession) context() *iam.Context { return s.request(new(iam.Context)) }
+
+// request adds to a context what is known of the session tags that a request passes.
+func (s PodSession) request(c *iam.Context) *iam.Context {
+	c.AbsentUnder("aws:RequestTag/")
 	if s.Untagged {
 		return c.SetAbsent("aws:TagKeys").SetAbsent("sts:TransitiveTagKeys")
 	}
-	known := map[string]string{"eks-cluster-arn": s.ClusterARN, "kubernetes-namespace": s.Namespace, "kubernetes-service-account": s.ServiceAccount}
+	return s.tag(c, "aws:RequestTag/").Set("aws:TagKeys", podTags...).Set("sts:TransitiveTagKeys", podTags...)
+}
+
+// tag adds the session tags to a context, under the prefix of the keys that hold them.
+func (s PodSession) tag(c *iam.Context, prefix string) *iam.Context {
+	known := map[string]string{
+		"eks-cluster-arn": s.ClusterARN, "kubernetes-namespace": s.Namespace, "kubernetes-service-account": s.ServiceAccount, "kubernetes-pod-name": s.Pod,
+	}
 	if s.ClusterARN != "" {
 		known["eks-cluster-name"] = s.ClusterARN[strings.LastIndexByte(s.ClusterARN, '/')+1:]
 	}
 	for _, tag := range podTags {
 		if v := known[tag]; v != "" {
-			c.Set("aws:RequestTag/"+tag, v)
+			c.Set(prefix+tag, v)
 		} else {
-			c.SetUnknown("aws:RequestTag/" + tag)
+			c.SetUnknown(prefix + tag)
 		}
 	}
-	return c.Set("aws:TagKeys", podTags...).Set("sts:TransitiveTagKeys", podTags...)
+	return c
 }
 
 func (s PodSession) actions() []string {

@@ -1,0 +1,167 @@
+package access
+
+import (
+	"slices"
+	"strings"
+
+	"drawbridge/internal/finding"
+	"drawbridge/internal/iam"
+	"drawbridge/internal/model"
+)
+
+// Hop is a role that a session goes on into by sts:AssumeRole, or fails to.
+type Hop struct {
+	Role    *model.IAMRole
+	Verdict Verdict
+	// Chain are the statements that let it in, or that keep it out.
+	Chain []finding.Evidence
+	// Conditions are what an unknown verdict depends on.
+	Conditions []string
+}
+
+// Hops returns the roles that a session can go on into, and those for which that is unknown, in the order of the snapshot.
+func (a *Access) Hops(s Session) []Hop {
+	var all []Hop
+	for _, role := range a.candidates(&s) {
+		if d := a.assume(&s, role); d.verdict != Denied {
+			all = append(all, d.hop(role))
+		}
+	}
+	return all
+}
+
+// hop says whether a session can go on into one role, and why.
+func (a *Access) hop(s *Session, role *model.IAMRole) Hop { return a.assume(s, role).hop(role) }
+
+func (d *decision) hop(role *model.IAMRole) Hop {
+	h := Hop{Role: role, Verdict: d.verdict, Chain: d.chain(), Conditions: d.conditions()}
+	return h
+}
+
+// assume decides whether a session can take a role: by its own policies and the role's trust policy, as these count in one
+// account and across two. Session tags that are transitive go along, and need sts:TagSession too: of the caller where the
+// trust policy leaves it to the caller's account, else of the trust policy (IAM User Guide, "Pass session tags in AWS STS";
+// EKS User Guide, "Grant Pods access to AWS resources based on tags", 2026-11).
+func (a *Access) assume(s *Session, role *model.IAMRole) *decision {
+	d := &decision{session: s, role: role, verdict: Allowed}
+	trust := a.Trust(role)
+	switch {
+	case s.Principal.Kind == iam.RootUser:
+		d.verdict, d.because = Denied, rootAssumesNothing
+		return d
+	case trust == nil:
+		d.verdict, d.open = Unknown, []string{"the trust policy of " + role.ARN + " (not read, or not readable)"}
+		if iam.EvaluateIdentity(s.Policies, iam.Request{Principal: s.Principal, Action: "sts:AssumeRole", Resource: role.ARN, Context: s.Context}).Explicit {
+			d.verdict = Denied
+		}
+		return d
+	}
+	p := s.Policies
+	p.Trust = &iam.Named{Policy: trust.policy}
+	d.ask(p, iam.Request{Principal: s.Principal, Action: "sts:AssumeRole", Resource: role.ARN, Context: s.Context})
+	if s.tags != nil && d.verdict != Denied {
+		d.ask(p, iam.Request{Principal: s.Principal, Action: "sts:TagSession", Resource: role.ARN, Context: s.Context})
+	}
+	return d
+}
+
+// Through is the session that follows on a hop: what the identity then is. Which tags it bears is known only of those that
+// go on from the session before, and where the role's trust policy lets nobody pass any.
+func (a *Access) Through(s Session, h Hop) Session {
+	next := Session{Holder: s.Holder, Cluster: s.Cluster, Via: s.Via, Verdict: s.Verdict, Conditions: slices.Clip(s.Conditions), tags: s.tags}
+	next.Chain = append(slices.Clip(s.Chain), finding.Evidence{Text: "assumes role " + h.Role.ARN, Source: h.Role.Subject().String()})
+	next.Chain = append(next.Chain, h.Chain...)
+	for _, condition := range h.Conditions {
+		next.doubt(condition)
+	}
+	next = a.as(next, h.Role)
+	next.Context = a.sessionContext(h.Role, nil, a.taggable(h.Role))
+	if s.tags != nil {
+		s.tags.tag(next.Context, "aws:PrincipalTag/")
+	}
+	a.fresh(next.Context)
+	return next
+}
+
+// trustIndex finds, without asking all of them, the roles that may trust a principal.
+type trustIndex struct {
+	named    map[string][]*model.IAMRole // by what names one principal: see principalKeys
+	accounts map[string][]*model.IAMRole // by the account that they leave it to
+	anybody  []*model.IAMRole            // that name everyone, or somebody in a way that cannot be looked up
+	order    map[*model.IAMRole]int
+}
+
+func (a *Access) newTrustIndex() *trustIndex {
+	x := &trustIndex{named: map[string][]*model.IAMRole{}, accounts: map[string][]*model.IAMRole{}, order: map[*model.IAMRole]int{}}
+	for _, acct := range a.snapshot.Accounts {
+		for _, r := range acct.Roles {
+			x.order[r] = len(x.order)
+			x.add(r, a.Trust(r))
+		}
+	}
+	return x
+}
+
+// add enters a role under everybody whom a statement of its trust policy may let in.
+func (x *trustIndex) add(r *model.IAMRole, trust *Trust) {
+	if trust == nil || len(trust.policy.Unknown) > 0 {
+		x.anybody = append(x.anybody, r)
+		return
+	}
+	for i := range trust.policy.Statements {
+		s := &trust.policy.Statements[i]
+		if s.Effect == iam.Deny || s.MatchesAction("sts:AssumeRole") == iam.False {
+			continue
+		}
+		if s.Principal == nil || s.NotPrincipal != nil || s.Principal.Everyone || len(s.Principal.Other) > 0 || len(s.Principal.CanonicalUser) > 0 {
+			x.anybody = append(x.anybody, r)
+			return
+		}
+		for _, text := range s.Principal.AWS {
+			switch p := iam.ParsePrincipal(text); {
+			case strings.ContainsAny(text, "*?$"):
+				x.anybody = append(x.anybody, r)
+				return
+			case p.Kind == iam.RootUser:
+				x.accounts[p.Account] = append(x.accounts[p.Account], r)
+			default:
+				key := principalKey(text)
+				x.named[key] = append(x.named[key], r)
+			}
+		}
+	}
+}
+
+// principalKey is what a role or a session of it has in common however its ARN is written; of others it is the text.
+func principalKey(text string) string {
+	if arn, err := iam.ParseARN(text); err == nil && arn.RoleName() != "" {
+		return arn.Account + "/" + arn.RoleName()
+	}
+	return text
+}
+
+// candidates returns the roles that a session may be able to take, as far as can be told at a glance: those that name it,
+// and of those that leave it to its account the ones that its own policies may name. They come in the snapshot's order.
+func (a *Access) candidates(s *Session) []*model.IAMRole {
+	x := a.trusts()
+	var some []*model.IAMRole
+	some = append(some, x.anybody...)
+	some = append(some, x.named[principalKey(s.Principal.String())]...)
+	if s.Principal.UniqueID != "" {
+		some = append(some, x.named[s.Principal.UniqueID]...)
+	}
+	if leaving := x.accounts[s.Principal.Account]; len(leaving) > 0 {
+		arns, literal := targets(s.Policies.Identity, "sts:AssumeRole")
+		if !literal || slices.Contains(s.Policies.Unread, iam.IdentityPolicy) {
+			some = append(some, leaving...)
+		} else {
+			for _, arn := range arns {
+				if r := a.roles[arn]; r != nil {
+					some = append(some, r)
+				}
+			}
+		}
+	}
+	slices.SortFunc(some, func(r, q *model.IAMRole) int { return x.order[r] - x.order[q] })
+	return slices.Compact(some)
+}

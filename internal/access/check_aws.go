@@ -1,0 +1,283 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"drawbridge/internal/iam"
+	"drawbridge/internal/model"
+)
+
+// rootAssumesNothing is why a root user has no hops.
+const rootAssumesNothing = "the root user of an account cannot assume roles (STS API Reference, AssumeRole)"
+
+// AWSQuestion is what somebody may do in AWS, or not.
+type AWSQuestion struct {
+	// Action is service:Operation.
+	Action string
+	// Resource is an ARN; "*" for an action that has no resources; empty for any resource: then allowed on one is enough.
+	Resource string
+	// Account owns the resource. Empty is what the ARN says, and where it says nothing, the caller's own.
+	Account string
+	// Given are condition keys of the request whose values are known, by name.
+	Given map[string][]string
+	// Complete takes nothing for granted: what is in no snapshot makes the answer unknown.
+	Complete bool
+}
+
+// assumes says whether an action is decided by the trust policy of a role.
+func (q *AWSQuestion) assumes() bool {
+	return strings.EqualFold(q.Action, "sts:AssumeRole") || strings.EqualFold(q.Action, "sts:TagSession") || strings.EqualFold(q.Action, "sts:SetSourceIdentity")
+}
+
+// owner is the account that owns the resource, as far as the ARN and the question tell, or "".
+func (q *AWSQuestion) owner() string {
+	if q.Account != "" {
+		return q.Account
+	}
+	if arn, err := iam.ParseARN(q.Resource); err == nil && arn.Account != "aws" {
+		return arn.Account
+	}
+	return ""
+}
+
+// CheckAWS answers whether an identity may do something in AWS: with each of its sessions, and with those of the roles that
+// it can go on into from there. There is one grant for every session that the identity has; the best of them comes first.
+// With Verdict Denied it says why not.
+func (a *Access) CheckAWS(id Identity, q AWSQuestion) []Grant {
+	sessions := a.Sessions(id)
+	all := make([]Grant, len(sessions))
+	for i := range sessions {
+		all[i] = a.withSession(&sessions[i], &q)
+		all[i].Identity = id
+	}
+	slices.SortStableFunc(all, func(g, h Grant) int { return g.Verdict.rank() - h.Verdict.rank() })
+	return all
+}
+
+// rank puts allowed first and denied last.
+func (v Verdict) rank() int { return slices.Index([]Verdict{Allowed, Unknown, Denied}, v) }
+
+// withSession answers for one session: by itself if it may do it, else by the shortest way over other roles.
+func (a *Access) withSession(s *Session, q *AWSQuestion) Grant {
+	if s.Verdict == Denied {
+		return Grant{Verdict: Denied, Cluster: s.Cluster, Scope: q.Resource, Chain: s.Chain, Conditions: s.Conditions}
+	}
+	if s.ARN == "" { // whose it is was not read
+		return Grant{Verdict: Unknown, Cluster: s.Cluster, Scope: q.Resource, Chain: s.Chain, Conditions: s.Conditions}
+	}
+	own := a.direct(s, q)
+	if own.Verdict == Allowed {
+		return own
+	}
+	if onward, ok := a.onward(s, q, own.Verdict); ok {
+		return onward
+	}
+	return own
+}
+
+// direct answers for one session by itself.
+func (a *Access) direct(s *Session, q *AWSQuestion) Grant {
+	if q.Resource != "" {
+		return a.grant(s, q, a.decide(s, q), q.Resource)
+	}
+	d := a.decide(s, q)
+	if d.verdict != Unknown {
+		return a.grant(s, q, d, "*")
+	}
+	return a.somewhere(s, q, d)
+}
+
+// somewhere answers about any resource: on each that a statement names it asks for one that nobody has, and the best of
+// the answers stands, with the resources for which it does.
+func (a *Access) somewhere(s *Session, q *AWSQuestion, any *decision) Grant {
+	best, scope := any, []string{}
+	try := func(pattern, resource string) {
+		on := *q
+		on.Resource = resource
+		switch d := a.decide(s, &on); {
+		case d.verdict == Denied || d.verdict == Unknown && best.verdict == Allowed:
+		case d.verdict == Allowed && best.verdict == Unknown:
+			best, scope = d, []string{pattern}
+		default:
+			scope = appendNew(scope, pattern)
+		}
+	}
+	seen := map[string]bool{}
+	r := iam.Request{Principal: s.Principal, Action: q.Action, Context: s.Context}
+	for _, named := range s.Policies.Identity {
+		for i := range named.Policy.Statements {
+			statement := &named.Policy.Statements[i]
+			if statement.Effect != iam.Allow || statement.MatchesAction(q.Action) == iam.False {
+				continue
+			}
+			for _, e := range statement.Examples(&r, stranger) {
+				if !seen[e.Resource] {
+					seen[e.Resource] = true
+					try(e.Pattern, e.Resource)
+				}
+			}
+			if statement.NotResource != nil {
+				try("everything but "+strings.Join(statement.NotResource, ", "), a.nobodys(s, q.Action))
+			}
+		}
+	}
+	if len(scope) == 0 {
+		scope = []string{"*"}
+	}
+	slices.Sort(scope)
+	return a.grant(s, q, best, strings.Join(scope, ", "))
+}
+
+// nobodys is the ARN of a resource of the caller's account that nobody names.
+func (a *Access) nobodys(s *Session, action string) string {
+	service, _, _ := strings.Cut(action, ":")
+	if service = strings.ToLower(service); service == "s3" {
+		return "arn:aws:s3:::" + stranger + "/" + stranger
+	}
+	arn, _ := iam.ParseARN(s.ARN)
+	return "arn:" + arn.Partition + ":" + service + "::" + s.Principal.Account + ":" + stranger + "/" + stranger
+}
+
+// decide asks the policies. Policies of resources other than roles are in no snapshot; one that leaves all to the caller's
+// account stands in for them, and what it hides is said by notes. See docs/adr/0006.
+func (a *Access) decide(s *Session, q *AWSQuestion) *decision {
+	d := &decision{session: s, verdict: Allowed}
+	r := iam.Request{Principal: s.Principal, Action: q.Action, Resource: q.Resource, ResourceAccount: q.owner(), Context: s.Context}
+	if r.ResourceAccount == "" {
+		r.ResourceAccount = s.Principal.Account
+	}
+	if len(q.Given) > 0 {
+		r.Context = s.Context.Clone()
+		for key, values := range q.Given {
+			r.Context.Set(key, values...)
+		}
+	}
+	p := s.Policies
+	if q.assumes() && q.Resource != "" {
+		return a.decideAssume(d, p, r)
+	}
+	p.Resource = a.leftToAccount(s.Principal.Account)
+	d.ask(p, r)
+	if d.verdict != Denied && q.mustBeNamed(s) {
+		d.verdict, d.open = Unknown, append(d.open, "the policy of the resource, which must allow it too (policies of resources are not read)")
+	}
+	return d
+}
+
+// decideAssume asks the trust policy of the role that an action is about.
+func (a *Access) decideAssume(d *decision, p iam.Policies, r iam.Request) *decision {
+	role, presence := a.Role(r.Resource)
+	switch {
+	case d.session.Principal.Kind == iam.RootUser && strings.EqualFold(r.Action, "sts:AssumeRole"):
+		d.verdict, d.because = Denied, rootAssumesNothing
+		return d
+	case presence == Absent:
+		d.verdict, d.because = Denied, "there is no role "+r.Resource
+		return d
+	}
+	if trust := a.Trust(role); trust != nil {
+		p.Trust, d.role = &iam.Named{Policy: trust.policy}, role
+	}
+	d.ask(p, r)
+	return d
+}
+
+// mustBeNamed says whether a policy of the resource must allow the request, which no snapshot holds: that of a KMS key, and
+// that of every resource of another account (IAM User Guide, "Policy evaluation logic", 2026-11).
+func (q *AWSQuestion) mustBeNamed(s *Session) bool {
+	if owner := q.owner(); owner != "" && owner != s.Principal.Account {
+		return true
+	}
+	return len(q.Action) > 4 && strings.EqualFold(q.Action[:4], "kms:") && (q.Resource == "" || strings.Contains(q.Resource, ":key/"))
+}
+
+// leftToAccount is a policy of a resource that leaves it to an account's own policies, as the default policy of a key does.
+func (a *Access) leftToAccount(account string) []iam.Named {
+	if p, ok := a.leftTo.Load(account); ok {
+		return p.([]iam.Named)
+	}
+	doc, err := iam.Parse(fmt.Appendf(nil, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":%q},"Action":"*","Resource":"*"}}`, account))
+	if err != nil {
+		return nil
+	}
+	p := []iam.Named{{Policy: doc}}
+	a.leftTo.Store(account, p)
+	return p
+}
+
+// grant puts a decision into words.
+func (a *Access) grant(s *Session, q *AWSQuestion, d *decision, scope string) Grant {
+	g := Grant{Identity: s.Holder, Verdict: d.verdict, Cluster: s.Cluster, Scope: scope, Chain: append(slices.Clip(s.Chain), d.chain()...)}
+	if g.Verdict != Denied {
+		g.Conditions = append(slices.Clip(s.Conditions), d.conditions()...)
+		if s.Verdict == Unknown {
+			g.Verdict = Unknown
+		}
+	}
+	notes := q.notes(s, d)
+	if q.Complete && len(notes) > 0 {
+		g.Verdict = Unknown
+	}
+	g.Conditions = append(append(g.Conditions, notes...), a.oversized(s)...)
+	return g
+}
+
+// notes say what no snapshot holds and might make the answer another one.
+func (q *AWSQuestion) notes(s *Session, d *decision) []string {
+	explicit := slices.ContainsFunc(d.parts, func(p part) bool { return p.decision.Explicit })
+	if d.because != "" || d.verdict == Denied && (explicit || q.assumes()) {
+		return nil
+	}
+	var all []string
+	owner := q.owner()
+	switch own := owner == "" || owner == s.Principal.Account; {
+	case d.verdict == Denied && own && q.Resource != "*":
+		all = append(all, "unless a policy of the resource allows it: not read")
+	case d.verdict == Denied:
+		return nil
+	case !q.assumes() && q.Resource != "*" && !q.mustBeNamed(s):
+		all = append(all, "unless a policy of the resource denies it: not read")
+	}
+	if d.verdict != Denied {
+		all = append(all, "unless an organization policy (SCP, RCP) denies it: not read")
+	}
+	if arn, err := iam.ParseARN(q.Resource); err == nil && owner == "" && arn.Account == "" && d.verdict != Denied {
+		all = append(all, "as far as the resource is of account "+s.Principal.Account+", which its ARN does not tell")
+	}
+	return all
+}
+
+// onward looks for the shortest way over further roles that answers better than the session by itself: over those that are
+// certain first, then over all.
+func (a *Access) onward(s *Session, q *AWSQuestion, than Verdict) (Grant, bool) {
+	for _, worst := range []Verdict{Allowed, Unknown} {
+		if worst.rank() >= than.rank() || worst.rank() < s.Verdict.rank() {
+			continue
+		}
+		seen := map[*model.IAMRole]bool{}
+		if r, ok := s.principal.(*model.IAMRole); ok {
+			seen[r] = true
+		}
+		for queue := []Session{*s}; len(queue) > 0; queue = queue[1:] {
+			at := &queue[0]
+			for _, role := range a.candidates(at) {
+				if seen[role] {
+					continue
+				}
+				d := a.assume(at, role)
+				if d.verdict.rank() > worst.rank() {
+					continue
+				}
+				seen[role] = true
+				next := a.Through(*at, d.hop(role))
+				if g := a.direct(&next, q); g.Verdict.rank() <= worst.rank() {
+					return g, true
+				}
+				queue = append(queue, next)
+			}
+		}
+	}
+	return Grant{}, false
+}
