@@ -20,7 +20,7 @@ type Hop struct {
 }
 
 // Hops returns the roles that a session can go on into, and those for which that is unknown, in the order of the snapshot.
-func (a *Access) Hops(s Session) []Hop {
+func (a *Access) Hops(s AWSSession) []Hop {
 	var all []Hop
 	for _, role := range a.candidates(&s) {
 		if d := a.assume(&s, role); d.verdict != Denied {
@@ -31,7 +31,7 @@ func (a *Access) Hops(s Session) []Hop {
 }
 
 // hop says whether a session can go on into one role, and why.
-func (a *Access) hop(s *Session, role *model.IAMRole) Hop { return a.assume(s, role).hop(role) }
+func (a *Access) hop(s *AWSSession, role *model.IAMRole) Hop { return a.assume(s, role).hop(role) }
 
 func (d *decision) hop(role *model.IAMRole) Hop {
 	h := Hop{Role: role, Verdict: d.verdict, Chain: d.chain(), Conditions: d.conditions()}
@@ -42,7 +42,7 @@ func (d *decision) hop(role *model.IAMRole) Hop {
 // account and across two. Session tags that are transitive go along, and need sts:TagSession too: of the caller where the
 // trust policy leaves it to the caller's account, else of the trust policy (IAM User Guide, "Pass session tags in AWS STS";
 // EKS User Guide, "Grant Pods access to AWS resources based on tags", 2026-11).
-func (a *Access) assume(s *Session, role *model.IAMRole) *decision {
+func (a *Access) assume(s *AWSSession, role *model.IAMRole) *decision {
 	d := &decision{session: s, role: role, verdict: Allowed}
 	trust := a.Trust(role)
 	switch {
@@ -67,8 +67,8 @@ func (a *Access) assume(s *Session, role *model.IAMRole) *decision {
 
 // Through is the session that follows on a hop: what the identity then is. Which tags it bears is known only of those that
 // go on from the session before, and where the role's trust policy lets nobody pass any.
-func (a *Access) Through(s Session, h Hop) Session {
-	next := Session{Holder: s.Holder, Cluster: s.Cluster, Via: s.Via, Verdict: s.Verdict, Conditions: slices.Clip(s.Conditions), tags: s.tags}
+func (a *Access) Through(s AWSSession, h Hop) AWSSession {
+	next := AWSSession{Holder: s.Holder, Cluster: s.Cluster, Via: s.Via, Verdict: s.Verdict, Conditions: slices.Clip(s.Conditions), tags: s.tags}
 	next.Chain = append(slices.Clip(s.Chain), finding.Evidence{Text: "assumes role " + h.Role.ARN, Source: h.Role.Subject().String()})
 	next.Chain = append(next.Chain, h.Chain...)
 	for _, condition := range h.Conditions {
@@ -142,7 +142,7 @@ func principalKey(text string) string {
 
 // candidates returns the roles that a session may be able to take, as far as can be told at a glance: those that name it,
 // and of those that leave it to its account the ones that its own policies may name. They come in the snapshot's order.
-func (a *Access) candidates(s *Session) []*model.IAMRole {
+func (a *Access) candidates(s *AWSSession) []*model.IAMRole {
 	x := a.trusts()
 	var some []*model.IAMRole
 	some = append(some, x.anybody...)

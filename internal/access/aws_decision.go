@@ -14,7 +14,7 @@ import (
 // decision is what the policies say of one thing that a session asks for, which may take several requests that must all be
 // allowed. Its reasons are put into words when they are asked for.
 type decision struct {
-	session *Session
+	session *AWSSession
 	role    *model.IAMRole // whose trust policy counts; nil for none
 	verdict Verdict
 	// parts are the decisions that make up the verdict.
@@ -166,7 +166,7 @@ const (
 
 // oversized names the policies of a session that are larger than AWS stores, so that somebody made the document up, or cut
 // and pasted it together.
-func (a *Access) oversized(s *Session) []string {
+func (a *Access) oversized(s *AWSSession) []string {
 	var all []string
 	say := func(what string, size, most int) {
 		if size > most {

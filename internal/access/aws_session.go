@@ -13,9 +13,9 @@ import (
 // ViaItself is how an IAM principal comes to its own permissions.
 const ViaItself Via = "itself"
 
-// Session is a set of AWS credentials that an identity holds, or fails to hold: whose they are, which policies count for
+// AWSSession is a set of AWS credentials that an identity holds, or fails to hold: whose they are, which policies count for
 // them, and what is known of the requests made with them.
-type Session struct {
+type AWSSession struct {
 	// Holder is who was asked about; Cluster is the label of the cluster that gives it the credentials, empty in AWS.
 	Holder  Identity
 	Cluster string
@@ -40,34 +40,34 @@ type Session struct {
 	tags      *PodSession  // session tags that go on into every further session; nil for none
 }
 
-// Sessions returns the AWS sessions of an identity. An IAM principal has its own. A pod has what it holds now, and its
+// AWSSessions returns the AWS sessions of an identity. An IAM principal has its own. A pod has what it holds now, and its
 // node's role where it can reach it; a service account or workload has what new pods get, and the node roles that its
 // running pods can reach. There is always at least one session for every cluster that knows the identity; the one of an
 // identity that holds nothing is denied and says why.
-func (a *Access) Sessions(id Identity) []Session {
+func (a *Access) AWSSessions(id Identity) []AWSSession {
 	switch id.Kind {
 	case KindIAMRole, KindIAMUser, KindRoot:
-		return []Session{a.ownSession(id)}
+		return []AWSSession{a.ownSession(id)}
 	case KindServiceAccount, KindWorkload, KindPod:
 		return a.podSessions(id)
 	case KindUser, KindGroup:
-		return []Session{without(id, "", finding.Evidence{Text: "a Kubernetes user or group holds no AWS credentials; whoever signs in as it may", Source: id.String()})}
+		return []AWSSession{without(id, "", finding.Evidence{Text: "a Kubernetes user or group holds no AWS credentials; whoever signs in as it may", Source: id.String()})}
 	}
-	s := Session{Holder: id, Via: ViaItself, ARN: id.ARN, Verdict: Unknown, Principal: iam.ParsePrincipal(id.ARN), Context: a.requests()}
+	s := AWSSession{Holder: id, Via: ViaItself, ARN: id.ARN, Verdict: Unknown, Principal: iam.ParsePrincipal(id.ARN), Context: a.requests()}
 	s.Policies.Unread = []iam.Layer{iam.IdentityPolicy, iam.SessionPolicy}
 	s.Conditions = []string{"what " + id.ARN + " may do: it is no IAM role, user or account root"}
-	return []Session{s}
+	return []AWSSession{s}
 }
 
 // without is the session of an identity that has none.
-func without(id Identity, cluster string, why ...finding.Evidence) Session {
-	return Session{Holder: id, Cluster: cluster, Via: ViaNothing, Verdict: Denied, Chain: why}
+func without(id Identity, cluster string, why ...finding.Evidence) AWSSession {
+	return AWSSession{Holder: id, Cluster: cluster, Via: ViaNothing, Verdict: Denied, Chain: why}
 }
 
 // ownSession is the session of an IAM principal.
-func (a *Access) ownSession(id Identity) Session {
+func (a *Access) ownSession(id Identity) AWSSession {
 	arn, err := iam.ParseARN(id.ARN)
-	s := Session{Holder: id, Via: ViaItself, ARN: id.ARN, Verdict: Allowed, Context: a.requests()}
+	s := AWSSession{Holder: id, Via: ViaItself, ARN: id.ARN, Verdict: Allowed, Context: a.requests()}
 	var presence Presence
 	switch {
 	case err != nil:
@@ -102,7 +102,7 @@ func (a *Access) ownSession(id Identity) Session {
 }
 
 // unreadable is a session of a principal that is not in the snapshot: either it does not exist, or nothing is known.
-func (a *Access) unreadable(s Session, presence Presence) Session {
+func (a *Access) unreadable(s AWSSession, presence Presence) AWSSession {
 	what := finding.Evidence{Text: "there is no such principal in its account", Source: s.ARN}
 	if presence == Absent {
 		s.Verdict, s.Chain = Denied, append(s.Chain, what)
@@ -117,7 +117,7 @@ func (a *Access) unreadable(s Session, presence Presence) Session {
 	return s
 }
 
-func (a *Access) userSession(s Session, u *model.IAMUser) Session {
+func (a *Access) userSession(s AWSSession, u *model.IAMUser) AWSSession {
 	s.principal, s.ARN = u, u.ARN
 	s.Policies, s.Unread = a.UserPolicies(u), a.unreadOfUser(u)
 	s.Principal = iam.ParsePrincipal(u.ARN)
@@ -131,7 +131,7 @@ func (a *Access) userSession(s Session, u *model.IAMUser) Session {
 }
 
 // as makes a session one of a role. Principal and context remain to be set.
-func (a *Access) as(s Session, r *model.IAMRole) Session {
+func (a *Access) as(s AWSSession, r *model.IAMRole) AWSSession {
 	s.principal, s.ARN = r, r.ARN
 	s.Policies, s.Unread = a.RolePolicies(r), a.unreadOfRole(r)
 	s.Principal = iam.RoleSession(r.ARN, "")
@@ -212,7 +212,7 @@ func (a *Access) unreadPolicies(inline []model.InlinePolicy, attached []string, 
 		}
 	}
 	for _, arn := range append(attached[:len(attached):len(attached)], boundary) {
-		if _, ok := a.managedPolicy(arn); !ok && arn != "" {
+		if arn != "" && a.managedPolicy(arn).Policy == nil {
 			names = append(names, arn)
 		}
 	}

@@ -46,7 +46,7 @@ func (q *AWSQuestion) owner() string {
 // it can go on into from there. There is one grant for every session that the identity has; the best of them comes first.
 // With Verdict Denied it says why not.
 func (a *Access) CheckAWS(id Identity, q AWSQuestion) []Grant {
-	sessions := a.Sessions(id)
+	sessions := a.AWSSessions(id)
 	all := make([]Grant, len(sessions))
 	for i := range sessions {
 		all[i] = a.withSession(&sessions[i], &q)
@@ -60,7 +60,7 @@ func (a *Access) CheckAWS(id Identity, q AWSQuestion) []Grant {
 func (v Verdict) rank() int { return slices.Index([]Verdict{Allowed, Unknown, Denied}, v) }
 
 // withSession answers for one session: by itself if it may do it, else by the shortest way over other roles.
-func (a *Access) withSession(s *Session, q *AWSQuestion) Grant {
+func (a *Access) withSession(s *AWSSession, q *AWSQuestion) Grant {
 	if s.Verdict == Denied {
 		return Grant{Verdict: Denied, Cluster: s.Cluster, Scope: q.Resource, Chain: s.Chain, Conditions: s.Conditions}
 	}
@@ -78,7 +78,7 @@ func (a *Access) withSession(s *Session, q *AWSQuestion) Grant {
 }
 
 // direct answers for one session by itself.
-func (a *Access) direct(s *Session, q *AWSQuestion) Grant {
+func (a *Access) direct(s *AWSSession, q *AWSQuestion) Grant {
 	if q.Resource != "" {
 		return a.grant(s, q, a.decide(s, q), q.Resource)
 	}
@@ -91,7 +91,7 @@ func (a *Access) direct(s *Session, q *AWSQuestion) Grant {
 
 // somewhere answers about any resource: on each that a statement names it asks for one that nobody has, and the best of
 // the answers stands, with the resources for which it does.
-func (a *Access) somewhere(s *Session, q *AWSQuestion, any *decision) Grant {
+func (a *Access) somewhere(s *AWSSession, q *AWSQuestion, any *decision) Grant {
 	best, scope := any, []string{}
 	try := func(pattern, resource string) {
 		on := *q
@@ -131,7 +131,7 @@ func (a *Access) somewhere(s *Session, q *AWSQuestion, any *decision) Grant {
 }
 
 // nobodys is the ARN of a resource of the caller's account that nobody names.
-func (a *Access) nobodys(s *Session, action string) string {
+func (a *Access) nobodys(s *AWSSession, action string) string {
 	service, _, _ := strings.Cut(action, ":")
 	if service = strings.ToLower(service); service == "s3" {
 		return "arn:aws:s3:::" + stranger + "/" + stranger
@@ -142,7 +142,7 @@ func (a *Access) nobodys(s *Session, action string) string {
 
 // decide asks the policies. Policies of resources other than roles are in no snapshot; one that leaves all to the caller's
 // account stands in for them, and what it hides is said by notes. See docs/adr/0006.
-func (a *Access) decide(s *Session, q *AWSQuestion) *decision {
+func (a *Access) decide(s *AWSSession, q *AWSQuestion) *decision {
 	d := &decision{session: s, verdict: Allowed}
 	r := iam.Request{Principal: s.Principal, Action: q.Action, Resource: q.Resource, ResourceAccount: q.owner(), Context: s.Context}
 	if r.ResourceAccount == "" {
@@ -186,7 +186,7 @@ func (a *Access) decideAssume(d *decision, p iam.Policies, r iam.Request) *decis
 
 // mustBeNamed says whether a policy of the resource must allow the request, which no snapshot holds: that of a KMS key, and
 // that of every resource of another account (IAM User Guide, "Policy evaluation logic", 2026-11).
-func (q *AWSQuestion) mustBeNamed(s *Session) bool {
+func (q *AWSQuestion) mustBeNamed(s *AWSSession) bool {
 	if owner := q.owner(); owner != "" && owner != s.Principal.Account {
 		return true
 	}
@@ -208,7 +208,7 @@ func (a *Access) leftToAccount(account string) []iam.Named {
 }
 
 // grant puts a decision into words.
-func (a *Access) grant(s *Session, q *AWSQuestion, d *decision, scope string) Grant {
+func (a *Access) grant(s *AWSSession, q *AWSQuestion, d *decision, scope string) Grant {
 	g := Grant{Identity: s.Holder, Verdict: d.verdict, Cluster: s.Cluster, Scope: scope, Chain: append(slices.Clip(s.Chain), d.chain()...)}
 	if g.Verdict != Denied {
 		g.Conditions = append(slices.Clip(s.Conditions), d.conditions()...)
@@ -225,7 +225,7 @@ func (a *Access) grant(s *Session, q *AWSQuestion, d *decision, scope string) Gr
 }
 
 // notes say what no snapshot holds and might make the answer another one.
-func (q *AWSQuestion) notes(s *Session, d *decision) []string {
+func (q *AWSQuestion) notes(s *AWSSession, d *decision) []string {
 	explicit := slices.ContainsFunc(d.parts, func(p part) bool { return p.decision.Explicit })
 	if d.because != "" || d.verdict == Denied && (explicit || q.assumes()) {
 		return nil
@@ -251,7 +251,7 @@ func (q *AWSQuestion) notes(s *Session, d *decision) []string {
 
 // onward looks for the shortest way over further roles that answers better than the session by itself: over those that are
 // certain first, then over all.
-func (a *Access) onward(s *Session, q *AWSQuestion, than Verdict) (Grant, bool) {
+func (a *Access) onward(s *AWSSession, q *AWSQuestion, than Verdict) (Grant, bool) {
 	for _, worst := range []Verdict{Allowed, Unknown} {
 		if worst.rank() >= than.rank() || worst.rank() < s.Verdict.rank() {
 			continue
@@ -260,7 +260,7 @@ func (a *Access) onward(s *Session, q *AWSQuestion, than Verdict) (Grant, bool) 
 		if r, ok := s.principal.(*model.IAMRole); ok {
 			seen[r] = true
 		}
-		for queue := []Session{*s}; len(queue) > 0; queue = queue[1:] {
+		for queue := []AWSSession{*s}; len(queue) > 0; queue = queue[1:] {
 			at := &queue[0]
 			for _, role := range a.candidates(at) {
 				if seen[role] {

@@ -15,11 +15,6 @@ type fleet struct {
 	accounts map[string]*model.Account
 }
 
-const (
-	home  = "111122223333"
-	other = "444455556666"
-)
-
 func newFleet() *fleet {
 	c := &model.Cluster{
 		Name: "lab", ARN: testCluster, Account: home, Region: "us-east-1", Partition: "aws",
@@ -52,7 +47,7 @@ func (f *fleet) account(id string) *model.Account {
 
 // role adds a role; trust and permissions are statements.
 func (f *fleet) role(account, name, trust string, permissions ...string) *model.IAMRole {
-	r := &model.IAMRole{ARN: roleARN(account, name), ID: "AROA" + strings.ToUpper(name), Name: name, Trust: statements(trust)}
+	r := &model.IAMRole{ARN: roleIn(account, name), ID: "AROA" + strings.ToUpper(name), Name: name, Trust: statements(trust)}
 	if len(permissions) > 0 {
 		r.Inline = []model.InlinePolicy{{Name: "p", Document: statements(permissions...)}}
 	}
@@ -94,7 +89,7 @@ func (f *fleet) check(t *testing.T, identity, action, resource string) Grant {
 	return grants[0]
 }
 
-func roleARN(account, name string) string { return "arn:aws:iam::" + account + ":role/" + name }
+func roleIn(account, name string) string { return "arn:aws:iam::" + account + ":role/" + name }
 
 func allows(action, resource string) string {
 	return fmt.Sprintf(`{"Effect":"Allow","Action":%q,"Resource":%q}`, action, resource)
@@ -163,7 +158,7 @@ func TestCheckAWS(t *testing.T) {
 		}, want: Denied, says: "does not let pods.eks.amazonaws.com in"},
 		{name: "trust unread", build: func(f *fleet) { r := f.role(home, "app", "", read); r.Trust = ""; f.associate("web", r.ARN) }, want: Unknown, says: "the trust policy of"},
 		{name: "role unread", build: func(f *fleet) { f.associate("web", "arn:aws:iam::777788889999:role/far") }, want: Unknown, says: "far (not read)"},
-		{name: "role does not exist", build: func(f *fleet) { f.associate("web", roleARN(home, "gone")) }, want: Denied, says: "no such principal"},
+		{name: "role does not exist", build: func(f *fleet) { f.associate("web", roleARN("gone")) }, want: Denied, says: "no such principal"},
 		{name: "tag", build: func(f *fleet) { f.associate("web", f.role(home, "app", pods(""), tagged).ARN) }, want: Allowed, says: "StringEquals aws:PrincipalTag/kubernetes-namespace = shop"},
 		{name: "tags disabled: ABAC fails", build: func(f *fleet) {
 			f.associate("web", f.role(home, "app", pods(""), tagged).ARN).DisableSessionTags = true
@@ -249,7 +244,7 @@ func TestCheckAWS(t *testing.T) {
 		}, want: Unknown, says: "a Pod Identity agent on its nodes"},
 		{name: "KMS keys have a policy that must allow", build: func(f *fleet) { f.associate("web", f.role(home, "app", pods(""), allows("*", "*")).ARN) }, action: "kms:Decrypt", resource: "arn:aws:kms:us-east-1:111122223333:key/1", want: Unknown, says: "which must allow it too"},
 		{name: "a resource of another account", build: func(f *fleet) { f.associate("web", f.role(home, "app", pods(""), allows("*", "*")).ARN) }, action: "sqs:SendMessage", resource: "arn:aws:sqs:us-east-1:444455556666:q", want: Unknown, says: "which must allow it too"},
-		{name: "a role by itself", build: func(f *fleet) { f.role(home, "app", nobody, read) }, identity: roleARN(home, "app"), want: Allowed},
+		{name: "a role by itself", build: func(f *fleet) { f.role(home, "app", nobody, read) }, identity: roleARN("app"), want: Allowed},
 		{name: "a session of it", build: func(f *fleet) { f.role(home, "app", nobody, read) }, identity: "arn:aws:sts::111122223333:assumed-role/app/alice", want: Allowed},
 		{name: "root", build: func(f *fleet) { f.account(home) }, identity: "arn:aws:iam::111122223333:root", want: Allowed},
 		{name: "a Kubernetes group", build: func(*fleet) {}, identity: "group:devs", want: Denied, says: "holds no AWS credentials"},
@@ -296,55 +291,55 @@ func TestCheckAWSOverRoles(t *testing.T) {
 		want  Verdict
 		says  string
 	}{
-		{"named in the trust policy, same account: needs nothing else", func(f *fleet) { f.role(home, "app", nobody); f.role(home, "data", trusts(roleARN(home, "app")), read) }, Allowed, "assumes role arn:aws:iam::111122223333:role/data"},
+		{"named in the trust policy, same account: needs nothing else", func(f *fleet) { f.role(home, "app", nobody); f.role(home, "data", trusts(roleARN("app")), read) }, Allowed, "assumes role arn:aws:iam::111122223333:role/data"},
 		{"named, but a boundary limits the caller", func(f *fleet) {
 			f.role(home, "app", nobody, assume).Boundary = f.managed("limit", allows("s3:*", "arn:aws:s3:::none"))
-			f.role(home, "data", trusts(roleARN(home, "app")), read)
+			f.role(home, "data", trusts(roleARN("app")), read)
 		}, Denied, ""},
 		{"left to the account: needs the caller's own policy", func(f *fleet) { f.role(home, "app", nobody); f.role(home, "data", trusts(root), read) }, Denied, ""},
 		{"left to the account, with the caller's own policy", func(f *fleet) { f.role(home, "app", nobody, assume); f.role(home, "data", trusts(root), read) }, Allowed, "[IAMRole app inline policy p, statement 1]"},
 		{"left to the account, named by the caller's own policy", func(f *fleet) {
-			f.role(home, "app", nobody, allows("sts:AssumeRole", roleARN(home, "data")))
+			f.role(home, "app", nobody, allows("sts:AssumeRole", roleARN("data")))
 			f.role(home, "data", trusts(root), read)
 		}, Allowed, ""},
-		{"across accounts both must allow: only the trust policy does", func(f *fleet) { f.role(home, "app", nobody); f.role(other, "data", trusts(roleARN(home, "app")), read) }, Denied, ""},
-		{"across accounts both must allow: only the caller's does", func(f *fleet) { f.role(home, "app", nobody, assume); f.role(other, "data", trusts(far), read) }, Denied, ""},
+		{"across accounts both must allow: only the trust policy does", func(f *fleet) { f.role(home, "app", nobody); f.role(foreign, "data", trusts(roleARN("app")), read) }, Denied, ""},
+		{"across accounts both must allow: only the caller's does", func(f *fleet) { f.role(home, "app", nobody, assume); f.role(foreign, "data", trusts(far), read) }, Denied, ""},
 		{"across accounts both allow", func(f *fleet) {
 			f.role(home, "app", nobody, assume)
-			f.role(other, "data", trusts(roleARN(home, "app")), read)
+			f.role(foreign, "data", trusts(roleARN("app")), read)
 		}, Allowed, ""},
 		{"two hops", func(f *fleet) {
 			f.role(home, "app", nobody)
-			f.role(home, "b", trusts(roleARN(home, "app")))
-			f.role(home, "data", trusts(roleARN(home, "b")), read)
+			f.role(home, "b", trusts(roleARN("app")))
+			f.role(home, "data", trusts(roleARN("b")), read)
 		}, Allowed, "assumes role arn:aws:iam::111122223333:role/b"},
 		{"a cycle", func(f *fleet) {
-			f.role(home, "app", trusts(roleARN(home, "b")))
-			f.role(home, "b", trusts(roleARN(home, "app")))
-			f.role(home, "c", trusts(roleARN(home, "c")))
+			f.role(home, "app", trusts(roleARN("b")))
+			f.role(home, "b", trusts(roleARN("app")))
+			f.role(home, "c", trusts(roleARN("c")))
 		}, Denied, ""},
 		{"a cycle with a way out", func(f *fleet) {
-			f.role(home, "app", trusts(roleARN(home, "b")))
-			f.role(home, "b", trusts(roleARN(home, "app")))
-			f.role(home, "data", trusts(roleARN(home, "b")), read)
+			f.role(home, "app", trusts(roleARN("b")))
+			f.role(home, "b", trusts(roleARN("app")))
+			f.role(home, "data", trusts(roleARN("b")), read)
 		}, Allowed, ""},
 		{"denied to assume", func(f *fleet) {
 			f.role(home, "app", nobody, `{"Sid":"No","Effect":"Deny","Action":"sts:*","Resource":"*"}`)
-			f.role(home, "data", trusts(roleARN(home, "app")), read)
+			f.role(home, "data", trusts(roleARN("app")), read)
 		}, Denied, ""},
 		{"external id not known", func(f *fleet) {
 			f.role(home, "app", nobody)
-			f.role(home, "data", trusts(roleARN(home, "app"), `"StringEquals":{"sts:ExternalId":"x"}`), read)
+			f.role(home, "data", trusts(roleARN("app"), `"StringEquals":{"sts:ExternalId":"x"}`), read)
 		}, Unknown, "StringEquals sts:ExternalId = x"},
 		{"a session name is the caller's choice", func(f *fleet) {
 			f.role(home, "app", nobody)
-			f.role(home, "data", trusts(roleARN(home, "app"), `"StringLike":{"sts:RoleSessionName":"app-*"}`), read)
+			f.role(home, "data", trusts(roleARN("app"), `"StringLike":{"sts:RoleSessionName":"app-*"}`), read)
 		}, Allowed, ""},
 		{"a certain way before an unknown shorter one", func(f *fleet) {
 			f.role(home, "app", nobody)
-			f.role(home, "a", trusts(roleARN(home, "app"), `"StringEquals":{"sts:ExternalId":"x"}`), read)
-			f.role(home, "b", trusts(roleARN(home, "app")))
-			f.role(home, "data", trusts(roleARN(home, "b")), read)
+			f.role(home, "a", trusts(roleARN("app"), `"StringEquals":{"sts:ExternalId":"x"}`), read)
+			f.role(home, "b", trusts(roleARN("app")))
+			f.role(home, "data", trusts(roleARN("b")), read)
 		}, Allowed, "role/data"},
 		{"trust policy unread", func(f *fleet) { f.role(home, "app", nobody); f.role(home, "data", "", read).Trust = "" }, Unknown, "the trust policy of"},
 		{"everyone in the account by condition", func(f *fleet) {
@@ -357,7 +352,7 @@ func TestCheckAWSOverRoles(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFleet()
 			tt.build(f)
-			g := f.check(t, roleARN(home, "app"), getIt, object)
+			g := f.check(t, roleARN("app"), getIt, object)
 			if g.Verdict != tt.want {
 				t.Errorf("%s, want %s:\n%s", g.Verdict, tt.want, grantText(g))
 			}
@@ -376,9 +371,9 @@ func TestSessionTagsGoOn(t *testing.T) {
 		untagged    bool
 		want        Verdict
 	}{
-		{"tags go on and count", trustsTagged(roleARN(home, "app")), false, Allowed},
-		{"tags go on, which the next role must allow", trusts(roleARN(home, "app")), false, Denied},
-		{"without tags there is nothing to match", trusts(roleARN(home, "app")), true, Denied},
+		{"tags go on and count", trustsTagged(roleARN("app")), false, Allowed},
+		{"tags go on, which the next role must allow", trusts(roleARN("app")), false, Denied},
+		{"without tags there is nothing to match", trusts(roleARN("app")), true, Denied},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFleet()
@@ -399,19 +394,19 @@ func TestTargetRole(t *testing.T) {
 		want                               Verdict
 		says                               string
 	}{
-		{name: "tagged", trust: trustsTagged(roleARN(home, "app")), own: "*", tags: true, want: Allowed, says: "and goes on to role"},
-		{name: "the target does not allow tags", trust: trusts(roleARN(home, "app")), own: "*", tags: true, want: Denied, says: "for sts:TagSession"},
-		{name: "external id", trust: trusts(roleARN(home, "app"), externalID), own: "*", want: Allowed},
-		{name: "external id that the association names", trust: trusts(roleARN(home, "app"), externalID), own: "*", external: "other", want: Denied},
-		{name: "wrong external id", trust: trusts(roleARN(home, "app"), strings.Replace(externalID, "shop/web", "shop/api", 1)), own: "*", want: Denied, says: "trust policy"},
-		{name: "the first role may not assume it", trust: trusts(roleARN(home, "app"), externalID), own: roleARN(other, "else"), want: Denied},
-		{name: "the session policy limits the target", trust: trusts(roleARN(home, "app"), externalID), own: "*", policy: allows("s3:ListBucket", "*"), want: Denied, says: "session policy"},
-		{name: "the session policy does not limit the first role", trust: trusts(roleARN(home, "app"), externalID), own: "*", policy: allows(getIt, "*"), want: Allowed},
+		{name: "tagged", trust: trustsTagged(roleARN("app")), own: "*", tags: true, want: Allowed, says: "and goes on to role"},
+		{name: "the target does not allow tags", trust: trusts(roleARN("app")), own: "*", tags: true, want: Denied, says: "for sts:TagSession"},
+		{name: "external id", trust: trusts(roleARN("app"), externalID), own: "*", want: Allowed},
+		{name: "external id that the association names", trust: trusts(roleARN("app"), externalID), own: "*", external: "other", want: Denied},
+		{name: "wrong external id", trust: trusts(roleARN("app"), strings.Replace(externalID, "shop/web", "shop/api", 1)), own: "*", want: Denied, says: "trust policy"},
+		{name: "the first role may not assume it", trust: trusts(roleARN("app"), externalID), own: roleIn(foreign, "else"), want: Denied},
+		{name: "the session policy limits the target", trust: trusts(roleARN("app"), externalID), own: "*", policy: allows("s3:ListBucket", "*"), want: Denied, says: "session policy"},
+		{name: "the session policy does not limit the first role", trust: trusts(roleARN("app"), externalID), own: "*", policy: allows(getIt, "*"), want: Allowed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFleet()
 			p := f.associate("web", f.role(home, "app", pods(""), fmt.Sprintf(`{"Effect":"Allow","Action":["sts:AssumeRole","sts:TagSession"],"Resource":%q}`, tt.own)).ARN)
-			p.TargetRoleARN, p.DisableSessionTags, p.ExternalID = f.role(other, "data", tt.trust, allows(getIt, "*")).ARN, !tt.tags, tt.external
+			p.TargetRoleARN, p.DisableSessionTags, p.ExternalID = f.role(foreign, "data", tt.trust, allows(getIt, "*")).ARN, !tt.tags, tt.external
 			if tt.policy != "" {
 				p.Policy = statements(tt.policy)
 			}

@@ -11,17 +11,17 @@ import (
 )
 
 // podSessions are the sessions of a service account, workload or pod, in every cluster that it is asked of and known in.
-func (a *Access) podSessions(id Identity) []Session {
-	var all []Session
+func (a *Access) podSessions(id Identity) []AWSSession {
+	var all []AWSSession
 	unread := false
 	for _, c := range a.Clusters() {
-		label := a.snapshot.Label(c.Cluster)
+		label := c.label()
 		if id.Cluster != "" && id.Cluster != label {
 			continue
 		}
 		of := id
 		of.Cluster = label
-		sessions, presence := c.sessions(of)
+		sessions, presence := c.awsSessions(of)
 		unread = unread || presence == Unread
 		all = append(all, sessions...)
 	}
@@ -33,11 +33,11 @@ func (a *Access) podSessions(id Identity) []Session {
 		none.Verdict, none.Via, none.Chain = Unknown, ViaUnknown, nil
 		none.Conditions = []string{fmt.Sprintf("whether there is a %s, and what it holds: not read", id)}
 	}
-	return []Session{none}
+	return []AWSSession{none}
 }
 
-// sessions are those of an identity of this cluster, whose label it bears. There are none where the cluster does not know it.
-func (c *Cluster) sessions(id Identity) ([]Session, Presence) {
+// awsSessions are those of an identity of this cluster, whose label it bears. There are none where the cluster does not know it.
+func (c *Cluster) awsSessions(id Identity) ([]AWSSession, Presence) {
 	switch id.Kind {
 	case KindPod:
 		for _, p := range c.Pods {
@@ -87,8 +87,8 @@ type podTemplate struct {
 }
 
 // sessionsOfTemplate are what new pods get, and the node roles that running ones reach.
-func (c *Cluster) sessionsOfTemplate(id Identity, t *podTemplate, pods []*model.Pod) []Session {
-	all := []Session{c.newPods(id, t, pods)}
+func (c *Cluster) sessionsOfTemplate(id Identity, t *podTemplate, pods []*model.Pod) []AWSSession {
+	all := []AWSSession{c.newPods(id, t, pods)}
 	nodes := c.nodeSessions(id, pods)
 	if all[0].Via == ViaNothing && len(nodes) > 0 {
 		return nodes
@@ -98,8 +98,8 @@ func (c *Cluster) sessionsOfTemplate(id Identity, t *podTemplate, pods []*model.
 
 // newPods is the session that new pods get of their own. The webhook puts Pod Identity before IRSA and looks at nothing but
 // namespace and service account, and at what the pod says against it.
-func (c *Cluster) newPods(id Identity, t *podTemplate, running []*model.Pod) Session {
-	s := Session{Holder: id, Cluster: id.Cluster}
+func (c *Cluster) newPods(id Identity, t *podTemplate, running []*model.Pod) AWSSession {
+	s := AWSSession{Holder: id, Cluster: id.Cluster}
 	var in Injection
 	if t.spec != nil {
 		if keys := StaticKeys(t.spec); len(keys) > 0 {
@@ -143,7 +143,7 @@ func (c *Cluster) newPods(id Identity, t *podTemplate, running []*model.Pod) Ses
 }
 
 // doubt takes an allowed session back to unknown, with what it depends on.
-func (s *Session) doubt(condition string) {
+func (s *AWSSession) doubt(condition string) {
 	if s.Verdict != Denied {
 		s.Verdict = Unknown
 		s.Conditions = append(s.Conditions, condition)
@@ -151,7 +151,7 @@ func (s *Session) doubt(condition string) {
 }
 
 // staticKeys is the session of whoever owns access keys in an environment: no snapshot says who that is.
-func (s Session) staticKeys(why ...finding.Evidence) Session {
+func (s AWSSession) staticKeys(why ...finding.Evidence) AWSSession {
 	s.Via, s.Verdict, s.Chain = ViaStaticKeys, Unknown, why
 	s.Conditions = []string{"whose access keys they are"}
 	return s
@@ -173,7 +173,7 @@ func optedOutOfAll(labels, annotations map[string]string, spec *model.PodSpec) s
 }
 
 // served says whether the pods of a Pod Identity session can fetch it where they run.
-func (c *Cluster) served(s Session, t *podTemplate, running []*model.Pod) Session {
+func (c *Cluster) served(s AWSSession, t *podTemplate, running []*model.Pod) AWSSession {
 	if t.spec != nil {
 		on := c.Unsupported(t.namespace, t.labels, t.spec)
 		elsewhere := slices.ContainsFunc(running, func(p *model.Pod) bool {
@@ -209,7 +209,7 @@ func (c *Cluster) agent() Presence {
 }
 
 // podIdentitySession is the session that EKS opens for an association; pod names one pod, or is empty for any.
-func (c *Cluster) podIdentitySession(s Session, a *model.PodIdentityAssociation, pod string) Session {
+func (c *Cluster) podIdentitySession(s AWSSession, a *model.PodIdentityAssociation, pod string) AWSSession {
 	all, tags := c.all, c.Session(a)
 	tags.Pod = pod
 	s.Via, s.Verdict, s.ARN = ViaPodIdentity, Allowed, a.RoleARN
@@ -249,8 +249,8 @@ func (a *Access) podContext(r *model.IAMRole, tags PodSession) *iam.Context {
 }
 
 // targetSession goes on from the first role of an association to the target role, as EKS does.
-func (c *Cluster) targetSession(first Session, a *model.PodIdentityAssociation, tags PodSession) Session {
-	s := Session{Holder: first.Holder, Cluster: first.Cluster, Via: ViaPodIdentity, ARN: a.TargetRoleARN, Verdict: first.Verdict, Conditions: first.Conditions}
+func (c *Cluster) targetSession(first AWSSession, a *model.PodIdentityAssociation, tags PodSession) AWSSession {
+	s := AWSSession{Holder: first.Holder, Cluster: first.Cluster, Via: ViaPodIdentity, ARN: a.TargetRoleARN, Verdict: first.Verdict, Conditions: first.Conditions}
 	s.Chain = append(first.Chain, fact(a, "targetRoleArn", "and goes on to role %s", a.TargetRoleARN))
 	role, presence := c.all.Role(a.TargetRoleARN)
 	if role == nil {
@@ -289,7 +289,7 @@ func (c *Cluster) ExternalID(a *model.PodIdentityAssociation) string {
 }
 
 // limited is a session with the session policy of an association.
-func (a *Access) limited(s Session, of *model.PodIdentityAssociation) Session {
+func (a *Access) limited(s AWSSession, of *model.PodIdentityAssociation) AWSSession {
 	doc, err := a.Parse(of.Policy)
 	if err != nil {
 		s.Policies.Unread = append(slices.Clone(s.Policies.Unread), iam.SessionPolicy)
@@ -302,7 +302,7 @@ func (a *Access) limited(s Session, of *model.PodIdentityAssociation) Session {
 }
 
 // enter notes whether a role's trust policy lets the session in, by which statements or why not.
-func (s *Session) enter(role *model.IAMRole, trust *Trust, ask func(*Trust) Entry, whyNot func(*Trust) []string) {
+func (s *AWSSession) enter(role *model.IAMRole, trust *Trust, ask func(*Trust) Entry, whyNot func(*Trust) []string) {
 	source := role.Subject().String() + " trust policy"
 	if trust == nil {
 		s.doubt("the trust policy of " + role.ARN + " (not read, or not readable)")
@@ -330,7 +330,7 @@ func (s *Session) enter(role *model.IAMRole, trust *Trust, ask func(*Trust) Entr
 }
 
 // irsa is the session that a pod opens with its token and the role that its service account names.
-func (c *Cluster) irsa(s Session, sa *model.ServiceAccount, t *podTemplate, why ...finding.Evidence) Session {
+func (c *Cluster) irsa(s AWSSession, sa *model.ServiceAccount, t *podTemplate, why ...finding.Evidence) AWSSession {
 	s.Via, s.Verdict, s.Chain = ViaIRSA, Allowed, why
 	s.ARN = IRSARole(sa)
 	if s.ARN == "" {
@@ -366,7 +366,7 @@ func (c *Cluster) irsa(s Session, sa *model.ServiceAccount, t *podTemplate, why 
 }
 
 // vouched notes whether the role's account has the OIDC provider that a token needs, for the token's audience.
-func (a *Access) vouched(s *Session, t *Trust, token WebToken) {
+func (a *Access) vouched(s *AWSSession, t *Trust, token WebToken) {
 	arn := t.Provider(token.Issuer)
 	provider := a.OIDCProvider(arn)
 	switch {
@@ -382,16 +382,16 @@ func (a *Access) vouched(s *Session, t *Trust, token WebToken) {
 }
 
 // sessionsOfPod are what a running pod holds now, first what its SDK takes, then what else code in it can fetch.
-func (c *Cluster) sessionsOfPod(id Identity, p *model.Pod) []Session {
+func (c *Cluster) sessionsOfPod(id Identity, p *model.Pod) []AWSSession {
 	if finished(p) {
-		return []Session{without(id, id.Cluster, fact(p, "status.phase", "%s: its containers are gone", p.Phase))}
+		return []AWSSession{without(id, id.Cluster, fact(p, "status.phase", "%s: its containers are gone", p.Phase))}
 	}
 	held, in := c.CredentialsOf(p), Injected(&p.PodSpec)
 	t := &podTemplate{p.Namespace, ServiceAccountName(&p.PodSpec), p.Labels, p.Annotations, &p.PodSpec}
 	sa, _ := c.ServiceAccount(t.namespace, t.account)
 	association := c.Association(t.namespace, t.account)
-	base := Session{Holder: id, Cluster: id.Cluster}
-	var all []Session
+	base := AWSSession{Holder: id, Cluster: id.Cluster}
+	var all []AWSSession
 	if held.Via == ViaStaticKeys {
 		all = append(all, base.staticKeys(held.Why...))
 	}
@@ -417,26 +417,26 @@ func (c *Cluster) sessionsOfPod(id Identity, p *model.Pod) []Session {
 	}
 	all = append(all, c.nodeSessions(id, []*model.Pod{p})...)
 	if len(all) == 0 {
-		return []Session{without(id, id.Cluster, held.Why...)}
+		return []AWSSession{without(id, id.Cluster, held.Why...)}
 	}
 	return all
 }
 
 // nodeSessions are the node roles that pods can take from the metadata service, each once.
-func (c *Cluster) nodeSessions(id Identity, pods []*model.Pod) []Session {
+func (c *Cluster) nodeSessions(id Identity, pods []*model.Pod) []AWSSession {
 	type place struct {
 		node string
 		host bool
 	}
 	asked := map[place]bool{}
-	var all []Session
+	var all []AWSSession
 	for _, p := range pods {
 		at := place{p.NodeName, p.HostNetwork}
 		if asked[at] {
 			continue
 		}
 		asked[at] = true
-		if s, ok := c.nodeSession(id, p); ok && !slices.ContainsFunc(all, func(o Session) bool { return o.ARN == s.ARN && o.Verdict == s.Verdict }) {
+		if s, ok := c.nodeSession(id, p); ok && !slices.ContainsFunc(all, func(o AWSSession) bool { return o.ARN == s.ARN && o.Verdict == s.Verdict }) {
 			all = append(all, s)
 		}
 	}
@@ -444,12 +444,12 @@ func (c *Cluster) nodeSessions(id Identity, pods []*model.Pod) []Session {
 }
 
 // nodeSession is the session of its node's role that a pod can take, and false if it cannot.
-func (c *Cluster) nodeSession(id Identity, p *model.Pod) (Session, bool) {
+func (c *Cluster) nodeSession(id Identity, p *model.Pod) (AWSSession, bool) {
 	reach := c.NodeRoleReach(p)
 	if reach.Answer == No || finished(p) {
-		return Session{}, false
+		return AWSSession{}, false
 	}
-	s := Session{Holder: id, Cluster: id.Cluster, Via: ViaNodeRole, ARN: reach.RoleARN, Verdict: Allowed}
+	s := AWSSession{Holder: id, Cluster: id.Cluster, Via: ViaNodeRole, ARN: reach.RoleARN, Verdict: Allowed}
 	s.Chain = append(s.Chain, fact(p, "spec.nodeName", "runs on node %s", p.NodeName))
 	s.Chain = append(s.Chain, reach.Why...)
 	if reach.Answer == Maybe {
