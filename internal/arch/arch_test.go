@@ -17,7 +17,7 @@ import (
 // layers is the diagram: a package imports only packages of lower layers. Order within a line says nothing.
 var layers = []string{
 	0: "internal/iam internal/rbac internal/authenticator internal/awsdata internal/finding",
-	1: "internal/model",
+	1: "internal/model internal/diff",
 	2: "internal/access internal/projection",
 	4: "internal/check",
 	5: "checks controls internal/scan internal/source/aws internal/source/kube internal/source/dump internal/report internal/demo " +
