@@ -78,9 +78,13 @@ func targetTrust(p *check.Pass, a *model.PodIdentityAssociation) (says string, s
 		says, s = "low, because its trust policy lets in this role for certain associations only"+condition(entry), finding.Low
 	}
 	if first, _ := all.Role(a.RoleARN); first != nil && !entry.Not() {
-		d := iam.EvaluateIdentity(all.RolePolicies(first), iam.Request{Principal: iam.RoleSession(first.ARN, ""), Action: "sts:AssumeRole", Resource: a.TargetRoleARN})
-		if d.Verdict == iam.Denied {
-			says += "; but the first role's policies do not allow it to assume the target"
+		policies, request := all.RolePolicies(first), iam.Request{Principal: iam.RoleSession(first.ARN, ""), Action: "sts:AssumeRole", Resource: a.TargetRoleARN}
+		if iam.EvaluateIdentity(policies, request).Verdict == iam.Denied {
+			by := "the service control policies of its account"
+			if policies.SCP = nil; iam.EvaluateIdentity(policies, request).Verdict == iam.Denied {
+				by = "the first role's policies"
+			}
+			says += "; but " + by + " do not allow it to assume the target"
 			evidence = append(evidence, all.IAMRole(first).Copied()...)
 		}
 	}

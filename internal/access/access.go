@@ -37,6 +37,7 @@ type Access struct {
 	trustingService sync.Map // [account, service] -> byARN[*model.IAMRole]
 	trusts          func() *trustIndex
 	leftTo          sync.Map // account -> []iam.Named
+	guardrails      sync.Map // account -> *Guardrails
 }
 
 // New prepares the answers for a snapshot. What is costly is worked out when it is first asked for.

@@ -10,8 +10,8 @@ import (
 	"drawbridge/internal/model"
 )
 
-// IAMPrincipal is an IAM role or user with what the snapshot tells of its permissions: its own policies and its permissions
-// boundary. Policies of resources and of an organization are not looked at.
+// IAMPrincipal is an IAM role or user with what the snapshot tells of its permissions: its own policies, its permissions
+// boundary, and the service control policies of its account where they were read. Policies of resources are not looked at.
 type IAMPrincipal struct {
 	Object model.Object // *model.IAMRole or *model.IAMUser
 	ARN    string
@@ -26,6 +26,9 @@ type IAMPrincipal struct {
 	limitsUnread    []string     // boundary and session policies that could not
 	copies          []managedPolicy
 	context         *iam.Context
+	guardrails      *Guardrails
+	placed          bool // some policy asks where a resource is: see place
+	home            string
 	may             actionSet
 	customerManaged []string // ARNs
 }
@@ -79,6 +82,9 @@ func (a *Access) newPrincipal(o model.Object, arn string, inline []model.InlineP
 		p.Unread = append(p.Unread, "the principal itself, whose ARN cannot be read")
 		return p
 	}
+	p.guardrails, p.home = a.Guardrails(p.arn.Account), a.homeRegion(p.arn.Account)
+	p.guardrails.keys(p.context, "aws:PrincipalOrg")
+	p.policies.SCP, p.placed = p.guardrails.SCP, p.guardrails.placed
 	if unknown {
 		p.Unread = append(p.Unread, "policies that were not listed")
 	}
@@ -95,7 +101,7 @@ func (a *Access) newPrincipal(o model.Object, arn string, inline []model.InlineP
 	}
 	if boundary != "" {
 		if named := p.managed(a, boundary); named.Policy != nil && len(named.Policy.Unknown) == 0 {
-			p.policies.Boundary = &named
+			p.policies.Boundary, p.placed = &named, p.placed || placed(named.Policy)
 		} else {
 			p.limitsUnread = append(p.limitsUnread, "permissions boundary "+boundary)
 			p.Unread = append(p.Unread, boundary)
@@ -119,7 +125,7 @@ func (p *IAMPrincipal) add(a *Access, named iam.Named) {
 		p.Unread = append(p.Unread, named.Name)
 		return
 	}
-	p.policies.Identity = append(p.policies.Identity, named)
+	p.policies.Identity, p.placed = append(p.policies.Identity, named), p.placed || placed(named.Policy)
 	p.may.add(a.mayAllow(named.Policy))
 }
 
@@ -135,7 +141,7 @@ func (a *Access) WithSession(p *IAMPrincipal, of string, policy model.Document) 
 		limited.Unread = append(slices.Clone(p.Unread), "session policy of "+of)
 		return &limited
 	}
-	limited.policies.Session = []iam.Named{{Name: "of " + of, Policy: doc}}
+	limited.policies.Session, limited.placed = []iam.Named{{Name: "of " + of, Policy: doc}}, p.placed || placed(doc)
 	return &limited
 }
 
@@ -190,10 +196,7 @@ func (p *IAMPrincipal) can(asks ...ask) Permit {
 }
 
 func (p *IAMPrincipal) canOne(q *ask) Permit {
-	r := iam.Request{Principal: p.who, Action: q.action, Resource: q.resource, Context: q.context}
-	if r.Context == nil {
-		r.Context = p.context
-	}
+	r := iam.Request{Principal: p.who, Action: q.action, Resource: q.resource, Context: p.place(q)}
 	d := iam.EvaluateIdentity(p.policies, r)
 	if d.Verdict == iam.Denied {
 		return Permit{Answer: No}
@@ -288,12 +291,15 @@ func within[T any](p *IAMPrincipal, action string, list byARN[T]) []T {
 	return some
 }
 
-// limits prints the conditions under which a deny, a boundary or a session policy stands in the way of a request.
+// limits prints the conditions under which a deny, a boundary, a session policy or a service control policy stands in the
+// way of a request.
 func limits(d iam.Decision, r *iam.Request) []string {
 	var all []string
 	for _, m := range d.By() {
 		why := strings.Join(m.Statement.Unknowns(r), " and ")
 		switch {
+		case m.Statement.Effect == iam.Deny && m.Layer == iam.SCP:
+			all = append(all, fmt.Sprintf("unless denied by %s of %s %s, if %s", m.Statement.Name(), m.Layer, m.Policy, why))
 		case m.Statement.Effect == iam.Deny:
 			all = append(all, fmt.Sprintf("unless denied by %s of %s, if %s", m.Statement.Name(), m.Policy, why))
 		case m.Layer != iam.IdentityPolicy:

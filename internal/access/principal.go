@@ -54,17 +54,24 @@ func (a *Access) absence(arn string) Presence {
 	return Unread
 }
 
-// RolePolicies gathers what decides a role's permissions: attached and inline policies and the boundary. A policy whose
-// document is not in the snapshot makes its layer unread, so that no answer is definite because of what is missing.
-// Organization policies are not part of a snapshot yet; callers say so where it matters.
+// RolePolicies gathers what decides a role's permissions: attached and inline policies, the boundary, and the service
+// control policies of its account. A policy whose document is not in the snapshot makes its layer unread, so that no answer
+// is definite because of what is missing; but service control policies only count where they were read: see Guardrails.
 func (a *Access) RolePolicies(r *model.IAMRole) iam.Policies {
-	return a.policies(r.Inline, r.Attached, r.Boundary, r.PoliciesUnknown)
+	return a.underSCP(r.ARN, a.policies(r.Inline, r.Attached, r.Boundary, r.PoliciesUnknown))
 }
 
 // UserPolicies gathers what decides a user's permissions, groups included.
 func (a *Access) UserPolicies(u *model.IAMUser) iam.Policies {
 	inline, attached, unknown := a.userPolicies(u)
-	return a.policies(inline, attached, u.Boundary, unknown)
+	return a.underSCP(u.ARN, a.policies(inline, attached, u.Boundary, unknown))
+}
+
+// underSCP adds the service control policies that bind a principal.
+func (a *Access) underSCP(principal string, p iam.Policies) iam.Policies {
+	arn, _ := iam.ParseARN(principal)
+	p.SCP = a.Guardrails(arn.Account).SCP
+	return p
 }
 
 // userPolicies gathers the policies of a user and of its groups, and says whether some were not listed.

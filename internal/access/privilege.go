@@ -64,8 +64,8 @@ func (p *IAMPrincipal) Privileges(region string) []Privilege {
 	return held
 }
 
-// Administrator says whether a principal may do everything in its account.
-func (p *IAMPrincipal) Administrator() Permit { return p.best(&privileges[0], "us-east-1") }
+// Administrator says whether a principal may do everything in its account, in the region of its first cluster.
+func (p *IAMPrincipal) Administrator() Permit { return p.best(&privileges[0], p.home) }
 
 // best answers a privilege by the way that says most.
 func (p *IAMPrincipal) best(t *privilege, region string) Permit {
@@ -98,6 +98,9 @@ func (p *IAMPrincipal) throughRole(way []need, region, role string) Permit {
 	asks := make([]ask, len(way))
 	for i, n := range way {
 		asks[i] = ask{action: n.action, resource: p.fill(n.resource, region)}
+		if p.placed {
+			asks[i].context = p.context.Clone().Set("aws:RequestedRegion", region)
+		}
 		if n.passedTo != "" {
 			asks[i].context = p.passing(n.passedTo)
 			if role != "" {
