@@ -4,6 +4,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var accessEntryClusterAdmin = &check.Check{
@@ -23,8 +24,7 @@ var accessEntryClusterAdmin = &check.Check{
 				p.Report(e, "%s is cluster admin through %s on the whole cluster", e.PrincipalARN, a.PolicyName()).
 					Because(e, "associatedAccessPolicies", "%s with access scope cluster", a.PolicyARN).
 					Fix("# grant what is needed, in the namespaces where it is needed, before taking this away").
-					Fix(check.Shell("aws", "eks", "disassociate-access-policy", "--cluster-name", c.Name, "--region", c.Region,
-						"--principal-arn", e.PrincipalARN, "--policy-arn", a.PolicyARN)).
+					Plan(plan.DisassociateAccessPolicy{Cluster: c.ID(), PrincipalARN: e.PrincipalARN, PolicyARN: a.PolicyARN}).
 					Key(a.PolicyARN)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"drawbridge/internal/finding"
 	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var accessEntryExternalAccount = &check.Check{
@@ -26,8 +27,8 @@ var accessEntryExternalAccount = &check.Check{
 			}
 			p.Report(e, "%s belongs to account %s, which is not among the trusted ones: that account decides who takes it", e.PrincipalARN, arn.Account).
 				Because(e, "principalArn", "account %s; the cluster's is %s", arn.Account, p.Cluster.Account).
-				Fix("# if the account is yours, name it: drawbridge scan --trusted-account " + check.Shell(arn.Account)).
-				Fix(check.Shell("aws", "eks", "delete-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", e.PrincipalARN))
+				Fix("# if the account is yours, name it: drawbridge scan --trusted-account " + plan.Shell(arn.Account)).
+				Fix(plan.Shell("aws", "eks", "delete-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", e.PrincipalARN))
 		}
 	},
 }

@@ -8,6 +8,7 @@ import (
 	"drawbridge/internal/finding"
 	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var accessEntryGhostPrincipal = &check.Check{
@@ -22,7 +23,7 @@ var accessEntryGhostPrincipal = &check.Check{
 		elsewhere := 0
 		for _, e := range p.Cluster.AccessEntries {
 			created, presence := principalCreated(p, e.PrincipalARN)
-			remove := check.Shell("aws", "eks", "delete-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", e.PrincipalARN)
+			remove := plan.Shell("aws", "eks", "delete-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", e.PrincipalARN)
 			switch {
 			case presence == access.Unread:
 				elsewhere++

@@ -8,6 +8,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 	"drawbridge/internal/rbac"
 )
 
@@ -67,10 +68,10 @@ func reportStrongEntry(p *check.Pass, e *model.AccessEntry, holder rbac.Holder, 
 			keep = []string{"[]"}
 		}
 		r.Fix("# take the strong groups off the entry; updating replaces the whole list, and this keeps the others").
-			Fix(check.Shell(append(update, keep...)...))
+			Fix(plan.Shell(append(update, keep...)...))
 		return
 	}
-	r.Fix("# take username " + check.Shell(holder.User) + " out of the binding that the evidence names, or bind it to what is needed").
+	r.Fix("# take username " + plan.Shell(holder.User) + " out of the binding that the evidence names, or bind it to what is needed").
 		Fix("kubectl get clusterrolebindings,rolebindings -A -o wide")
 }
 

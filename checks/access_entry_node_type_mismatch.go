@@ -4,6 +4,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var accessEntryNodeTypeMismatch = &check.Check{
@@ -41,7 +42,7 @@ var accessEntryNodeTypeMismatch = &check.Check{
 				Because(e, "type", "%s", e.Type).
 				Evidence("cluster "+p.Cluster.Name, "node roles in use: %d, Fargate roles: %d", len(used), len(fargate)).
 				Fix("# if no self-managed nodes with that role are about to start").
-				Fix(check.Shell("aws", "eks", "delete-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", e.PrincipalARN))
+				Fix(plan.Shell("aws", "eks", "delete-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", e.PrincipalARN))
 		}
 	},
 }

@@ -5,6 +5,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var accessEntryReadsSecrets = &check.Check{
@@ -90,7 +91,7 @@ func awsOwn(p *check.Pass, e *model.AccessEntry, a *model.PolicyAssociation) boo
 }
 
 func disassociate(p *check.Pass, e *model.AccessEntry, a *model.PolicyAssociation) string {
-	return check.Shell("aws", "eks", "disassociate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
+	return plan.Shell("aws", "eks", "disassociate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
 		"--principal-arn", e.PrincipalARN, "--policy-arn", a.PolicyARN)
 }
 
@@ -106,6 +107,6 @@ func associate(p *check.Pass, e *model.AccessEntry, policy string, a *model.Poli
 			scope += n
 		}
 	}
-	return check.Shell("aws", "eks", "associate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
+	return plan.Shell("aws", "eks", "associate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
 		"--principal-arn", e.PrincipalARN, "--policy-arn", accessPolicyARN(p, policy), "--access-scope", scope)
 }

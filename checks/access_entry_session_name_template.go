@@ -7,6 +7,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var accessEntrySessionNameTemplate = &check.Check{
@@ -26,7 +27,7 @@ var accessEntrySessionNameTemplate = &check.Check{
 					p.Report(e, "sessions of %s choose their Kubernetes group through their session name: %s", e.PrincipalARN, g).
 						Because(e, "kubernetesGroups", "%s", g).
 						Fix("# name groups in full; updating replaces the whole list, and this keeps the others").
-						Fix(check.Shell(append([]string{
+						Fix(plan.Shell(append([]string{
 							"aws", "eks", "update-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
 							"--principal-arn", e.PrincipalARN, "--kubernetes-groups",
 						}, append(fixedGroups(e), "GROUP")...)...)).
@@ -38,7 +39,7 @@ var accessEntrySessionNameTemplate = &check.Check{
 					Severity(finding.Medium).
 					Because(e, "username", "%s", e.Username).
 					Fix("# AWS's own default keeps the role in the name: arn:aws:sts::ACCOUNT:assumed-role/ROLE/{{SessionName}}").
-					Fix(check.Shell("aws", "eks", "update-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
+					Fix(plan.Shell("aws", "eks", "update-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
 						"--principal-arn", e.PrincipalARN, "--username", "USERNAME")).
 					Key("username")
 			}

@@ -7,6 +7,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var accessEntrySystemNamespaceWrite = &check.Check{
@@ -38,7 +39,7 @@ var accessEntrySystemNamespaceWrite = &check.Check{
 					Chain(powers[i].Chain).
 					Chain([]finding.Evidence{why}).
 					Fix("# name the namespaces that the principal works in; associating a policy again replaces its scope").
-					Fix(check.Shell("aws", "eks", "associate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
+					Fix(plan.Shell("aws", "eks", "associate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
 						"--principal-arn", e.PrincipalARN, "--policy-arn", a.PolicyARN, "--access-scope", "type=namespace,namespaces=NAMESPACE")).
 					Key(a.PolicyARN)
 			}

@@ -7,6 +7,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 	"drawbridge/internal/rbac"
 )
 
@@ -32,7 +33,7 @@ var accessEntryWithoutPermissions = &check.Check{
 				Because(e, "associatedAccessPolicies", "none").
 				Because(e, "kubernetesGroups", "%s, bound to nothing", orNobody(strings.Join(e.Groups, ", "))).
 				Fix("# give it what it was meant to have, or delete it").
-				Fix(check.Shell("aws", "eks", "associate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", e.PrincipalARN,
+				Fix(plan.Shell("aws", "eks", "associate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", e.PrincipalARN,
 					"--policy-arn", accessPolicyARN(p, "AmazonEKSViewPolicy"), "--access-scope", "type=namespace,namespaces=NAMESPACE"))
 			if p.Access.ReadsAWSAuth() && p.Cluster.AWSAuth != nil {
 				r.Because(p.Cluster.AWSAuth, "", "an entry goes before a row of aws-auth: an empty one locks its principal out")

@@ -10,6 +10,7 @@ import (
 	"drawbridge/internal/finding"
 	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 	"drawbridge/internal/rbac"
 )
 
@@ -25,12 +26,12 @@ var authenticationModeTransitional = &check.Check{
 		if c.AuthenticationMode() != model.ModeAPIConfigMap {
 			return
 		}
-		toAPI := check.Shell("aws", "eks", "update-cluster-config", "--name", c.Name, "--region", c.Region, "--access-config", "authenticationMode=API")
+		toAPI := plan.Shell("aws", "eks", "update-cluster-config", "--name", c.Name, "--region", c.Region, "--access-config", "authenticationMode=API")
 		if unread := storesUnread(p); unread != "" {
 			p.Report(c, "authentication mode is API_AND_CONFIG_MAP; %s", unread).
 				Because(c, "accessConfig.authenticationMode", "API_AND_CONFIG_MAP").
 				Fix("# read both stores before closing one: kubectl get configmap -n kube-system aws-auth -o yaml\n# " +
-					check.Shell("aws", "eks", "list-access-entries", "--cluster-name", c.Name, "--region", c.Region))
+					plan.Shell("aws", "eks", "list-access-entries", "--cluster-name", c.Name, "--region", c.Region))
 			return
 		}
 		blocking, accounts := aloneInAWSAuth(p)
@@ -101,7 +102,7 @@ func entryForRow(p *check.Pass, row *authenticator.Row) string {
 	say := func(parts ...string) { lines = append(lines, strings.Join(parts, " ")) }
 	principal, doubt := principalOfRow(p, row)
 	if principal == "" {
-		return "# no access entry can be made for " + check.Shell(row.Read.ARN) + ": " + doubt
+		return "# no access entry can be made for " + plan.Shell(row.Read.ARN) + ": " + doubt
 	}
 	if doubt != "" {
 		say("#", doubt)
@@ -111,7 +112,7 @@ func entryForRow(p *check.Pass, row *authenticator.Row) string {
 	}
 	create := []string{"aws", "eks", "create-access-entry", "--cluster-name", c.Name, "--region", c.Region, "--principal-arn", principal}
 	if kind := nodeEntryType(row); kind != "" {
-		say(check.Shell(append(create, "--type", kind)...))
+		say(plan.Shell(append(create, "--type", kind)...))
 		return strings.Join(lines, "\n")
 	}
 	var groups, reserved []string
@@ -125,20 +126,20 @@ func entryForRow(p *check.Pass, row *authenticator.Row) string {
 		}
 	}
 	if u := row.Read.Username; authenticator.ReservedPrefix(u) != "" || strings.Contains(u, "{{") && !strings.Contains(strings.SplitN(u, "{{", 2)[0], ":") {
-		say("# username", check.Shell(u), "is refused for access entries, which then get the principal's own ARN: see what RBAC binds to it")
+		say("# username", plan.Shell(u), "is refused for access entries, which then get the principal's own ARN: see what RBAC binds to it")
 	} else if u != "" {
 		create = append(create, "--username", u)
 	}
 	if len(reserved) > 0 {
-		say("# groups", check.Shell(reserved...), "are left out, because EKS refuses or should not have them: bind a group of your own")
+		say("# groups", plan.Shell(reserved...), "are left out, because EKS refuses or should not have them: bind a group of your own")
 	}
 	if len(groups) > 0 {
 		create = append(append(create, "--kubernetes-groups"), groups...)
 	}
-	say(check.Shell(create...))
+	say(plan.Shell(create...))
 	if slices.Contains(row.Read.Groups, rbac.GroupMasters) {
 		say("# as much as system:masters gave; choose less where less is enough")
-		say(check.Shell("aws", "eks", "associate-access-policy", "--cluster-name", c.Name, "--region", c.Region, "--principal-arn", principal,
+		say(plan.Shell("aws", "eks", "associate-access-policy", "--cluster-name", c.Name, "--region", c.Region, "--principal-arn", principal,
 			"--policy-arn", accessPolicyARN(p, "AmazonEKSClusterAdminPolicy"), "--access-scope", "type=cluster"))
 	}
 	return strings.Join(lines, "\n")
@@ -164,7 +165,7 @@ func principalOfRow(p *check.Pass, row *authenticator.Row) (principal, doubt str
 	if arn.IsAssumedRole() {
 		written = "arn:" + arn.Partition + ":iam::" + arn.Account + ":role/" + arn.RoleName()
 	}
-	return written, "an access entry needs the IAM role's path, which was not read: role/PATH/" + check.Shell(arn.RoleName())
+	return written, "an access entry needs the IAM role's path, which was not read: role/PATH/" + plan.Shell(arn.RoleName())
 }
 
 // nodeEntryType is the type of the access entry that a row for nodes needs, or "" for a row of people and programs (EKS User

@@ -10,6 +10,7 @@ import (
 	"drawbridge/internal/finding"
 	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var awsAuthGhostPrincipal = &check.Check{
@@ -34,7 +35,7 @@ var awsAuthGhostPrincipal = &check.Check{
 					orNobody(m.Read.Username), orNobody(strings.Join(m.Read.Groups, ", "))).
 					Because(p.Cluster.AWSAuth, "data."+m.Kind.Block(), "line %d: %s", m.Line, m.Read.ARN).
 					Evidence("iam:GetAccountAuthorizationDetails", "no %s of that name in the account", m.Kind).
-					Fix("kubectl edit configmap -n kube-system aws-auth").
+					Plan(removeRow(p, m)).
 					Key(m.Key())
 			}
 		}
@@ -66,4 +67,9 @@ func mappedPrincipal(p *check.Pass, m *access.Mapping) access.Presence {
 		return access.Present // the root user, federated users: always there
 	}
 	return presence
+}
+
+// removeRow takes a row out of aws-auth.
+func removeRow(p *check.Pass, m *access.Mapping) plan.Change {
+	return plan.RemoveAWSAuthRow{Cluster: p.Cluster.ID(), Kind: m.Kind, Index: m.Index, ARN: m.Written.ARN, Username: m.Written.Username, Groups: m.Written.Groups}
 }

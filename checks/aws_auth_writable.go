@@ -8,6 +8,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 	"drawbridge/internal/rbac"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -62,7 +63,7 @@ var awsAuthWritable = &check.Check{
 				p.Report(e, "%s can %s aws-auth through %s on %s, and so map any IAM principal to any username and group", e.PrincipalARN, writeVerbs(absent), a.PolicyName(), a.Scope).
 					Because(e, "associatedAccessPolicies", "%s on %s", a.PolicyARN, a.Scope).
 					Fix("# leave kube-system out of the scope; associating a policy again replaces its scope").
-					Fix(check.Shell("aws", "eks", "associate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
+					Fix(plan.Shell("aws", "eks", "associate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
 						"--principal-arn", e.PrincipalARN, "--policy-arn", a.PolicyARN, "--access-scope", "type=namespace,namespaces=NAMESPACE")).
 					Key(a.PolicyARN)
 			}
@@ -108,12 +109,12 @@ func narrow(b *model.Binding, role *model.Role) string {
 		if namespace != "" {
 			args = append(args, "-n", namespace)
 		}
-		return check.Shell(append(args, strings.ToLower(kind)+"/"+name)...) // so that a name like --all is a name
+		return plan.Shell(append(args, strings.ToLower(kind)+"/"+name)...) // so that a name like --all is a name
 	}
 	shared := role.Aggregation != nil || role.Labels["kubernetes.io/bootstrapping"] == "rbac-defaults" || slices.Contains([]string{"cluster-admin", "admin", "edit", "view"}, role.Name) ||
 		strings.HasPrefix(role.Name, "system:") || strings.HasPrefix(role.Name, "eks:")
 	if role.Namespace == "" && shared {
-		return "# ClusterRole " + check.Shell(role.Name) + " is not only theirs: bind one of your own that grants less, then\n" + deleteBinding(b)
+		return "# ClusterRole " + plan.Shell(role.Name) + " is not only theirs: bind one of your own that grants less, then\n" + deleteBinding(b)
 	}
 	s := role.Subject()
 	return command("edit", s.Kind, s.Namespace, s.Name)

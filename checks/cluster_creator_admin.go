@@ -6,6 +6,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var clusterCreatorAdmin = &check.Check{
@@ -26,7 +27,7 @@ var clusterCreatorAdmin = &check.Check{
 				Because(c, "accessConfig.authenticationMode", "CONFIG_MAP, in which the creator's power cannot be seen or taken away").
 				Fix("# who it was: the CreateCluster record in CloudTrail, if it is still kept").
 				Fix("# with access entries on, EKS shows an entry for the creator, which can be deleted").
-				Fix(check.Shell("aws", "eks", "update-cluster-config", "--name", c.Name, "--region", c.Region, "--access-config", "authenticationMode=API_AND_CONFIG_MAP"))
+				Fix(plan.Shell("aws", "eks", "update-cluster-config", "--name", c.Name, "--region", c.Region, "--access-config", "authenticationMode=API_AND_CONFIG_MAP"))
 			return
 		}
 		if d.BootstrapAdmin != nil && !*d.BootstrapAdmin {
@@ -42,7 +43,7 @@ var clusterCreatorAdmin = &check.Check{
 					Because(e, "createdAt", "%s; the cluster was created at %s", e.Created.Format(time.RFC3339), d.Created.Format(time.RFC3339)).
 					Because(e, "associatedAccessPolicies", "%s with access scope cluster", a.PolicyARN).
 					Fix("# make sure that somebody else is admin, then delete the entry").
-					Fix(check.Shell("aws", "eks", "delete-access-entry", "--cluster-name", c.Name, "--region", c.Region, "--principal-arn", e.PrincipalARN)).
+					Fix(plan.Shell("aws", "eks", "delete-access-entry", "--cluster-name", c.Name, "--region", c.Region, "--principal-arn", e.PrincipalARN)).
 					Key(a.PolicyARN)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var clusterEndpointPublic = &check.Check{
@@ -29,7 +30,7 @@ var clusterEndpointPublic = &check.Check{
 			Because(c, "resourcesVpcConfig.endpointPublicAccess", "true").
 			Because(c, "resourcesVpcConfig.publicAccessCidrs", "%s", orNobody(strings.Join(d.PublicCIDRs, ", "))).
 			Fix("# name the networks that people and pipelines come from, or close the public endpoint").
-			Fix(check.Shell("aws", "eks", "update-cluster-config", "--name", c.Name, "--region", c.Region,
+			Fix(plan.Shell("aws", "eks", "update-cluster-config", "--name", c.Name, "--region", c.Region,
 				"--resources-vpc-config", "endpointPublicAccess=true,endpointPrivateAccess=true,publicAccessCidrs=CIDR"))
 	},
 }

@@ -6,6 +6,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 // keptAtLeast is how many days of control-plane logs an investigation can count on: the time that CloudTrail's own event
@@ -29,14 +30,14 @@ var controlPlaneLogNotForwarded = &check.Check{
 			p.Report(c, "the audit log is on but its log group %s is not there", name).
 				Evidence("logs:DescribeLogGroups", "no group of that name").
 				Fix("# EKS makes the group when it may write; check the cluster's service-linked role and quotas").
-				Fix(check.Shell("aws", "logs", "describe-log-groups", "--region", c.Region, "--log-group-name-prefix", name)).
+				Fix(plan.Shell("aws", "logs", "describe-log-groups", "--region", c.Region, "--log-group-name-prefix", name)).
 				Key("absent")
 			return
 		}
 		if g.RetentionDays > 0 && g.RetentionDays < keptAtLeast {
 			p.Report(c, "control-plane logs are kept for %d days only, less than %d", g.RetentionDays, keptAtLeast).
 				Evidence("log group "+g.Name+" retentionInDays", "%d", g.RetentionDays).
-				Fix(check.Shell("aws", "logs", "put-retention-policy", "--region", c.Region, "--log-group-name", g.Name, "--retention-in-days", "90")).
+				Fix(plan.Shell("aws", "logs", "put-retention-policy", "--region", c.Region, "--log-group-name", g.Name, "--retention-in-days", "90")).
 				Key("retention")
 		}
 		switch {
@@ -45,7 +46,7 @@ var controlPlaneLogNotForwarded = &check.Check{
 		case len(g.Subscriptions) == 0:
 			p.Report(c, "control-plane logs go nowhere: their log group has no subscription filter that sends them to where they are watched").
 				Evidence("log group "+g.Name, "no subscription filter").
-				Fix(check.Shell("aws", "logs", "put-subscription-filter", "--region", c.Region, "--log-group-name", g.Name,
+				Fix(plan.Shell("aws", "logs", "put-subscription-filter", "--region", c.Region, "--log-group-name", g.Name,
 					"--filter-name", "security", "--filter-pattern", "", "--destination-arn", "DESTINATION-ARN")).
 				Key("subscription")
 		}

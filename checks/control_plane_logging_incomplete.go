@@ -7,6 +7,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var controlPlaneLoggingIncomplete = &check.Check{
@@ -32,7 +33,6 @@ var controlPlaneLoggingIncomplete = &check.Check{
 		}
 		p.Report(c, "control-plane log %s is off: nobody can tell later who did what in the cluster, or as whom they came in", strings.Join(off, " and ")).
 			Because(c, "logging.clusterLogging", "on: %s", orNobody(strings.Join(d.EnabledLogs, ", "))).
-			Fix(check.Shell("aws", "eks", "update-cluster-config", "--name", c.Name, "--region", c.Region,
-				"--logging", `{"clusterLogging":[{"types":["audit","authenticator"],"enabled":true}]}`))
+			Plan(plan.UpdateClusterLogging{Cluster: c.ID(), Enable: off})
 	},
 }

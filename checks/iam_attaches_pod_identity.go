@@ -10,6 +10,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var iamAttachesPodIdentity = &check.Check{
@@ -91,7 +92,7 @@ func reportAttachment(p *check.Pass, who *access.IAMPrincipal, a *access.Attachm
 	}
 	r.Fix("# associations have no condition key for the role: allow iam:PassRole only to the roles that it needs (here: a path of their own)").
 		Fix("# and for this cluster, and take the statement out that allows more").
-		Fix(check.Shell("aws", "iam", "put-"+kind+"-policy", "--"+kind+"-name", subject.Name, "--policy-name", "pass-pod-roles", "--policy-document", string(document)))
+		Fix(plan.Shell("aws", "iam", "put-"+kind+"-policy", "--"+kind+"-name", subject.Name, "--policy-name", "pass-pod-roles", "--policy-document", string(document)))
 }
 
 // passableRoles says which roles can be handed over, and how bad that is: high where one of them is privileged, low where

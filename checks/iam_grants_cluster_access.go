@@ -10,6 +10,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var iamGrantsClusterAccess = &check.Check{
@@ -154,7 +155,7 @@ func fixTakeover(r *check.Report, p *check.Pass, who *access.IAMPrincipal, ways 
 	var deny []string
 	for _, w := range ways {
 		if takeoverActions[w.ID] == nil {
-			r.Fix("# narrow the statements by which it can " + check.Shell(w.Title))
+			r.Fix("# narrow the statements by which it can " + plan.Shell(w.Title))
 		}
 		deny = append(deny, takeoverActions[w.ID]...)
 	}
@@ -172,5 +173,5 @@ func fixTakeover(r *check.Report, p *check.Pass, who *access.IAMPrincipal, ways 
 	}
 	kind := strings.ToLower(strings.TrimPrefix(who.Object.Subject().Kind, "IAM"))
 	r.Fix("# take the actions out of its policies, or deny them for this cluster").
-		Fix(check.Shell("aws", "iam", "put-"+kind+"-policy", "--"+kind+"-name", who.Object.Subject().Name, "--policy-name", "no-cluster-access-"+c.Name, "--policy-document", string(document)))
+		Fix(plan.Shell("aws", "iam", "put-"+kind+"-policy", "--"+kind+"-name", who.Object.Subject().Name, "--policy-name", "no-cluster-access-"+c.Name, "--policy-document", string(document)))
 }

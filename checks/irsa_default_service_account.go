@@ -5,6 +5,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var irsaDefaultServiceAccount = &check.Check{
@@ -35,10 +36,10 @@ var irsaDefaultServiceAccount = &check.Check{
 				r.Evidence("namespace "+sa.Namespace, "pods with the role: %s", check.Some(holders, 20))
 			}
 			r.Fix("# give the role to a service account that only the workload in need of it uses, and name that one in the role's trust policy").
-				Fix(check.Shell("kubectl", "create", "serviceaccount", "-n", sa.Namespace, "NAME")).
-				Fix(check.Shell("kubectl", "annotate", "-n", sa.Namespace, "serviceaccount/NAME", access.RoleAnnotation+"="+role)).
+				Fix(plan.Shell("kubectl", "create", "serviceaccount", "-n", sa.Namespace, "NAME")).
+				Fix(plan.Shell("kubectl", "annotate", "-n", sa.Namespace, "serviceaccount/NAME", access.RoleAnnotation+"="+role)).
 				Fix("# set serviceAccountName in that workload, wait for its pods, then take the role from default").
-				Fix(check.Shell("kubectl", "annotate", "-n", sa.Namespace, "serviceaccount/default", access.RoleAnnotation+"-"))
+				Fix(plan.Shell("kubectl", "annotate", "-n", sa.Namespace, "serviceaccount/default", access.RoleAnnotation+"-"))
 		}
 	},
 }

@@ -10,6 +10,7 @@ import (
 	"drawbridge/internal/finding"
 	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var irsaPodIdentityCandidate = &check.Check{
@@ -94,16 +95,16 @@ func reportCandidate(p *check.Pass, sa *model.ServiceAccount, role iam.ARN, bloc
 		}
 	}
 	if role.Account != p.Cluster.Account {
-		r.Fix("# make a role in account " + check.Shell(p.Cluster.Account) + " that may assume this one, and associate it with this one as its target")
+		r.Fix("# make a role in account " + plan.Shell(p.Cluster.Account) + " that may assume this one, and associate it with this one as its target")
 		return
 	}
 	r.Fix("# 1. add to the trust policy, and keep the statement for IRSA until the end").
 		Fix(podIdentityTrustStatement(p.Cluster.ARN, []*model.PodIdentityAssociation{{Namespace: sa.Namespace, ServiceAccount: sa.Name}})).
 		Fix("# 2. associate, then restart the workloads").
-		Fix(check.Shell("aws", "eks", "create-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
+		Fix(plan.Shell("aws", "eks", "create-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
 			"--namespace", sa.Namespace, "--service-account", sa.Name, "--role-arn", role.String())).
 		Fix("# 3. see AssumeRole by pods.eks.amazonaws.com in CloudTrail, then take away annotation and IRSA statement").
-		Fix(check.Shell("kubectl", "annotate", "-n", sa.Namespace, "serviceaccount/"+sa.Name, access.RoleAnnotation+"-"))
+		Fix(plan.Shell("kubectl", "annotate", "-n", sa.Namespace, "serviceaccount/"+sa.Name, access.RoleAnnotation+"-"))
 }
 
 // otherIssuers are the OIDC providers besides the cluster's own that a role trusts.

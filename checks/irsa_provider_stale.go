@@ -10,6 +10,7 @@ import (
 	"drawbridge/internal/finding"
 	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var irsaProviderStale = &check.Check{
@@ -44,7 +45,7 @@ var irsaProviderStale = &check.Check{
 					Because(role, "AssumeRolePolicyDocument", "Federated: %s", provider).
 					Evidence("account "+p.Account.ID+" OIDC providers", "%d, this one not among them", len(p.Account.OIDCProviders)).
 					Fix("# take the statement out of the trust policy; if it was the only one, delete the role").
-					Fix(check.Shell("aws", "iam", "get-role", "--role-name", role.Name, "--query", "Role.[RoleLastUsed,AssumeRolePolicyDocument]")).
+					Fix(plan.Shell("aws", "iam", "get-role", "--role-name", role.Name, "--query", "Role.[RoleLastUsed,AssumeRolePolicyDocument]")).
 					Key(provider)
 			}
 		}
@@ -116,7 +117,7 @@ func reportOrphans(p *check.Pass, trusting map[string][]*model.IAMRole) {
 			Because(o, "Url", "%s", o.URL).
 			Evidence("eks:ListClusters in "+issuer.Region, "no cluster has this issuer").
 			Fix("# if no cluster of another account uses it").
-			Fix(check.Shell("aws", "iam", "delete-open-id-connect-provider", "--open-id-connect-provider-arn", o.ARN)).
+			Fix(plan.Shell("aws", "iam", "delete-open-id-connect-provider", "--open-id-connect-provider-arn", o.ARN)).
 			Fix("# and take its statements out of the trust policies of the roles")
 	}
 	if len(unsure) > 0 {

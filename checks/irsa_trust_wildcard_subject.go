@@ -8,6 +8,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var irsaTrustWildcardSubject = &check.Check{
@@ -76,7 +77,7 @@ func reportOpening(p *check.Pass, role *model.IAMRole, trust *access.Trust, issu
 	}
 	r.Fix("# replace the statement for this provider in the trust policy, one subject for each service account that needs the role").
 		Fix(webTrustStatement(trust.Provider(issuer), issuer, subject)).
-		Fix(check.Shell("aws", "iam", "update-assume-role-policy", "--role-name", role.Name, "--policy-document", "file://trust.json")).
+		Fix(plan.Shell("aws", "iam", "update-assume-role-policy", "--role-name", role.Name, "--policy-document", "file://trust.json")).
 		Key(o.Pattern)
 }
 

@@ -9,6 +9,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var irsaTrustWithoutAudience = &check.Check{
@@ -57,5 +58,5 @@ func reportAnyAudience(p *check.Pass, role *model.IAMRole, trust *access.Trust, 
 	}
 	r.Fix("# add to the Condition of the statement for this provider").
 		Fix(fmt.Sprintf(`"StringEquals": {%q: "sts.amazonaws.com"}`, issuer+":aud")).
-		Fix(check.Shell("aws", "iam", "update-assume-role-policy", "--role-name", role.Name, "--policy-document", "file://trust.json"))
+		Fix(plan.Shell("aws", "iam", "update-assume-role-policy", "--role-name", role.Name, "--policy-document", "file://trust.json"))
 }

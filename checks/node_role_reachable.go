@@ -5,6 +5,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var nodeRoleReachable = &check.Check{
@@ -43,7 +44,7 @@ var nodeRoleReachable = &check.Check{
 				}
 				r.Fix("# first give pods that count on the node's role one of their own: they lose it").
 					Fix("# then, in the launch template, the node class, or on running instances: session tokens required, one hop").
-					Fix(check.Shell("aws", "ec2", "modify-instance-metadata-options", "--region", p.Cluster.Region, "--instance-id", instanceOf(p, pod),
+					Fix(plan.Shell("aws", "ec2", "modify-instance-metadata-options", "--region", p.Cluster.Region, "--instance-id", instanceOf(p, pod),
 						"--http-tokens", "required", "--http-put-response-hop-limit", "1"))
 			}
 		}

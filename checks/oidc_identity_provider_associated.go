@@ -4,6 +4,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var oidcIdentityProviderAssociated = &check.Check{
@@ -23,7 +24,7 @@ var oidcIdentityProviderAssociated = &check.Check{
 				r.Because(i, "oidc.requiredClaims", "none: every token of the client is accepted")
 			}
 			r.Fix("# if nobody signs in this way any more").
-				Fix(check.Shell("aws", "eks", "disassociate-identity-provider-config", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
+				Fix(plan.Shell("aws", "eks", "disassociate-identity-provider-config", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
 					"--identity-provider-config", "type=oidc,name="+i.Name)).
 				Fix("# else review who can get tokens there, and which users and groups RBAC binds:").
 				Fix("kubectl get clusterrolebindings,rolebindings -A -o wide")

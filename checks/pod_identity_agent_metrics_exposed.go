@@ -7,6 +7,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var podIdentityAgentMetricsExposed = &check.Check{
@@ -31,7 +32,7 @@ var podIdentityAgentMetricsExposed = &check.Check{
 						Because(u.Object, "spec.containers["+k.Name+"].args", "no --metrics-address, so 0.0.0.0").
 						Because(u.Object, "spec.hostNetwork", "true").
 						Fix("# in the add-on's configuration, which becomes the agent's arguments").
-						Fix(check.Shell("aws", "eks", "update-addon", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--addon-name", access.AgentName,
+						Fix(plan.Shell("aws", "eks", "update-addon", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--addon-name", access.AgentName,
 							"--configuration-values", `{"agent": {"additionalArgs": {"--metrics-address": "127.0.0.1"}}}`)).
 						Fix("# a scraper in a pod can then not read them any more")
 				} else if !loopback(address) {

@@ -7,6 +7,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var podIdentityAgentMissing = &check.Check{
@@ -55,7 +56,7 @@ var podIdentityAgentMissing = &check.Check{
 				r.Because(a, "status", "%s: the add-on is there, its DaemonSet is not", a.Status)
 			}
 		}
-		r.Fix(check.Shell("aws", "eks", "create-addon", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--addon-name", access.AgentName)).
+		r.Fix(plan.Shell("aws", "eks", "create-addon", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--addon-name", access.AgentName)).
 			Fix("# the node role needs eks-auth:AssumeRoleForPodIdentity, which AmazonEKSWorkerNodePolicy holds")
 	},
 }
@@ -104,7 +105,7 @@ func reportUnservedNodes(p *check.Pass, agents []*access.Unit) {
 	p.Report(agent, "no pod of the agent runs on %s, where pods such as %s/%s count on a Pod Identity association", check.Some(names, 3), example.Namespace, example.Name).
 		Because(example, "spec.nodeName", "%s", example.NodeName).
 		Evidence("list pods", "nodes without a pod of %s: %s", agent.Subject(), check.Some(names, 20)).
-		Fix(check.Shell("kubectl", "describe", "-n", agent.Subject().Namespace, agent.Subject().Name)).
+		Fix(plan.Shell("kubectl", "describe", "-n", agent.Subject().Namespace, agent.Subject().Name)).
 		Fix("# look at node selector, affinity and tolerations; hybrid nodes need the add-on's own setting for them").
 		Key("nodes")
 }

@@ -10,6 +10,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var podIdentityAgentUnexpected = &check.Check{
@@ -42,7 +43,7 @@ func reportAgent(p *check.Pass, o model.Object, found []difference, pods string)
 		r := p.Report(o, "%s%s", d.text, pods).
 			Because(o, "spec."+d.field, "%s", d.text).
 			Fix("# replace what runs by the EKS add-on as AWS ships it, after finding out who changed it (audit log: update or patch of this object)").
-			Fix(check.Shell("aws", "eks", "update-addon", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
+			Fix(plan.Shell("aws", "eks", "update-addon", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
 				"--addon-name", access.AgentName, "--resolve-conflicts", "OVERWRITE")).
 			Key(d.key)
 		if d.severity != "" {

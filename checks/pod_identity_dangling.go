@@ -11,6 +11,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 	"drawbridge/internal/rbac"
 )
 
@@ -52,7 +53,7 @@ var areasOfRights = []model.Area{
 }
 
 func deleteAssociation(p *check.Pass, a *model.PodIdentityAssociation) string {
-	return check.Shell("aws", "eks", "delete-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--association-id", a.ID)
+	return plan.Shell("aws", "eks", "delete-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--association-id", a.ID)
 }
 
 // reportVacant reports an association whose service account anybody could still be.

@@ -4,6 +4,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var podIdentityDefaultServiceAccount = &check.Check{
@@ -32,11 +33,11 @@ var podIdentityDefaultServiceAccount = &check.Check{
 				r.Evidence("namespace "+a.Namespace, "pods with the role: %s", check.Some(holders, 20))
 			}
 			r.Fix("# give the role to a service account that only the workload in need of it uses").
-				Fix(check.Shell("kubectl", "create", "serviceaccount", "-n", a.Namespace, "NAME")).
-				Fix(check.Shell("aws", "eks", "create-pod-identity-association", "--cluster-name", c.Name, "--region", c.Region,
+				Fix(plan.Shell("kubectl", "create", "serviceaccount", "-n", a.Namespace, "NAME")).
+				Fix(plan.Shell("aws", "eks", "create-pod-identity-association", "--cluster-name", c.Name, "--region", c.Region,
 					"--namespace", a.Namespace, "--service-account", "NAME", "--role-arn", a.RoleARN)).
 				Fix("# set serviceAccountName in that workload, wait for its pods, then take the role from default").
-				Fix(check.Shell("aws", "eks", "delete-pod-identity-association", "--cluster-name", c.Name, "--region", c.Region, "--association-id", a.ID)).
+				Fix(plan.Shell("aws", "eks", "delete-pod-identity-association", "--cluster-name", c.Name, "--region", c.Region, "--association-id", a.ID)).
 				Fix("# automountServiceAccountToken: false does not help: the webhook that gives the credentials does not read it")
 		}
 	},

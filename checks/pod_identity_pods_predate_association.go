@@ -8,6 +8,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var podIdentityPodsPredateAssociation = &check.Check{
@@ -68,12 +69,12 @@ func reportOldPods(p *check.Pass, a *model.PodIdentityAssociation, old []*model.
 		case "Deployment", "DaemonSet", "StatefulSet":
 			if !restarted[name] && len(restarted) < 10 {
 				restarted[name] = true
-				r.Fix(check.Shell("kubectl", "rollout", "restart", "-n", a.Namespace, name))
+				r.Fix(plan.Shell("kubectl", "rollout", "restart", "-n", a.Namespace, name))
 			}
 		}
 	}
 	if len(restarted) == 0 {
-		r.Fix(check.Shell("kubectl", "delete", "-n", a.Namespace, "pod/"+old[0].Name) + " # where a controller makes it again")
+		r.Fix(plan.Shell("kubectl", "delete", "-n", a.Namespace, "pod/"+old[0].Name) + " # where a controller makes it again")
 	}
 }
 

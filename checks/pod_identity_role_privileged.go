@@ -10,6 +10,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var podIdentityRolePrivileged = &check.Check{
@@ -122,12 +123,12 @@ func (h *roleHolders) reportOne(role *model.IAMRole, principal *access.IAMPrinci
 	}
 	explainPrivileges(r, principal, privileges)
 	r.Fix("# see what it used, give it a policy of that, and take the rest away").
-		Fix(check.Shell("aws", "iam", "generate-service-last-accessed-details", "--arn", role.ARN))
+		Fix(plan.Shell("aws", "iam", "generate-service-last-accessed-details", "--arn", role.ARN))
 	for _, policy := range policiesOf(privileges) {
 		if inline, ok := strings.CutPrefix(policy, "inline policy "); ok {
-			r.Fix(check.Shell("aws", "iam", "put-role-policy", "--role-name", role.Name, "--policy-name", inline, "--policy-document", "file://narrow.json"))
+			r.Fix(plan.Shell("aws", "iam", "put-role-policy", "--role-name", role.Name, "--policy-name", inline, "--policy-document", "file://narrow.json"))
 		} else {
-			r.Fix(check.Shell("aws", "iam", "detach-role-policy", "--role-name", role.Name, "--policy-arn", policy))
+			r.Fix(plan.Shell("aws", "iam", "detach-role-policy", "--role-name", role.Name, "--policy-arn", policy))
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var podIdentitySessionTagsDisabled = &check.Check{
@@ -40,7 +41,7 @@ var podIdentitySessionTagsDisabled = &check.Check{
 			if a.Policy != "" {
 				r.Fix("# session policy and session tags exclude each other: keep one of them, and give the role only what the session policy leaves")
 			}
-			r.Fix(check.Shell("aws", "eks", "update-pod-identity-association", "--cluster-name", c.Name, "--region", c.Region,
+			r.Fix(plan.Shell("aws", "eks", "update-pod-identity-association", "--cluster-name", c.Name, "--region", c.Region,
 				"--association-id", a.ID, "--no-disable-session-tags")).
 				Fix("# then restart the pods: sessions that are open stay without tags")
 		}

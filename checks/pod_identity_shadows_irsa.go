@@ -8,6 +8,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var podIdentityShadowsIRSA = &check.Check{
@@ -34,7 +35,7 @@ var podIdentityShadowsIRSA = &check.Check{
 			r.Because(sa, "metadata.annotations", "%s: %s", access.RoleAnnotation, annotated).
 				Because(a, "roleArn", "%s, which goes before the annotation when a pod is made", a.RoleARN).
 				Fix("# when all pods run through Pod Identity, take the annotation away, and then the cluster's OIDC provider from the old role's trust policy").
-				Fix(check.Shell("kubectl", "annotate", "-n", sa.Namespace, "serviceaccount/"+sa.Name, access.RoleAnnotation+"-"))
+				Fix(plan.Shell("kubectl", "annotate", "-n", sa.Namespace, "serviceaccount/"+sa.Name, access.RoleAnnotation+"-"))
 		}
 	},
 }

@@ -8,6 +8,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var podIdentitySharedRole = &check.Check{
@@ -80,11 +81,11 @@ func reportSharedRole(p *check.Pass, arn string, users []roleUser) {
 		r.Evidence(u.Object.Subject().String(), "%s, cluster %s", u.Via, p.Snapshot.Label(u.cluster))
 	}
 	r.Fix("# one role for each service account: create it with what that one needs, then point its association there").
-		Fix(check.Shell("aws", "iam", "create-role", "--role-name", "NAME", "--assume-role-policy-document", "file://trust.json"))
+		Fix(plan.Shell("aws", "iam", "create-role", "--role-name", "NAME", "--assume-role-policy-document", "file://trust.json"))
 	for _, u := range users {
 		if a, ok := u.Object.(*model.PodIdentityAssociation); ok && u.cluster == p.Cluster {
-			r.Fix(check.Shell("aws", "eks", "update-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
-				"--association-id", a.ID, "--role-arn", "ARN") + " # " + check.Shell(u.Namespace+"/"+u.Name))
+			r.Fix(plan.Shell("aws", "eks", "update-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
+				"--association-id", a.ID, "--role-arn", "ARN") + " # " + plan.Shell(u.Namespace+"/"+u.Name))
 			break
 		}
 	}

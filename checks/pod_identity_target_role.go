@@ -9,6 +9,7 @@ import (
 	"drawbridge/internal/finding"
 	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var podIdentityTargetRole = &check.Check{
@@ -40,7 +41,7 @@ var podIdentityTargetRole = &check.Check{
 				Severity(severity).
 				Fix("# in the target's account: let in this role for this service account only").
 				Fix(targetTrustStatement(p.Access, a)).
-				Fix(check.Shell("aws", "iam", "update-assume-role-policy", "--role-name", target.RoleName(), "--policy-document", "file://trust.json"))
+				Fix(plan.Shell("aws", "iam", "update-assume-role-policy", "--role-name", target.RoleName(), "--policy-document", "file://trust.json"))
 		}
 	},
 }

@@ -9,6 +9,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var podIdentityTrustUnconditioned = &check.Check{
@@ -68,7 +69,7 @@ func reportPodIdentityReach(p *check.Pass, role *model.IAMRole, reach access.Pod
 	r.Evidence("cluster "+p.Cluster.Name, "associated with %s", check.Some(names, 10)).
 		Fix("# replace the statement for pods.eks.amazonaws.com in the trust policy, leaving others as they are").
 		Fix(podIdentityTrustStatement(p.Cluster.ARN, users)).
-		Fix(check.Shell("aws", "iam", "update-assume-role-policy", "--role-name", role.Name, "--policy-document", "file://trust.json"))
+		Fix(plan.Shell("aws", "iam", "update-assume-role-policy", "--role-name", role.Name, "--policy-document", "file://trust.json"))
 	if slices.ContainsFunc(users, func(a *model.PodIdentityAssociation) bool { return a.DisableSessionTags }) {
 		r.Fix("# session tags are disabled for an association: turn them on first, or these conditions keep its pods out")
 	}

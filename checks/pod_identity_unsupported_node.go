@@ -5,6 +5,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var podIdentityUnsupportedNode = &check.Check{
@@ -46,7 +47,7 @@ var podIdentityUnsupportedNode = &check.Check{
 				}
 				r.Fix("# on " + why + " give the role through IRSA: no association, this annotation, and a trust policy for the cluster's OIDC provider").
 					Fix(deleteAssociation(p, a)).
-					Fix(check.Shell("kubectl", "annotate", "-n", a.Namespace, "serviceaccount/"+a.ServiceAccount, access.RoleAnnotation+"="+a.RoleARN)).
+					Fix(plan.Shell("kubectl", "annotate", "-n", a.Namespace, "serviceaccount/"+a.ServiceAccount, access.RoleAnnotation+"="+a.RoleARN)).
 					Key(why)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var podIdentityWebhookUnexpected = &check.Check{
@@ -113,7 +114,7 @@ func reportPodIdentityWebhook(p *check.Pass, w *model.MutatingWebhook, holders [
 		return p.Report(w, format, args...).
 			Because(w, "webhooks["+w.Webhook+"]", "calls %s, failure policy %s", target(w), w.FailurePolicy).
 			Fix("# compare with another cluster's, and find out who changed it (audit log: update or patch of this object)").
-			Fix(check.Shell("kubectl", "get", "mutatingwebhookconfiguration/"+w.Name, "-o", "yaml")).
+			Fix(plan.Shell("kubectl", "get", "mutatingwebhookconfiguration/"+w.Name, "-o", "yaml")).
 			Key(w.Webhook + " " + key)
 	}
 	if !onLoopback(w.URL) {

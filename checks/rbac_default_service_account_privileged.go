@@ -8,6 +8,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 	"drawbridge/internal/rbac"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -52,7 +53,7 @@ func defaultServiceAccount(s rbacv1.Subject, namespace string) bool {
 
 func deleteBinding(b *model.Binding) string {
 	if b.Namespace == "" {
-		return check.Shell("kubectl", "delete", "clusterrolebinding/"+b.Name)
+		return plan.Shell("kubectl", "delete", "clusterrolebinding/"+b.Name)
 	}
-	return check.Shell("kubectl", "delete", "-n", b.Namespace, "rolebinding/"+b.Name)
+	return plan.Shell("kubectl", "delete", "-n", b.Namespace, "rolebinding/"+b.Name)
 }

@@ -7,6 +7,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 	"drawbridge/internal/rbac"
 )
 
@@ -43,10 +44,10 @@ var serviceAccountTokenAutomounted = &check.Check{
 				Because(units[sa][0].Object, "spec.automountServiceAccountToken", "mounts the token (the first of %d)", len(units[sa]))
 			if set := slices.IndexFunc(units[sa], func(u *access.Unit) bool { return u.Spec.Automount != nil }); set >= 0 {
 				o := units[sa][set].Object.Subject()
-				r.Fix("# the pod's own field goes before the service account's: take automountServiceAccountToken out of the template of " + check.Shell(o.Namespace+"/"+o.Name))
+				r.Fix("# the pod's own field goes before the service account's: take automountServiceAccountToken out of the template of " + plan.Shell(o.Namespace+"/"+o.Name))
 			}
 			r.Fix("# pods get no Kubernetes token from then on; running ones keep theirs until they restart").
-				Fix(check.Shell("kubectl", "patch", "-n", sa.Namespace, "serviceaccount/"+sa.Name, "-p", `{"automountServiceAccountToken":false}`)).
+				Fix(plan.Shell("kubectl", "patch", "-n", sa.Namespace, "serviceaccount/"+sa.Name, "-p", `{"automountServiceAccountToken":false}`)).
 				Fix("# this does not stop Pod Identity or IRSA: their tokens are injected all the same")
 		}
 	},

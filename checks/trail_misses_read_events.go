@@ -6,6 +6,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var trailMissesReadEvents = &check.Check{
@@ -46,7 +47,7 @@ var trailMissesReadEvents = &check.Check{
 			}
 		}
 		r.Fix("# AssumeRoleForPodIdentity and the AssumeRole behind it are read-only management events").
-			Fix(check.Shell("aws", "cloudtrail", "put-event-selectors", "--region", p.Cluster.Region, "--trail-name", "TRAIL",
+			Fix(plan.Shell("aws", "cloudtrail", "put-event-selectors", "--region", p.Cluster.Region, "--trail-name", "TRAIL",
 				"--event-selectors", `[{"ReadWriteType":"All","IncludeManagementEvents":true}]`))
 	},
 }

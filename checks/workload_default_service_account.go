@@ -5,6 +5,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var workloadDefaultServiceAccount = &check.Check{
@@ -27,11 +28,11 @@ var workloadDefaultServiceAccount = &check.Check{
 			}
 			name := u.Object.Subject().Name
 			r.Fix("# give the workload a service account of its own").
-				Fix(check.Shell("kubectl", "create", "serviceaccount", "-n", u.Namespace, "NAME"))
+				Fix(plan.Shell("kubectl", "create", "serviceaccount", "-n", u.Namespace, "NAME"))
 			if _, isWorkload := u.Object.(*model.Workload); isWorkload {
-				r.Fix(check.Shell("kubectl", "set", "serviceaccount", "-n", u.Namespace, name, "NAME"))
+				r.Fix(plan.Shell("kubectl", "set", "serviceaccount", "-n", u.Namespace, name, "NAME"))
 			} else {
-				r.Fix("# then set spec.serviceAccountName where pod " + check.Shell(name) + " is made")
+				r.Fix("# then set spec.serviceAccountName where pod " + plan.Shell(name) + " is made")
 			}
 		}
 	},

@@ -7,6 +7,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var workloadIdentityShared = &check.Check{
@@ -49,11 +50,11 @@ var workloadIdentityShared = &check.Check{
 				r.Because(u.Object, "spec.serviceAccountName", "%s", sa.Name)
 			}
 			r.Fix("# give each workload a service account and a role of its own").
-				Fix(check.Shell("kubectl", "create", "serviceaccount", "-n", sa.Namespace, "NAME")).
-				Fix(check.Shell("aws", "eks", "create-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
+				Fix(plan.Shell("kubectl", "create", "serviceaccount", "-n", sa.Namespace, "NAME")).
+				Fix(plan.Shell("aws", "eks", "create-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
 					"--namespace", sa.Namespace, "--service-account", "NAME", "--role-arn", "ARN"))
 			if w, ok := apps[len(apps)-1].Object.(*model.Workload); ok {
-				r.Fix(check.Shell("kubectl", "set", "serviceaccount", "-n", sa.Namespace, w.Subject().Name, "NAME"))
+				r.Fix(plan.Shell("kubectl", "set", "serviceaccount", "-n", sa.Namespace, w.Subject().Name, "NAME"))
 			}
 		}
 	},

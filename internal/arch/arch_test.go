@@ -18,7 +18,7 @@ import (
 var layers = []string{
 	0: "internal/iam internal/rbac internal/authenticator internal/awsdata internal/finding",
 	1: "internal/model internal/diff",
-	2: "internal/access internal/projection",
+	2: "internal/access internal/plan internal/projection",
 	4: "internal/check",
 	5: "checks controls internal/scan internal/source/aws internal/source/kube internal/source/dump internal/report internal/demo " +
 		"internal/lab/aws internal/lab/kube internal/check/checktest",

@@ -3,11 +3,11 @@ package check
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"drawbridge/internal/access"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 // Pass is what a check sees when it looks at one cluster, and how it reports.
@@ -35,6 +35,7 @@ type Report struct {
 	message     string
 	evidence    []finding.Evidence
 	remediation []string
+	plan        plan.Plan
 	key         string
 }
 
@@ -83,9 +84,20 @@ func (r *Report) Severity(s finding.Severity) *Report {
 	return r
 }
 
-// Fix adds a line or block of remediation that can be pasted. Commands are made with Shell, which quotes names.
+// Fix adds a line or block of remediation that can be pasted. Commands are made with plan.Shell, which quotes names.
 func (r *Report) Fix(text string) *Report {
 	r.remediation = append(r.remediation, text)
+	return r
+}
+
+// Plan adds changes that fix what is reported, in order, and their commands to the remediation. They are proposed to whoever
+// reads the report, so they give nobody anything and name nothing that is not in the snapshot: what needs a decision first
+// stays text.
+func (r *Report) Plan(changes ...plan.Change) *Report {
+	for _, c := range changes {
+		r.remediation = append(r.remediation, plan.Command(c))
+	}
+	r.plan = append(r.plan, changes...)
 	return r
 }
 
@@ -93,31 +105,4 @@ func (r *Report) Fix(text string) *Report {
 func (r *Report) Key(key string) *Report {
 	r.key = key
 	return r
-}
-
-// Shell makes one command line from its arguments, each quoted for a POSIX shell where it needs to be: names in
-// snapshots are chosen by others, and remediation gets pasted. Control characters, which no name of AWS or Kubernetes
-// may hold, are replaced.
-func Shell(args ...string) string {
-	quoted := make([]string, len(args))
-	for i, a := range args {
-		quoted[i] = quote(a)
-	}
-	return strings.Join(quoted, " ")
-}
-
-func quote(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-	plain := s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=@%+,", r))
-	}) < 0
-	if plain {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

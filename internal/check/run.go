@@ -9,6 +9,7 @@ import (
 	"drawbridge/internal/access"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 // Settings are what a user says about the environment that no snapshot tells.
@@ -80,13 +81,31 @@ func runOne(ch *Check, s *model.Snapshot, c *model.Cluster, facts *access.Access
 		}
 		out = append(out, finding.Finding{
 			ID: ch.ID, Title: ch.Title, Severity: r.severity, Status: finding.Fail, Cluster: label, Subject: r.subject, Message: r.message,
-			Evidence: orEmpty(r.evidence), Remediation: finding.Remediation{Text: strings.Join(r.remediation, "\n")},
+			Evidence: orEmpty(r.evidence), Remediation: remediation(s, r),
 			Controls: []finding.Control{}, Techniques: orEmpty(ch.Techniques), Fingerprint: print, Location: r.location,
 		})
 	}
 	if len(missing) > 0 || len(p.unknown) > 0 {
 		out = append(out, notAssessed(ch, c, label, blocked, missing, p.unknown))
 	}
+	return out
+}
+
+// NoPlan is what a remediation says before the reason why its plan does not fit the snapshot.
+const NoPlan = "\n# no plan: "
+
+// remediation is the text of a report with its plan. A plan that does not fit the snapshot is left out, and the text says so.
+func remediation(s *model.Snapshot, r *Report) finding.Remediation {
+	out := finding.Remediation{Text: strings.Join(r.remediation, "\n")}
+	if len(r.plan) == 0 {
+		return out
+	}
+	rendered, err := r.plan.Render(s)
+	if err != nil {
+		out.Text += NoPlan + plan.Shell(err.Error())
+		return out
+	}
+	out.Plan = rendered
 	return out
 }
 

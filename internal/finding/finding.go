@@ -49,9 +49,11 @@ type Evidence struct {
 	Source string `json:"source"`
 }
 
-// Remediation is how to fix a finding: text that can be pasted into a shell or a manifest.
+// Remediation is how to fix a finding: text that can be pasted into a shell or a manifest, and, where the change can be worked
+// out from the snapshot and gives nobody anything, the same as a plan that programs can read.
 type Remediation struct {
 	Text string `json:"text"`
+	Plan *Plan  `json:"plan,omitempty"`
 }
 
 // Control is one requirement of a framework that a finding bears on.

@@ -1,4 +1,4 @@
-package check_test
+package plan_test
 
 import (
 	"os"
@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"drawbridge/internal/check"
+	"drawbridge/internal/plan"
 )
 
 func TestShell(t *testing.T) {
@@ -32,11 +32,11 @@ func TestShell(t *testing.T) {
 		{"größe", "'größe'"},
 	}
 	for _, tt := range tests {
-		if got := check.Shell(tt.name); got != tt.want {
+		if got := plan.Shell(tt.name); got != tt.want {
 			t.Errorf("%q is quoted as %s, want %s", tt.name, got, tt.want)
 		}
 	}
-	if got, want := check.Shell("aws", "eks", "delete-access-entry", "--principal-arn", "a b"), "aws eks delete-access-entry --principal-arn 'a b'"; got != want {
+	if got, want := plan.Shell("aws", "eks", "delete-access-entry", "--principal-arn", "a b"), "aws eks delete-access-entry --principal-arn 'a b'"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
@@ -59,7 +59,7 @@ func TestShellInAShell(t *testing.T) {
 	)
 	rapid.Check(t, func(t *rapid.T) {
 		args := rapid.SliceOfN(hostile, 1, 5).Draw(t, "args")
-		line := check.Shell(append([]string{"printf", `%s\0`}, args...)...)
+		line := plan.Shell(append([]string{"printf", `%s\0`}, args...)...)
 		if strings.ContainsAny(line, "\n\r\x00\x1b") {
 			t.Fatalf("control characters in %q", line)
 		}
