@@ -91,6 +91,7 @@ func addInputs(pages map[string]string) error {
 	for _, c := range dump.Commands() {
 		fmt.Fprintf(&b, "  - `aws %s`\n", c)
 	}
+	b.WriteString("\n  Service and resource control policies are not among them: `aws organizations list-policies-for-target` and `list-parents` do not\n  print what they were asked about, so that nothing tells at which level a policy stands. `drawbridge collect` reads them.\n")
 	b.WriteString("\n- Kubernetes objects as JSON or YAML, whether `kubectl get -o json|yaml` printed them or somebody wrote them: single objects, lists,\n  several documents a file. Of these kinds; all others, Secrets among them, are skipped unread, and of ConfigMaps only\n  `kube-system/aws-auth` is read:\n\n")
 	fmt.Fprintf(&b, "  %s\n", strings.Join(dump.Kinds(), ", "))
 	b.WriteString(`

@@ -98,7 +98,7 @@ func (a *assembler) onlyAccount() string {
 	return slices.Collect(maps.Keys(all))[0]
 }
 
-// accountItem gives an object of IAM or CloudTrail to its account. AWS managed policies belong to every account of the
+// accountItem gives an object of IAM, CloudTrail or Organizations to its account. AWS managed policies belong to every account of the
 // answer that they stand in.
 func (a *assembler) accountItem(h *harvest, p *part, i item) {
 	if i.area == partSelectors {
@@ -182,6 +182,9 @@ func (a *assembler) accountListing(h *harvest, l listing) {
 }
 
 func (a *assembler) sweep(h *harvest, p *part, s sweep) {
+	if _, policies := s.has[model.AreaIAMPolicies]; policies && len(s.has) == 1 && !slices.ContainsFunc(p.items, func(i item) bool { return i.doc == s.doc && i.area == model.AreaIAMPolicies }) {
+		return // list-policies of IAM, or of an organization, say nothing, nor does an empty one
+	}
 	s.refers = slices.ContainsFunc(p.items, func(i item) bool { return i.doc == s.doc && refers(i.value) })
 	accounts := inDocument(p, s.doc)
 	if len(accounts) == 0 {
@@ -234,6 +237,7 @@ func (h *holder) settle() {
 	h.readPolicies()
 	h.oidcProviders()
 	h.trails()
+	h.organization()
 }
 
 func (h *holder) put(v any) {

@@ -60,6 +60,7 @@ var answers = []answerOf{
 	{member: "EventSelectors", command: "cloudtrail get-event-selectors", areas: []model.Area{model.AreaTrails}, read: readSelectors},
 	{member: "AdvancedEventSelectors", command: "cloudtrail get-event-selectors", areas: []model.Area{model.AreaTrails}, read: readSelectors},
 	{member: "IsLogging", command: "cloudtrail get-trail-status", areas: []model.Area{model.AreaTrails}, read: readTrailStatus},
+	{member: "Organization", command: "organizations describe-organization", areas: []model.Area{model.AreaOrganization}, read: readOrganization},
 	{member: "logGroups", command: "logs describe-log-groups", areas: []model.Area{model.AreaLogGroup}, read: readLogGroups},
 	{member: "subscriptionFilters", command: "logs describe-subscription-filters", areas: []model.Area{model.AreaLogGroup}, read: readSubscriptionFilters},
 	{member: "Reservations", command: "ec2 describe-instances", areas: []model.Area{model.AreaInstances}},
@@ -91,7 +92,7 @@ var areaOfKey = func() map[string][]model.Area {
 // members but those of answers.
 var common = map[string]bool{
 	"cluster": true, "clusters": true, "addon": true, "addons": true, "nodegroup": true, "nodegroups": true, "association": true,
-	"associations": true, "capability": true, "capabilities": true, "Role": true, "Policies": true,
+	"associations": true, "capability": true, "capabilities": true, "Role": true, "Policies": true, "Organization": true,
 }
 
 // foreign says whether the document has common members, but is none of ours.

@@ -29,6 +29,12 @@ func refusal(head []byte) (areas []model.Area, err error) {
 	return nil, nil
 }
 
+// noOrganization recognises the error by which AWS says that an account is in no organization.
+func noOrganization(head []byte) bool {
+	m := awsError.FindSubmatch(head)
+	return m != nil && string(m[1]) == "AWSOrganizationsNotInUseException"
+}
+
 // areasOfOperation are the areas that an operation of AWS tells: ListAccessEntries is list-access-entries.
 func areasOfOperation(operation string) []model.Area {
 	for _, a := range answers {

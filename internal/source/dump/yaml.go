@@ -60,6 +60,12 @@ var prose = map[string]bool{".md": true, ".markdown": true, ".rst": true, ".adoc
 // yaml reads a file of YAML documents.
 func (f *fileReader) yaml(text *bufio.Reader) {
 	head, _ := text.Peek(headSize)
+	if noOrganization(head) {
+		p := f.part()
+		p.items = append(p.items, item{area: model.AreaOrganization, value: (*model.Organization)(nil), loc: f.loc})
+		f.h.recognised++
+		return
+	}
 	if areas, err := refusal(head); err != nil {
 		f.problem(1, -1, err, areas)
 		return
