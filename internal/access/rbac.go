@@ -121,6 +121,9 @@ func (c *Cluster) Chain(g rbac.Grant) []finding.Evidence {
 // RuleText is a rule in one line: "get, list on secrets".
 func RuleText(g rbac.Grant) string { return ruleText(g.PolicyRule()) }
 
+// RuleOf is a rule in one line: "get, list on secrets".
+func RuleOf(r *rbacv1.PolicyRule) string { return ruleText(r) }
+
 func ruleText(r *rbacv1.PolicyRule) string {
 	if len(r.NonResourceURLs) > 0 {
 		return strings.Join(r.Verbs, ", ") + " on " + strings.Join(r.NonResourceURLs, ", ")

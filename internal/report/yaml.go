@@ -13,9 +13,12 @@ import (
 )
 
 // writeYAML writes the JSON as YAML, with the same keys in the same order.
-func writeYAML(w io.Writer, r *finding.Result, _ Options) error {
+func writeYAML(w io.Writer, r *finding.Result, _ Options) error { return encodeYAML(w, r) }
+
+// encodeYAML writes v as encodeJSON does, in YAML.
+func encodeYAML(w io.Writer, v any) error {
 	var text bytes.Buffer
-	if err := encodeJSON(&text, r); err != nil {
+	if err := encodeJSON(&text, v); err != nil {
 		return err
 	}
 	dec := jsontext.NewDecoder(&text)

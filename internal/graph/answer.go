@@ -1,0 +1,295 @@
+package graph
+
+import (
+	"slices"
+
+	"drawbridge/internal/access"
+	"drawbridge/internal/finding"
+)
+
+// Answer says how entry points reach targets.
+type Answer struct {
+	Targets     []Reached    `json:"targets"`
+	Paths       []Path       `json:"paths"`
+	ChokePoints []ChokePoint `json:"chokePoints"`
+}
+
+// Reached says how many entry points reach a target.
+type Reached struct {
+	To access.Identity `json:"to"`
+	// Starts is how many entry points there are; Certain of them reach the target for certain, Possible more only if what is
+	// not known makes them.
+	Starts   int `json:"starts"`
+	Certain  int `json:"certain"`
+	Possible int `json:"possible"`
+	// Uncut says that some reach it in a way that no grant can cut.
+	Uncut bool `json:"uncut,omitempty"`
+}
+
+// ChokePoint is a grant of the smallest set without which no entry point reaches a target.
+type ChokePoint struct {
+	To     access.Identity `json:"to"`
+	Object finding.Subject `json:"object"`
+	Text   string          `json:"text"`
+	// Stops is how many entry points have a path through it.
+	Stops       int                 `json:"stops"`
+	Remediation finding.Remediation `json:"remediation"`
+}
+
+// Entry points besides single identities.
+const (
+	FromEverybody      = ""
+	FromEveryPod       = "every-pod"
+	FromInternetFacing = "internet-facing"
+)
+
+// Question asks for paths.
+type Question struct {
+	// From is FromEverybody, FromEveryPod, FromInternetFacing, or one identity, in Of.
+	From string
+	Of   access.Identity
+	To   []Target
+	// Most is how many paths to show to each target.
+	Most int
+}
+
+// Ask answers a question. Entry points and targets that the graph does not have are left out: an answer without targets has
+// none.
+func (g *Graph) Ask(q Question) *Answer {
+	a := &Answer{Targets: []Reached{}, Paths: []Path{}, ChokePoints: []ChokePoint{}}
+	starts := g.from(q)
+	for _, t := range q.To {
+		for _, target := range g.find(t) {
+			g.answer(a, starts, target, q.Most)
+		}
+	}
+	return a
+}
+
+// Has says whether the graph has an identity or target.
+func (g *Graph) Has(id access.Identity) bool { return len(g.find(id)) > 0 }
+
+func (g *Graph) from(q Question) []int32 {
+	switch q.From {
+	case FromEverybody:
+		return g.everybody()
+	case FromEveryPod:
+		return g.pods
+	case FromInternetFacing:
+		return g.outside
+	}
+	return g.find(q.Of)
+}
+
+func (g *Graph) answer(a *Answer, starts []int32, target int32, most int) {
+	starts = slices.DeleteFunc(slices.Clone(starts), func(v int32) bool { return v == target })
+	dist := g.distances(target, nil)
+	r := Reached{To: g.vertices[target].id, Starts: len(starts)}
+	for _, v := range starts {
+		switch d := dist[v]; {
+		case d < doubt:
+			r.Certain++
+		case d < farAway:
+			r.Possible++
+		}
+	}
+	if r.Certain+r.Possible > 0 {
+		a.Paths = append(a.Paths, g.routes(starts, target, most)...)
+		grants, ok := g.cutGrants(starts, target, dist)
+		r.Uncut = !ok
+		for _, c := range grants {
+			a.ChokePoints = append(a.ChokePoints, g.chokePoint(c, starts, target))
+		}
+	}
+	a.Targets = append(a.Targets, r)
+}
+
+// chokePoint tells a grant of a cut, and counts who comes through it.
+func (g *Graph) chokePoint(grant int32, starts []int32, target int32) ChokePoint {
+	removal := g.grants[grant].what()
+	var tails []int32
+	for i := range g.edges {
+		if g.edges[i].grant == grant {
+			tails = append(tails, g.edges[i].from)
+		}
+	}
+	behind := g.behind(tails, func(*edge) bool { return true })
+	c := ChokePoint{To: g.vertices[target].id, Object: removal.Object, Text: removal.Text, Remediation: finding.Remediation{Text: removal.Fix}}
+	for _, s := range starts {
+		if behind[s] {
+			c.Stops++
+		}
+	}
+	return c
+}
+
+// behind marks the vertices from which one of some vertices can be reached by open edges.
+func (g *Graph) behind(of []int32, open func(*edge) bool) map[int32]bool {
+	marked := map[int32]bool{}
+	queue := slices.Clone(of)
+	for _, v := range of {
+		marked[v] = true
+	}
+	for len(queue) > 0 {
+		v := queue[len(queue)-1]
+		queue = queue[:len(queue)-1]
+		for _, i := range g.in.of(v) {
+			if e := &g.edges[i]; !marked[e.from] && open(e) {
+				marked[e.from] = true
+				queue = append(queue, e.from)
+			}
+		}
+	}
+	return marked
+}
+
+// routes are the shortest paths that differ in more than where they begin. Whoever can take a step that somebody else's path
+// takes later is told by a path of its own, which is shorter: so only the first step of a path is one that an entry point can
+// take as what it is.
+func (g *Graph) routes(starts []int32, target int32, most int) []Path {
+	near := g.near(starts)
+	open := func(e *edge) bool { return e.kind == 0 || near[e.from] != 0 }
+	doors, alike := g.doors(near)
+	y := g.newYen(target, g.distances(target, open), doors, open)
+	var paths []Path
+	seen := map[string]bool{}
+	for tries := 0; len(paths) < most && tries < most*repeats; tries++ {
+		raw, ok := y.next()
+		if !ok {
+			break
+		}
+		first := doors[raw[0]].edge
+		start, prefix := g.prefix(first, near, starts)
+		p := g.path(start, slices.Concat(prefix, []int32{first}, raw[1:]))
+		if s := p.signature(); !seen[s] {
+			seen[s] = true
+			g.alsoFrom(&p, start, starts, alike[raw[0]])
+			paths = append(paths, p)
+		}
+	}
+	return paths
+}
+
+// repeats is how often a path may be found again in another way that is told alike, before the search for more ends.
+const repeats = 40
+
+// near is how much doubt lies between the entry points and each vertex that they are at without a step; farAway elsewhere.
+func (g *Graph) near(starts []int32) []int32 {
+	d := make([]int32, len(g.vertices))
+	for i := range d {
+		d[i] = farAway
+	}
+	var q queue
+	for _, s := range starts {
+		d[s] = 0
+		q.push(item{0, s})
+	}
+	for len(q) > 0 {
+		top := q.pop()
+		if top.key > int64(d[top.v]) {
+			continue
+		}
+		for _, i := range g.out.of(top.v) {
+			e := &g.edges[i]
+			if n := d[top.v] + e.weight(); e.kind == 0 && n < d[e.to] {
+				d[e.to] = n
+				q.push(item{int64(n), e.to})
+			}
+		}
+	}
+	return d
+}
+
+// doors are the first steps of paths, one of those that are told alike, with the edges that are told like each.
+func (g *Graph) doors(near []int32) (doors []door, alike [][]int32) {
+	type told struct {
+		kind uint8
+		to   int32
+	}
+	index := map[told]int{}
+	for i := range g.edges {
+		e := &g.edges[i]
+		if e.kind == 0 || near[e.from] >= farAway {
+			continue
+		}
+		d := door{int32(i), near[e.from] + e.weight()} //nolint:gosec // an index of edges
+		k := told{e.kind, g.lands(e.to)}
+		n, known := index[k]
+		if !known {
+			n = len(doors)
+			index[k] = n
+			doors, alike = append(doors, d), append(alike, nil)
+		}
+		if d.cost < doors[n].cost {
+			doors[n] = d
+		}
+		alike[n] = append(alike[n], d.edge)
+	}
+	return doors, alike
+}
+
+// lands follows a place without a name that leads to one other only.
+func (g *Graph) lands(v int32) int32 {
+	for range 4 {
+		out := g.out.of(v)
+		if g.vertices[v].id.Kind != "" || len(out) != 1 || g.edges[out[0]].kind > 0 {
+			break
+		}
+		v = g.edges[out[0]].to
+	}
+	return v
+}
+
+// prefix finds the entry point that takes a step, and how it gets to where the step begins.
+func (g *Graph) prefix(first int32, near, starts []int32) (int32, []int32) {
+	isStart := make(map[int32]bool, len(starts))
+	for _, s := range starts {
+		isStart[s] = true
+	}
+	from := g.edges[first].from
+	came := map[int32]int32{from: -1}
+	queue := []int32{from}
+	for len(queue) > 0 {
+		v := queue[0]
+		queue = queue[1:]
+		if isStart[v] && near[v] == 0 {
+			var edges []int32
+			for at := v; came[at] >= 0; at = g.edges[came[at]].to {
+				edges = append(edges, came[at])
+			}
+			return v, edges
+		}
+		for _, i := range g.in.of(v) {
+			e := &g.edges[i]
+			if _, known := came[e.from]; !known && e.kind == 0 && near[e.from]+e.weight() == near[v] {
+				came[e.from] = i
+				queue = append(queue, e.from)
+			}
+		}
+	}
+	return from, nil
+}
+
+// alsoFrom counts the entry points that can take the first step of a path as it is told.
+func (g *Graph) alsoFrom(p *Path, start int32, starts, firsts []int32) {
+	tails := make([]int32, len(firsts))
+	for i, e := range firsts {
+		tails[i] = g.edges[e].from
+	}
+	behind := g.behind(tails, func(e *edge) bool { return e.kind == 0 })
+	p.Starts = 0
+	for _, s := range starts {
+		if !behind[s] {
+			continue
+		}
+		p.Starts++
+		if s != start {
+			p.AlsoFrom = append(p.AlsoFrom, g.vertices[s].id)
+		}
+	}
+	slices.SortFunc(p.AlsoFrom, access.Identity.Compare)
+	p.AlsoFrom = p.AlsoFrom[:min(len(p.AlsoFrom), shownStarts)]
+}
+
+// shownStarts is how many entry points of one path are named.
+const shownStarts = 100

@@ -1,0 +1,112 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"drawbridge/internal/access"
+	"drawbridge/internal/iam"
+)
+
+// Target is where paths are to lead.
+type Target = access.Identity
+
+// targetForms are the ways to write a target, for errors and help.
+const targetForms = "cluster-admin, secrets, account-admin, secret/NAMESPACE/NAME, or an identity"
+
+// ParseTarget reads a target as the command line writes it. Its errors say which forms there are.
+func ParseTarget(s string) (Target, error) {
+	switch s {
+	case "cluster-admin":
+		return Target{Kind: KindClusterAdmin}, nil
+	case "secrets":
+		return Target{Kind: KindSecrets}, nil
+	case "account-admin":
+		return Target{Kind: KindAccountAdmin}, nil
+	}
+	if parts := strings.Split(s, "/"); len(parts) == 3 && parts[0] == "secret" && parts[1] != "" && parts[2] != "" {
+		return Target{Kind: KindSecret, Namespace: parts[1], Name: parts[2]}, nil
+	}
+	id, err := access.ParseIdentity(s)
+	if err != nil {
+		return Target{}, fmt.Errorf("target %q is not %s: %w", s, targetForms, err)
+	}
+	return id, nil
+}
+
+// matches says whether a place is what somebody asks for; of an empty part of the question any will do.
+func matches(place, asked access.Identity) bool {
+	if place.Kind == access.KindIAMRole && asked.Kind == access.KindIAMRole {
+		return sameRole(place.ARN, asked.ARN)
+	}
+	return place.Kind == asked.Kind && place.ARN == asked.ARN && (asked.Cluster == "" || place.Cluster == asked.Cluster) &&
+		(asked.Namespace == "" || place.Namespace == asked.Namespace) && (asked.Name == "" || place.Name == asked.Name)
+}
+
+// sameRole says whether two ARNs are of one role: one of them may be that of a session, which has no path.
+func sameRole(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, err := iam.ParseARN(a)
+	y, err2 := iam.ParseARN(b)
+	return err == nil && err2 == nil && x.IsAssumedRole() != y.IsAssumedRole() && x.Account == y.Account && strings.EqualFold(x.RoleName(), y.RoleName())
+}
+
+// find lists the vertices of an identity or target, one in each cluster that has it, in the order of their names.
+func (g *Graph) find(asked access.Identity) []int32 {
+	var found []int32
+	for v := range g.vertices {
+		if !g.vertices[v].passing && matches(g.vertices[v].id, asked) {
+			found = append(found, int32(v)) //nolint:gosec // an index of vertices
+		}
+	}
+	slices.SortStableFunc(found, func(a, b int32) int { return g.vertices[a].id.Compare(g.vertices[b].id) })
+	return found
+}
+
+// everybody are the identities that somebody may be and that are not privileged already: IAM principals, service accounts,
+// whoever comes from outside, and running pods.
+func (g *Graph) everybody() []int32 {
+	privileged := g.privileged()
+	var all []int32
+	for v, is := range g.starts {
+		if is && !privileged[v] {
+			all = append(all, v)
+		}
+	}
+	for _, v := range g.pods {
+		if !privileged[v] {
+			all = append(all, v)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// privileged marks who certainly may do everything in a cluster or an account as what they are: by a policy rule or policy of
+// their own, or by what they are mapped to, and not by taking a step.
+func (g *Graph) privileged() []bool {
+	marked := make([]bool, len(g.vertices))
+	var queue []int32
+	for v := range g.vertices {
+		if k := g.vertices[v].id.Kind; k == KindClusterAdmin || k == KindAccountAdmin {
+			marked[v] = true
+			queue = append(queue, int32(v)) //nolint:gosec // an index of vertices
+		}
+	}
+	for len(queue) > 0 {
+		v := queue[len(queue)-1]
+		queue = queue[:len(queue)-1]
+		for _, i := range g.in.of(v) {
+			e := &g.edges[i]
+			if marked[e.from] || e.possible || e.kind > 0 && !Kinds[e.kind-1].standing {
+				continue
+			}
+			marked[e.from] = true
+			queue = append(queue, e.from)
+		}
+	}
+	return marked
+}

@@ -1,0 +1,121 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"drawbridge/internal/access"
+	"drawbridge/internal/graph"
+)
+
+// PathFormats are the formats that attack paths can be written in, the default first.
+var PathFormats = []string{"table", "wide", "json", "yaml"}
+
+// Paths writes attack paths in one of the formats.
+func Paths(w io.Writer, format string, r *graph.Result, o Options) error {
+	switch format {
+	case "table":
+		return writePathTable(w, r, o)
+	case "wide":
+		o.Wide = true
+		return writePathTable(w, r, o)
+	case "json":
+		return encodeJSON(w, r)
+	case "yaml":
+		return encodeYAML(w, r)
+	}
+	return fmt.Errorf("attack paths are written as %s, not as %s", strings.Join(PathFormats, ", "), format)
+}
+
+// pathTable draws paths for people.
+type pathTable struct {
+	*terminal
+	r *graph.Result
+}
+
+func writePathTable(w io.Writer, r *graph.Result, o Options) error {
+	t := &pathTable{newTerminal(o), r}
+	t.line(t.bold("attack paths") + "  " + t.dim(visible(fmt.Sprintf("drawbridge %s, %s, %s", r.Tool.Version, plural(len(r.Clusters), "cluster"), r.Time.UTC().Format("2006-01-02 15:04 UTC")))))
+	for _, target := range r.Targets {
+		t.target(target)
+	}
+	if len(r.Targets) == 0 {
+		t.line("")
+		t.wrapped(0, "Nothing in the snapshot is such a target.")
+	}
+	if len(r.Gaps) > 0 {
+		t.line("")
+		t.wrapped(0, t.dim(plural(len(r.Gaps), "area")+" could not be read: paths through what is not known are shown as possible, others may be missing."))
+	}
+	_, err := w.Write(t.out.Bytes())
+	return err
+}
+
+// target shows one target: how many reach it, the shortest paths, and what cuts them.
+func (t *pathTable) target(x graph.Reached) {
+	facts := []string{fmt.Sprintf("%d of %s reach it", x.Certain, plural(x.Starts, "entry point"))}
+	if x.Possible > 0 {
+		facts = append(facts, fmt.Sprintf("%d more may", x.Possible))
+	}
+	t.heading("to "+t.place(x.To, ""), facts)
+	n := 0
+	for i := range t.r.Paths {
+		if p := &t.r.Paths[i]; p.To == x.To {
+			n++
+			t.path(n, p)
+		}
+	}
+	first := true
+	for _, c := range t.r.ChokePoints {
+		if c.To != x.To {
+			continue
+		}
+		if first {
+			t.line("")
+			t.line("  " + t.bold("What cuts all of them"))
+			first = false
+		}
+		t.columns(4, []int{t.width - 30, 22}, []string{visible(c.Text), t.dim("stops " + plural(c.Stops, "entry point"))})
+	}
+	if x.Uncut {
+		t.line("")
+		t.wrapped(2, "No grant can be taken away that cuts all of them: some path rests on none.")
+	}
+}
+
+func (t *pathTable) path(n int, p *graph.Path) {
+	t.line("")
+	from := fmt.Sprintf("%2d  %s", n, t.bold(t.place(p.From, "")))
+	if p.Starts > 1 {
+		from += t.dim(fmt.Sprintf(" and %d more", p.Starts-1))
+	}
+	if !p.Certain {
+		from += "  " + t.dim("possible")
+	}
+	t.wrapped(2, from)
+	cluster := p.From.Cluster
+	for i := range p.Hops {
+		h := &p.Hops[i]
+		t.wrapped(6, t.dim(t.glyph("│ ", "| "))+visible(h.Text)+t.dim("  "+h.Step+" "+h.Technique))
+		for _, c := range h.Conditions {
+			t.wrapped(6, t.dim(t.glyph("┊ ", ": ")+visible(c)))
+		}
+		if t.Wide {
+			for _, e := range h.Evidence {
+				t.wrapped(8, t.dim(visible(e.Text)+"  "+t.glyph("←", "<-")+" "+visible(e.Source)))
+			}
+		}
+		t.wrapped(6, t.glyph("└▶ ", "+> ")+t.place(h.To, cluster))
+		cluster = h.To.Cluster
+	}
+}
+
+// place names a place, with its cluster where that is another than the last one's.
+func (t *pathTable) place(id access.Identity, cluster string) string {
+	text := visible(graph.Name(id))
+	if id.Cluster != "" && id.Cluster != cluster {
+		text += t.dim(" of cluster " + visible(id.Cluster))
+	}
+	return text
+}
