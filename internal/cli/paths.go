@@ -75,9 +75,14 @@ var defaultTargets = []string{"cluster-admin", "account-admin"}
 
 // run reads everything that can be called wrongly before anything that takes time.
 func (o *pathsOptions) run(ctx context.Context, e *env) error {
-	formats, err := o.parse(report.PathFormats)
+	formats, err := o.outputs.parse()
 	if err != nil {
 		return err
+	}
+	for _, f := range formats {
+		if !slices.Contains(report.PathFormats, f.format.Name) {
+			return usage("paths writes %s, not %s", strings.Join(report.PathFormats, ", "), f.format.Name)
+		}
 	}
 	q, err := o.question()
 	if err != nil {

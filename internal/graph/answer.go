@@ -94,7 +94,7 @@ func (g *Graph) answer(a *Answer, starts []int32, target int32, most int) {
 		}
 	}
 	if r.Certain+r.Possible > 0 {
-		a.Paths = append(a.Paths, g.routes(starts, target, most)...)
+		a.Paths = append(a.Paths, g.routes(starts, target, dist, most)...)
 		grants, ok := g.cutGrants(starts, target, dist)
 		r.Uncut = !ok
 		for _, c := range grants {
@@ -145,8 +145,30 @@ func (g *Graph) behind(of []int32, open func(*edge) bool) map[int32]bool {
 
 // routes are the shortest paths that differ in more than where they begin. Whoever can take a step that somebody else's path
 // takes later is told by a path of its own, which is shorter: so only the first step of a path is one that an entry point can
-// take as what it is.
-func (g *Graph) routes(starts []int32, target int32, most int) []Path {
+// take as what it is. Those who have no other path than through somebody else are told when all others are.
+func (g *Graph) routes(starts []int32, target int32, dist []int32, most int) []Path {
+	var paths []Path
+	seen := map[string]bool{}
+	left := slices.DeleteFunc(slices.Clone(starts), func(v int32) bool { return dist[v] >= farAway })
+	for len(left) > 0 && len(paths) < most {
+		told := map[int32]bool{}
+		for _, p := range g.routesOf(left, target, most-len(paths), told) {
+			if s := p.signature(); !seen[s] {
+				seen[s] = true
+				paths = append(paths, p)
+			}
+		}
+		n := len(left)
+		if left = slices.DeleteFunc(left, func(v int32) bool { return told[v] }); len(left) == n {
+			break
+		}
+	}
+	return paths
+}
+
+// routesOf finds paths of which only the first step is one that an entry point can take as what it is, and notes the entry
+// points whose path is told.
+func (g *Graph) routesOf(starts []int32, target int32, most int, told map[int32]bool) []Path {
 	near := g.near(starts)
 	open := func(e *edge) bool { return e.kind == 0 || near[e.from] != 0 }
 	doors, alike := g.doors(near)
@@ -163,7 +185,7 @@ func (g *Graph) routes(starts []int32, target int32, most int) []Path {
 		p := g.path(start, slices.Concat(prefix, []int32{first}, raw[1:]))
 		if s := p.signature(); !seen[s] {
 			seen[s] = true
-			g.alsoFrom(&p, start, starts, alike[raw[0]])
+			g.alsoFrom(&p, start, starts, alike[raw[0]], told)
 			paths = append(paths, p)
 		}
 	}
@@ -270,8 +292,8 @@ func (g *Graph) prefix(first int32, near, starts []int32) (int32, []int32) {
 	return from, nil
 }
 
-// alsoFrom counts the entry points that can take the first step of a path as it is told.
-func (g *Graph) alsoFrom(p *Path, start int32, starts, firsts []int32) {
+// alsoFrom counts the entry points that can take the first step of a path as it is told, and notes them.
+func (g *Graph) alsoFrom(p *Path, start int32, starts, firsts []int32, told map[int32]bool) {
 	tails := make([]int32, len(firsts))
 	for i, e := range firsts {
 		tails[i] = g.edges[e].from
@@ -283,6 +305,7 @@ func (g *Graph) alsoFrom(p *Path, start int32, starts, firsts []int32) {
 			continue
 		}
 		p.Starts++
+		told[s] = true
 		if s != start {
 			p.AlsoFrom = append(p.AlsoFrom, g.vertices[s].id)
 		}

@@ -12,7 +12,7 @@ func Name(id access.Identity) string {
 	case KindSecret:
 		return "secret/" + id.Namespace + "/" + id.Name
 	case KindAccountAdmin:
-		return "administrator of account " + id.Name
+		return "administrator of account" + map[bool]string{true: " " + id.Name}[id.Name != ""]
 	case KindNode:
 		return "node " + id.Name
 	case KindAny:
