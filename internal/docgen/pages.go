@@ -135,7 +135,7 @@ func addPermissions(pages map[string]string) error {
 		}
 		fmt.Fprintf(&b, "| `%s` | %s%s |\n", a.Area, a.Action, note)
 	}
-	b.WriteString("\n`organization` beyond its id is readable only from the organization's management account and by delegated administrators: a\nresource-based delegation policy that grants `organizations:ListParents`, `ListPoliciesForTarget` and `DescribePolicy` makes an\naccount one (AWS Organizations User Guide, \"Delegated administrator for AWS Organizations\", 2026-11).\n")
+	b.WriteString("\n`organization` beyond its id is readable only from the organization's management account and by delegated administrators: a\nresource-based delegation policy that grants `organizations:ListParents`, `ListPoliciesForTarget` and `DescribePolicy` makes an\naccount one (AWS Organizations User Guide, \"Delegated administrator for AWS Organizations\", 2026-11). With `--role-arn`, whoever\nassumes the role is asked too, where the role itself is refused.\n")
 	pages["permissions.md"] = b.String()
 	return nil
 }

@@ -55,7 +55,7 @@ func TestRetries(t *testing.T) {
 		key, value, _ := strings.Cut(pair, "=")
 		t.Setenv(key, value)
 	}
-	configs, err := o.withDefaults().configs(context.Background())
+	configs, _, err := o.withDefaults().configs(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

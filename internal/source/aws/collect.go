@@ -48,11 +48,12 @@ func Collect(ctx context.Context, o Options) (*model.Snapshot, error) {
 // collector is one run of Collect: the account, its regions and what failed so far.
 type collector struct {
 	Options
-	account       *model.Account
-	regions       []*region
-	iam           iamAPI
-	iamSlots      slots // for the global services
-	organizations organizationsAPI
+	account  *model.Account
+	regions  []*region
+	iam      iamAPI
+	iamSlots slots // for the global services
+	// organizations asks with the account's credentials first, then with those on the way to them.
+	organizations []organizationsAPI
 	// sweepErr is why IAM could not be read as a whole, or nil.
 	sweepErr error
 
@@ -76,12 +77,13 @@ type task struct {
 }
 
 func connect(ctx context.Context, o Options) (*collector, error) {
-	configs, err := o.configs(ctx)
+	configs, before, err := o.configs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c := &collector{
-		Options: o, iam: iam.NewFromConfig(configs[0]), organizations: organizations.NewFromConfig(configs[0]), iamSlots: make(slots, o.Limit),
+	c := &collector{Options: o, iam: iam.NewFromConfig(configs[0]), iamSlots: make(slots, o.Limit)}
+	for _, cfg := range append(configs[:1:1], before...) {
+		c.organizations = append(c.organizations, organizations.NewFromConfig(cfg))
 	}
 	for _, cfg := range configs {
 		c.regions = append(c.regions, newRegion(cfg, o.Limit))

@@ -26,7 +26,7 @@ type Connection struct {
 func Connect(ctx context.Context, o Options, region, cluster string) (Connection, error) {
 	o = o.withDefaults()
 	o.Regions = []string{region}
-	configs, err := o.configs(ctx)
+	configs, _, err := o.configs(ctx)
 	if err != nil {
 		return Connection{}, err
 	}

@@ -77,17 +77,17 @@ func LoadConfig(profile string) func(context.Context, string) (awssdk.Config, er
 	}
 }
 
-// configs returns one configuration per region, all with the same credentials: those at the end of the role chain.
-func (o Options) configs(ctx context.Context) ([]awssdk.Config, error) {
-	var all []awssdk.Config
+// configs returns one configuration per region, all with the same credentials: those at the end of the role chain. And it
+// returns those on the way there, in the first region, from the end.
+func (o Options) configs(ctx context.Context) (all, before []awssdk.Config, err error) {
 	seen := map[string]bool{}
 	for _, name := range o.Regions {
 		cfg, err := o.Config(ctx, name)
 		if err != nil {
-			return nil, fmt.Errorf("load the AWS configuration of region %q: %w; check --profile, AWS_PROFILE and ~/.aws/config", name, err)
+			return nil, nil, fmt.Errorf("load the AWS configuration of region %q: %w; check --profile, AWS_PROFILE and ~/.aws/config", name, err)
 		}
 		if cfg.Region == "" {
-			return nil, fmt.Errorf("load the AWS configuration: no region is set; pass --region or set AWS_REGION")
+			return nil, nil, fmt.Errorf("load the AWS configuration: no region is set; pass --region or set AWS_REGION")
 		}
 		if seen[cfg.Region] {
 			continue
@@ -97,17 +97,18 @@ func (o Options) configs(ctx context.Context) ([]awssdk.Config, error) {
 			cfg.RetryMode, cfg.RetryMaxAttempts = awssdk.RetryModeAdaptive, maxAttempts
 		}
 		if len(all) == 0 {
-			cfg = o.assume(cfg)
+			cfg, before = o.assume(cfg)
 		} else if len(o.RoleChain) > 0 {
 			cfg.Credentials = all[0].Credentials
 		}
 		all = append(all, cfg)
 	}
-	return all, nil
+	return all, before, nil
 }
 
-func (o Options) assume(cfg awssdk.Config) awssdk.Config {
+func (o Options) assume(cfg awssdk.Config) (end awssdk.Config, before []awssdk.Config) {
 	for i, role := range o.RoleChain {
+		before = append([]awssdk.Config{cfg}, before...)
 		last := i == len(o.RoleChain)-1
 		provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), role, func(a *stscreds.AssumeRoleOptions) {
 			a.RoleSessionName = sessionName
@@ -117,5 +118,5 @@ func (o Options) assume(cfg awssdk.Config) awssdk.Config {
 		})
 		cfg.Credentials = awssdk.NewCredentialsCache(provider)
 	}
-	return cfg
+	return cfg, before
 }

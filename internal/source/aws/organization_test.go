@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
@@ -108,6 +109,51 @@ func TestOrganization(t *testing.T) {
 	}
 }
 
+// Whoever assumed the role that reads the account may be allowed what the account is not.
+func TestOrganizationOfWhoAssumes(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		hub    string // account of the role on the way
+		change func(*lab.Server)
+		want   []string
+		gaps   int
+	}{
+		{"from the management account", management, nil, []string{"o-example123 777788889999 ALL", "r-ab12 FullAWSAccess RCPFullAWSAccess fence", foreign + " FullAWSAccess RCPFullAWSAccess"}, 0},
+		{
+			"from there, where the account itself may ask nothing", management, func(s *lab.Server) { s.Account(foreign, "aws").Deny("organizations:*") },
+			[]string{"o-example123 777788889999 ALL", "r-ab12 FullAWSAccess RCPFullAWSAccess fence", foreign + " FullAWSAccess RCPFullAWSAccess"}, 0,
+		},
+		{"from another organization", "555566667777", nil, []string{"o-example123 777788889999 ALL", "SCPs unknown", "RCPs unknown"}, 1},
+		{
+			"from another organization, where the account itself may ask nothing", "555566667777",
+			func(s *lab.Server) { s.Account(foreign, "aws").Deny("organizations:*") }, []string{"none"}, 1,
+		},
+		{"from no organization", "123456789012", nil, []string{"o-example123 777788889999 ALL", "SCPs unknown", "RCPs unknown"}, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := fleet(t, lab.Options{Clock: time.Now}) // of which the SDK takes the time
+			hub := s.Account(test.hub, "aws").PutRole(lab.Role{RoleName: "hub", AssumeRolePolicyDocument: trust})
+			s.PutOrganization(lab.Organization{ID: "o-other12345", ManagementAccount: "555566667777", Root: lab.Unit{ID: "r-cd34", Accounts: []lab.Member{{ID: "555566667777"}}}})
+			ours := organization()
+			ours.Delegated = nil
+			s.PutOrganization(ours)
+			s.Account(foreign, "aws").Region(home).PutCluster(lab.Cluster{Name: "theirs"})
+			o := options(s)
+			o.RoleChain = []string{hub, s.Account(foreign, "aws").PutRole(lab.Role{RoleName: "auditor", AssumeRolePolicyDocument: trust})}
+			if test.change != nil {
+				test.change(s)
+			}
+			got := collect(t, o)
+			if diff := cmp.Diff(test.want, levels(got.Accounts[0].Organization)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if len(got.Gaps) != test.gaps || got.Accounts[0].Read[model.AreaOrganization] != (test.want[0] != "none") {
+				t.Errorf("gaps %v, read %v", gapLines(got), got.Accounts[0].Read[model.AreaOrganization])
+			}
+		})
+	}
+}
+
 // endless is an organization in which every unit has another above it, and lists begin with an empty page.
 type endless struct {
 	organizationsAPI
@@ -125,12 +171,11 @@ func (e *endless) ListParents(_ context.Context, in *organizations.ListParentsIn
 }
 
 func TestOrganizationLevels(t *testing.T) {
-	c := &collector{account: &model.Account{ID: account}, iamSlots: make(slots, 1), organizations: &endless{}}
-	if got, err := c.organizationLevels(context.Background()); err == nil || got != nil {
+	c := &collector{account: &model.Account{ID: account}, iamSlots: make(slots, 1)}
+	if got, err := c.organizationLevels(context.Background(), &endless{}); err == nil || got != nil {
 		t.Errorf("levels without a root: %v, error %v", got, err)
 	}
-	c.organizations = &endless{root: true}
-	got, err := c.organizationLevels(context.Background())
+	got, err := c.organizationLevels(context.Background(), &endless{root: true})
 	if diff := cmp.Diff([]model.OrganizationLevel{{ID: "r-1"}, {ID: account}}, got); diff != "" || err != nil {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}
