@@ -3,7 +3,6 @@ package access
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"drawbridge/internal/awsdata"
 	"drawbridge/internal/finding"
@@ -40,7 +39,7 @@ func (g *Grant) settle(k *KubernetesIdentity, o opinion) {
 	case o.verdict == Allowed && k.Verdict == Allowed:
 		g.Verdict, g.Conditions = Allowed, slices.Concat(k.Assumed, o.assumed)
 	case o.verdict == Denied && (k.fallsOut || k.Verdict == Allowed && len(k.Open) == 0):
-		g.Verdict = Denied
+		g.Verdict, g.Chain = Denied, append(g.Chain, k.noGrant())
 	default:
 		g.Verdict, g.Conditions = Unknown, slices.Concat(k.Open, o.open)
 	}
@@ -91,7 +90,7 @@ func (c *Cluster) nobody() string {
 // the holder's username where sessions fill it in.
 func (c *Cluster) authorize(h rbac.Holder, template string, policies []*model.PolicyAssociation, r rbac.Request) opinion {
 	if slices.Contains(h.Groups, rbac.GroupMasters) {
-		return opinion{verdict: Allowed, chain: []finding.Evidence{{Text: "may do everything, whatever the bindings say", Source: "Group " + rbac.GroupMasters}}}
+		return opinion{verdict: Allowed, chain: []finding.Evidence{mastersLink}}
 	}
 	var open []string
 	for _, ask := range []func() opinion{
@@ -108,8 +107,10 @@ func (c *Cluster) authorize(h rbac.Holder, template string, policies []*model.Po
 	if len(open) > 0 {
 		return opinion{verdict: Unknown, open: open}
 	}
-	return opinion{verdict: Denied, chain: []finding.Evidence{c.noGrant(h, policies)}}
+	return opinion{verdict: Denied}
 }
+
+var mastersLink = finding.Evidence{Text: "may do everything, whatever the bindings say", Source: "Group " + rbac.GroupMasters}
 
 // byRBAC asks the RBAC authorizer.
 func (c *Cluster) byRBAC(h rbac.Holder, r rbac.Request) opinion {
@@ -123,7 +124,7 @@ func (c *Cluster) byRBAC(h rbac.Holder, r rbac.Request) opinion {
 		case role == nil:
 			open = append(open, c.missingRole(b))
 		case role.Namespace == "" && c.rbac().partial[role.Name] && !c.Complete(model.AreaClusterRoles):
-			open = append(open, "ClusterRole "+role.Name+" is aggregated, and the ClusterRoles were not all read")
+			open = append(open, "the rules of ClusterRole "+role.Name+", which is aggregated from ClusterRoles that were not all read")
 		}
 	}
 	if len(open) > 0 {
@@ -149,10 +150,10 @@ func (c *Cluster) missingRole(b *rbac.Binding) string {
 func (c *Cluster) unreadBindings(namespace string) []string {
 	var open []string
 	if !c.Complete(model.AreaClusterRoleBindings) {
-		open = append(open, "the ClusterRoleBindings were not all read")
+		open = append(open, "the ClusterRoleBindings, which were not all read")
 	}
 	if namespace != "" && !c.Complete(model.AreaRoleBindings) {
-		open = append(open, "the RoleBindings were not all read")
+		open = append(open, "the RoleBindings, which were not all read")
 	}
 	return open
 }
@@ -166,7 +167,7 @@ func (c *Cluster) byPolicies(policies []*model.PolicyAssociation, r rbac.Request
 		}
 		rules, published := PolicyRules(p.PolicyARN)
 		if !published {
-			open = append(open, "the rules of access policy "+p.PolicyName()+", which AWS does not publish")
+			open = append(open, unpublished(p))
 			continue
 		}
 		for i := range rules {
@@ -179,6 +180,10 @@ func (c *Cluster) byPolicies(policies []*model.PolicyAssociation, r rbac.Request
 		return opinion{verdict: Unknown, open: open}
 	}
 	return opinion{verdict: Denied}
+}
+
+func unpublished(p *model.PolicyAssociation) string {
+	return "the rules of access policy " + p.PolicyName() + ", which AWS does not publish"
 }
 
 // counts says whether an access scope reaches a request: one of namespaces reaches what is in a namespace only.
@@ -203,20 +208,47 @@ func doubtPolicy(p *model.PolicyAssociation) []string {
 }
 
 // noGrant says what was looked at in vain.
-func (c *Cluster) noGrant(h rbac.Holder, policies []*model.PolicyAssociation) finding.Evidence {
-	who := "username " + h.User
-	if strings.HasPrefix(h.User, "\x00") {
-		who = "this identity"
+func (k *KubernetesIdentity) noGrant() finding.Evidence {
+	who := "username " + k.Holder.User
+	if k.various {
+		who = "its username"
 	}
-	text := "no binding of " + who + inGroups(h.Groups) + " allows it"
-	if len(policies) > 0 {
-		names := make([]string, len(policies))
-		for i, p := range policies {
-			names[i] = fmt.Sprintf("%s on %s", p.PolicyName(), p.Scope)
-		}
-		text += ", nor does " + strings.Join(names, ", nor ")
+	text := "no binding of " + who + inGroups(k.Holder.Groups) + " allows it"
+	for _, p := range k.Policies {
+		text += fmt.Sprintf(", nor does %s on %s", p.PolicyName(), p.Scope)
 	}
 	return finding.Evidence{Text: text, Source: "RBAC and access policies"}
+}
+
+// CheckAll is Check for every cluster of the snapshot. Clusters known to lack a service account, pod or workload are left
+// out while another may have it.
+func (a *Access) CheckAll(id Identity, r rbac.Request) []Grant {
+	var answers, elsewhere []Grant
+	for _, c := range a.Clusters() {
+		if g := c.Check(id, r); c.lacks(id) {
+			elsewhere = append(elsewhere, g)
+		} else {
+			answers = append(answers, g)
+		}
+	}
+	if len(answers) == 0 {
+		return elsewhere
+	}
+	return answers
+}
+
+// lacks says whether a service account, pod or workload is known not to be in the cluster.
+func (c *Cluster) lacks(id Identity) bool {
+	switch id.Kind {
+	case KindServiceAccount:
+		_, presence := c.ServiceAccount(id.Namespace, id.Name)
+		return presence == Absent
+	case KindPod:
+		return c.pod(id) == nil && c.Complete(model.AreaPods)
+	case KindWorkload:
+		return c.workload(id) == nil && c.Complete(model.AreaWorkloads)
+	}
+	return false
 }
 
 // label is how results call the cluster.

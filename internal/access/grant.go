@@ -1,6 +1,8 @@
 package access
 
 import (
+	"strings"
+
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"drawbridge/internal/finding"
@@ -56,4 +58,22 @@ type Statement struct {
 	Resources    []string `json:"resources,omitempty"`
 	NotResources []string `json:"notResources,omitempty"`
 	Conditions   []string `json:"conditions,omitempty"`
+}
+
+// String is the statement in one line: "s3:Get* on arn:aws:s3:::bucket/*".
+func (s *Statement) String() string {
+	list := func(yes, no []string) string {
+		if len(no) > 0 {
+			return "all but " + strings.Join(no, ", ")
+		}
+		return strings.Join(yes, ", ")
+	}
+	text := list(s.Actions, s.NotActions)
+	if on := list(s.Resources, s.NotResources); on != "" {
+		text += " on " + on
+	}
+	if len(s.Conditions) > 0 {
+		text += " if " + strings.Join(s.Conditions, " and ")
+	}
+	return text
 }

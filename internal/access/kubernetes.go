@@ -2,7 +2,6 @@ package access
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"drawbridge/internal/authenticator"
@@ -71,11 +70,10 @@ func (c *Cluster) asServiceAccount(namespace, n string) KubernetesIdentity {
 }
 
 func (c *Cluster) asPod(id Identity) KubernetesIdentity {
-	i := slices.IndexFunc(c.Pods, func(p *model.Pod) bool { return p.Name == id.Name && p.Namespace == id.Namespace })
-	if i < 0 {
+	p := c.pod(id)
+	if p == nil {
 		return c.missing("pod", qualified(id.Namespace, id.Name), model.AreaPods)
 	}
-	p := c.Pods[i]
 	if finished(p) {
 		return KubernetesIdentity{Verdict: Denied, Chain: []finding.Evidence{fact(p, "status.phase", "%s: the pod has ended, and its token with it", p.Phase)}}
 	}
@@ -83,14 +81,32 @@ func (c *Cluster) asPod(id Identity) KubernetesIdentity {
 }
 
 func (c *Cluster) asWorkload(id Identity) KubernetesIdentity {
-	i := slices.IndexFunc(c.Workloads, func(w *model.Workload) bool {
-		return w.Namespace == id.Namespace && strings.EqualFold(w.Kind+"/"+w.Name, id.Name)
-	})
-	if i < 0 {
+	w := c.workload(id)
+	if w == nil {
 		return c.missing("workload", id.String(), model.AreaWorkloads)
 	}
-	w := c.Workloads[i]
 	return c.running(w, w.Namespace, &w.PodSpec, "spec.template.spec")
+}
+
+// pod finds the pod that an identity names, or returns nil.
+func (c *Cluster) pod(id Identity) *model.Pod {
+	for _, p := range c.Pods {
+		if p.Name == id.Name && p.Namespace == id.Namespace {
+			return p
+		}
+	}
+	return nil
+}
+
+// workload finds the workload that an identity names, or returns nil.
+func (c *Cluster) workload(id Identity) *model.Workload {
+	kind, n, _ := strings.Cut(id.Name, "/")
+	for _, w := range c.Workloads {
+		if w.Name == n && w.Namespace == id.Namespace && strings.EqualFold(w.Kind, kind) {
+			return w
+		}
+	}
+	return nil
 }
 
 // missing is what is not in the snapshot: it does not exist, or nobody looked.
@@ -99,7 +115,7 @@ func (c *Cluster) missing(kind, n string, area model.Area) KubernetesIdentity {
 	if c.Complete(area) {
 		return KubernetesIdentity{Verdict: Denied, Chain: []finding.Evidence{{Text: "there is no " + kind + " " + n, Source: info.Action}}}
 	}
-	return KubernetesIdentity{Verdict: Unknown, various: true, Open: []string{kind + " " + n + " was not read"}}
+	return KubernetesIdentity{Verdict: Unknown, various: true, Open: []string{"the " + kind + "s, which were not all read"}}
 }
 
 // running is whoever runs with a pod specification: its service account, if it has a token.

@@ -149,7 +149,7 @@ func (c *Cluster) fillEntry(k *KubernetesIdentity, who caller, r authenticator.R
 	k.Chain = append(k.Chain, fact(e, "username", "lets it in as %s%s", nameOr(r.Username, nameOr(e.Username, "a node")), inGroups(r.Groups)))
 	k.Policies = c.PolicyAssociationsOf(e.PrincipalARN)
 	if !c.Complete(model.AreaPolicyAssociations) {
-		k.Open = append(k.Open, "the access policies of access entries were not all read")
+		k.Open = append(k.Open, "the access policies of access entries, which were not all read")
 	}
 	if r.Outcome == authenticator.Unknown && e.Username == "" && r.Entry.Type != "" { // it gets in, but as whom?
 		if _, published := authenticator.DefaultUsername(e.Type, e.PrincipalARN); !published {
@@ -160,12 +160,12 @@ func (c *Cluster) fillEntry(k *KubernetesIdentity, who caller, r authenticator.R
 		k.Verdict, k.Open = Unknown, append(k.Open, r.Why)
 	}
 	if e.IsNode() && len(e.Groups) == 0 {
-		k.Open = append(k.Open, "AWS does not publish the groups of access entries of type "+e.Type)
+		k.Open = append(k.Open, "the groups of access entries of type "+e.Type+", which AWS does not publish")
 	}
 	if who.presence == Unread {
 		exists := fmt.Sprintf("%s exists, and was not created again after its access entry was made: account %s was not read", e.PrincipalARN, who.arn.Account)
 		if who.tried {
-			k.Verdict, k.Open = Unknown, append(k.Open, exists)
+			k.Verdict, k.Open = Unknown, append(k.Open, "whether "+exists)
 		} else {
 			k.Assumed = append(k.Assumed, exists)
 		}
@@ -210,7 +210,7 @@ func (c *Cluster) doubtMode(k *KubernetesIdentity, r authenticator.Result) {
 	k.fallsOut = k.Verdict == Allowed && len(k.Open) == 0 && len(c.AccessEntries) > 0
 	if k.Verdict == Allowed || len(c.AccessEntries) == 0 {
 		k.Verdict = Unknown
-		k.Open = append(k.Open, "the authentication mode, which was not read, lets aws-auth count")
+		k.Open = append(k.Open, "the authentication mode, which was not read: not every mode lets aws-auth count")
 	}
 }
 
@@ -223,7 +223,7 @@ func (c *Cluster) doubtCreator(k *KubernetesIdentity, who caller) {
 	if k.Verdict == Denied {
 		k.Verdict, k.various = Unknown, true
 	}
-	k.Open = append(k.Open, "it created the cluster: in mode CONFIG_MAP that principal is in system:masters, and no API names it")
+	k.Open = append(k.Open, "whether it created the cluster: in mode CONFIG_MAP that principal is in system:masters, and no API names it")
 }
 
 // dead says why an access entry lets nobody in, or nil: EKS binds it to the unique id of its principal, and that principal

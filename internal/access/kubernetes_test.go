@@ -286,7 +286,7 @@ func TestCheck(t *testing.T) {
 		says string // in a condition, or at the end of the chain
 	}{
 		"through a group":          {func(w *world) { entry(w); w.clusterRole("s", rule("get", "secrets")); w.bind("a", "s", group("devs")) }, dev, secrets, Allowed, "ClusterRole s rules[0]"},
-		"in one namespace only":    {func(w *world) { entry(w); w.clusterRole("s", rule("get", "secrets")); w.bind("b", "s", group("devs")) }, dev, secrets, Denied, "no binding of this identity in groups devs, system:authenticated allows it"},
+		"in one namespace only":    {func(w *world) { entry(w); w.clusterRole("s", rule("get", "secrets")); w.bind("b", "s", group("devs")) }, dev, secrets, Denied, "no binding of its username in groups devs, system:authenticated allows it"},
 		"not in the whole cluster": {func(w *world) { entry(w); w.clusterRole("s", rule("get", "secrets")); w.bind("a", "s", group("devs")) }, dev, clusterwide, Denied, ""},
 		"by a session name": {func(w *world) {
 			entry(w)
@@ -311,7 +311,7 @@ func TestCheck(t *testing.T) {
 		}, dev, secrets, Allowed, ""},
 		"missing role":               {func(w *world) { entry(w); w.bind("a", "gone", group("devs")) }, dev, secrets, Unknown, "ClusterRole gone, which is not in the input"},
 		"unread ClusterRoles":        {func(w *world) { entry(w); w.bind("a", "gone", group("devs")); w.fail(model.AreaClusterRoles) }, dev, secrets, Unknown, "ClusterRole gone, which was not read"},
-		"unread bindings":            {func(w *world) { entry(w); w.fail(model.AreaClusterRoleBindings) }, dev, secrets, Unknown, "the ClusterRoleBindings were not all read"},
+		"unread bindings":            {func(w *world) { entry(w); w.fail(model.AreaClusterRoleBindings) }, dev, secrets, Unknown, "the ClusterRoleBindings, which were not all read"},
 		"RoleBindings do not matter": {func(w *world) { entry(w); w.fail(model.AreaRoleBindings) }, dev, clusterwide, Denied, ""},
 		"allowed whatever is unread": {func(w *world) {
 			entry(w)
@@ -320,7 +320,7 @@ func TestCheck(t *testing.T) {
 			w.fail(model.AreaRoleBindings)
 			w.fail(model.AreaPolicyAssociations)
 		}, dev, secrets, Allowed, ""},
-		"unread policy associations": {func(w *world) { entry(w); w.fail(model.AreaPolicyAssociations) }, dev, secrets, Unknown, "access policies of access entries were not all read"},
+		"unread policy associations": {func(w *world) { entry(w); w.fail(model.AreaPolicyAssociations) }, dev, secrets, Unknown, "access policies of access entries, which were not all read"},
 		"policies of an entry only": {func(w *world) {
 			w.role("dev", longAgo)
 			w.awsAuth(map[string]string{"mapRoles": "- rolearn: " + dev + "\n  username: x"})
@@ -377,7 +377,7 @@ func TestCheck(t *testing.T) {
 			w.c.ClusterRoles = append(w.c.ClusterRoles, &model.Role{Meta: model.Meta{Name: "agg"}, Aggregation: &rbacv1.AggregationRule{}})
 			w.bind("a", "agg", user("x"))
 			w.Gaps = append(w.Gaps, finding.Gap{Area: string(model.AreaClusterRoles), Cluster: "prod"})
-		}, "user:x", secrets, Unknown, "ClusterRole agg is aggregated"},
+		}, "user:x", secrets, Unknown, "ClusterRole agg, which is aggregated"},
 		"URL": {func(w *world) {
 			w.clusterRole("m", rbacv1.PolicyRule{Verbs: []string{"get"}, NonResourceURLs: []string{"/metrics"}})
 			w.bind("", "m", user("x"))

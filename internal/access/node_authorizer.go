@@ -129,7 +129,7 @@ func (k kubelet) limited(r rbac.Request) opinion {
 	case r.Subresource == "" && oneOf(r.Verb, "create", "delete"), r.Subresource == "status" && oneOf(r.Verb, "update", "patch"), r.Subresource == "eviction" && r.Verb == "create":
 		return allowedToNodes()
 	case r.Subresource == "" && oneOf(r.Verb, "get", "list", "watch") && r.Name != "":
-		return k.ofPods(r, func(p *model.Pod) bool { return p.Name == r.Name }, func(*model.Pod) bool { return false })
+		return k.ofPods(r, never)
 	}
 	return opinion{verdict: Denied}
 }
@@ -137,23 +137,21 @@ func (k kubelet) limited(r rbac.Request) opinion {
 // serviceAccount is about the service accounts of the node's pods: their tokens, and from 1.34 on the objects
 // (feature gate KubeletServiceAccountTokenForCredentialProviders).
 func (k kubelet) serviceAccount(r rbac.Request) opinion {
-	runsAs := func(p *model.Pod) bool { return ServiceAccountName(&p.PodSpec) == r.Name }
-	never := func(*model.Pod) bool { return false }
 	switch minor := k.c.Minor(); {
 	case r.Name == "" || r.Namespace == "":
 		return opinion{verdict: Denied}
 	case r.Subresource == "token" && r.Verb == "create":
-		return k.ofPods(r, runsAs, never)
+		return k.ofPods(r, never)
 	case r.Subresource != "" || r.Verb != "get" || minor > 0 && minor < 34:
 		return opinion{verdict: Denied}
 	case minor == 0:
-		o := k.ofPods(r, runsAs, never)
+		o := k.ofPods(r, never)
 		if o.verdict == Allowed {
 			return opinion{verdict: Unknown, open: []string{"the version of Kubernetes, which was not read: from 1.34 on, kubelets read the service accounts of their pods"}}
 		}
 		return o
 	default:
-		return k.ofPods(r, runsAs, never)
+		return k.ofPods(r, never)
 	}
 }
 
@@ -183,13 +181,33 @@ func (k kubelet) referred(r rbac.Request, possible bool) opinion {
 	here := func(p *model.Pod) bool { return p.Namespace == r.Namespace }
 	switch r.Resource {
 	case "secrets": // those of persistent volumes may be of any namespace
-		return k.ofPods(r, func(p *model.Pod) bool { return here(p) && refers(p, "secret", r.Name) }, func(*model.Pod) bool { return true })
-	case "configmaps":
-		return k.ofPods(r, func(p *model.Pod) bool { return here(p) && refers(p, "configmap", r.Name) }, here)
-	case "persistentvolumeclaims", "resourceclaims":
-		return k.ofPods(r, func(*model.Pod) bool { return false }, here)
+		return k.ofPods(r, always)
+	case "configmaps", "persistentvolumeclaims", "resourceclaims":
+		return k.ofPods(r, here)
 	}
-	return k.ofPods(r, func(*model.Pod) bool { return false }, func(*model.Pod) bool { return true })
+	return k.ofPods(r, always)
+}
+
+func always(*model.Pod) bool { return true }
+func never(*model.Pod) bool  { return false }
+
+// leads says whether a pod surely leads its kubelet to the object of a request.
+func leads(p *model.Pod, r *rbac.Request) bool {
+	if p.Namespace != r.Namespace || r.APIGroup != "" {
+		return false
+	}
+	mirror := strings.HasPrefix(p.Owner, "node/") // a kubelet made it, and it leads to nothing but itself
+	switch r.Resource {
+	case "pods":
+		return p.Name == r.Name
+	case "serviceaccounts":
+		return !mirror && ServiceAccountName(&p.PodSpec) == r.Name
+	case "secrets":
+		return !mirror && refers(p, "secret", r.Name)
+	case "configmaps":
+		return !mirror && refers(p, "configmap", r.Name)
+	}
+	return false
 }
 
 // refers says whether a pod refers to a Secret or ConfigMap in a way that snapshots keep.
@@ -209,24 +227,23 @@ func refers(p *model.Pod, kind, n string) bool {
 }
 
 // ofPods looks through the pods of the node: one that surely leads to the object allows, one that may leaves it open.
-func (k kubelet) ofPods(r rbac.Request, surely, maybe func(*model.Pod) bool) opinion {
+func (k kubelet) ofPods(r rbac.Request, maybe func(*model.Pod) bool) opinion {
 	if k.node == "" {
 		return opinion{verdict: Unknown}
 	}
 	o := opinion{verdict: Denied}
 	for _, p := range k.c.podsOn()[k.node] {
 		switch {
-		case strings.HasPrefix(p.Owner, "node/") && r.Resource != "pods": // a kubelet made it, and it leads to nothing
-		case p.Namespace == r.Namespace && surely(p):
+		case leads(p, &r):
 			return opinion{verdict: Allowed, chain: []finding.Evidence{
 				fact(p, "spec.nodeName", "runs on %s", k.node), {Text: "allows it to the kubelet of a node whose pods refer to the object", Source: "Node authorizer"},
 			}}
-		case maybe(p):
+		case maybe(p) && !strings.HasPrefix(p.Owner, "node/"):
 			o = opinion{verdict: Unknown, open: []string{"whether a pod on node " + k.node + " refers to " + r.Resource + " " + qualified(r.Namespace, r.Name) + " in a way that snapshots do not keep"}}
 		}
 	}
 	if o.verdict == Denied && !k.c.Complete(model.AreaPods) {
-		return opinion{verdict: Unknown, open: []string{"the pods on node " + k.node + " were not all read"}}
+		return opinion{verdict: Unknown, open: []string{"the pods on node " + k.node + ", which were not all read"}}
 	}
 	return o
 }

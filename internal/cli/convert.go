@@ -37,14 +37,14 @@ one job can scan and another decide.`,
 			if err != nil {
 				return failed(err, "convert reads what `drawbridge scan -o json` wrote")
 			}
-			write := func(w io.Writer, f report.Format, to report.Options) error { return f.Write(w, r, to) }
+			write := func(w io.Writer, format string, to report.Options) error { return writeResult(w, format, r, to) }
 			if err := e.write(formats, write); err != nil {
 				return err
 			}
 			return gate.judge(r)
 		},
 	}
-	out.flags(cmd)
+	out.flags(cmd, resultFormats())
 	gate.flags(cmd)
 	return cmd
 }

@@ -49,8 +49,8 @@ func (in *inputs) flags(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("cluster", "all-clusters")
 }
 
-// load reads the state into one snapshot.
-func (in *inputs) load(ctx context.Context, e *env) (*model.Snapshot, error) {
+// load reads the state into one snapshot; with areas given, no others are decoded of snapshot files.
+func (in *inputs) load(ctx context.Context, e *env, areas ...model.Area) (*model.Snapshot, error) {
 	switch {
 	case in.demo:
 		s, err := demo.Snapshot()
@@ -59,16 +59,16 @@ func (in *inputs) load(ctx context.Context, e *env) (*model.Snapshot, error) {
 		}
 		return s, nil
 	case len(in.files) > 0:
-		return in.loadFiles(ctx, e)
+		return in.loadFiles(ctx, e, areas)
 	}
 	return in.loadLive(ctx, e)
 }
 
-func (in *inputs) loadFiles(ctx context.Context, e *env) (*model.Snapshot, error) {
+func (in *inputs) loadFiles(ctx context.Context, e *env, areas []model.Area) (*model.Snapshot, error) {
 	if i := slices.Index(in.files, "-"); i >= 0 && slices.Contains(in.files[i+1:], "-") {
 		return nil, usage("standard input can be read once: -f - was given twice")
 	}
-	s, notices, err := dump.Open(ctx, in.files, e.stdin, dump.Options{})
+	s, notices, err := dump.Open(ctx, in.files, e.stdin, dump.Options{Areas: areas})
 	for _, n := range notices {
 		fmt.Fprintf(e.stderr, "note: %s\n", printable(n.String()))
 	}

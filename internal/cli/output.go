@@ -12,40 +12,37 @@ import (
 	"golang.org/x/term"
 
 	"drawbridge/checks"
+	"drawbridge/internal/finding"
 	"drawbridge/internal/report"
 )
 
 // outputs are the formats a result is to be written in and where to.
-type outputs struct{ specs []string }
+type outputs struct {
+	specs   []string
+	formats []string // that the command has, the default first
+}
 
-func (o *outputs) flags(cmd *cobra.Command) {
-	var names []string
-	for _, f := range report.Formats {
-		names = append(names, f.Name)
-	}
+func (o *outputs) flags(cmd *cobra.Command, formats []string) {
+	o.formats = formats
 	cmd.Flags().StringArrayVarP(&o.specs, "output", "o", nil,
-		"`FORMAT[=FILE]`, repeatable; without a file to standard output. Formats: "+strings.Join(names, ", "))
-	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp)))
+		"`FORMAT[=FILE]`, repeatable; without a file to standard output. Formats: "+strings.Join(formats, ", "))
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)))
 }
 
 // output is one format and the file it goes to; "" is standard output.
-type output struct {
-	format report.Format
-	file   string
-}
+type output struct{ format, file string }
 
 // parse reads the flags before any work is done, so that a misspelt format costs nothing.
 func (o *outputs) parse() ([]output, error) {
 	specs := o.specs
 	if len(specs) == 0 {
-		specs = []string{"table"}
+		specs = o.formats[:1]
 	}
 	var all []output
 	for _, spec := range specs {
-		name, file, hasFile := strings.Cut(spec, "=")
-		format, ok := report.Find(name)
-		if !ok {
-			return nil, usage("output format %q: want one of %s", name, formatNames())
+		format, file, hasFile := strings.Cut(spec, "=")
+		if !slices.Contains(o.formats, format) {
+			return nil, usage("output format %q: want one of %s", format, strings.Join(o.formats, ", "))
 		}
 		if hasFile && file == "" {
 			return nil, usage("output %q: no file after the =", spec)
@@ -60,21 +57,28 @@ func (o *outputs) parse() ([]output, error) {
 	}
 	if n := slices.IndexFunc(all, func(o output) bool { return o.file == "" }); n >= 0 &&
 		slices.ContainsFunc(all[n+1:], func(o output) bool { return o.file == "" }) {
-		return nil, usage("two formats for standard output: give one of them a file, as in -o sarif=out.sarif")
+		return nil, usage("two formats for standard output: give one of them a file, as in -o %s=FILE", all[n].format)
 	}
 	return all, nil
 }
 
-func formatNames() string {
-	var names []string
-	for _, f := range report.Formats {
-		names = append(names, f.Name)
+// resultFormats are the formats of scan results.
+func resultFormats() []string {
+	names := make([]string, len(report.Formats))
+	for i, f := range report.Formats {
+		names[i] = f.Name
 	}
-	return strings.Join(names, ", ")
+	return names
+}
+
+// writeResult writes a scan result in one of its formats.
+func writeResult(w io.Writer, format string, r *finding.Result, to report.Options) error {
+	f, _ := report.Find(format)
+	return f.Write(w, r, to)
 }
 
 // write writes in all formats; files first, each whole or not at all.
-func (e *env) write(all []output, write func(io.Writer, report.Format, report.Options) error) error {
+func (e *env) write(all []output, write func(w io.Writer, format string, to report.Options) error) error {
 	for _, o := range all {
 		if o.file == "" {
 			continue
@@ -87,7 +91,7 @@ func (e *env) write(all []output, write func(io.Writer, report.Format, report.Op
 	for _, o := range all {
 		if o.file == "" {
 			if err := write(e.stdout, o.format, e.terminal()); err != nil {
-				return failed(fmt.Errorf("write %s to standard output: %w", o.format.Name, err), "")
+				return failed(fmt.Errorf("write %s to standard output: %w", o.format, err), "")
 			}
 		}
 	}

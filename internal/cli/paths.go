@@ -54,15 +54,14 @@ deploy|ds|sts|job|cronjob/NAMESPACE/NAME, user:NAME, group:NAME.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), e) },
 	}
 	o.inputs.flags(cmd)
+	o.outputs.flags(cmd, report.PathFormats)
 	f := cmd.Flags()
-	f.StringArrayVarP(&o.specs, "output", "o", nil, "`FORMAT[=FILE]`, repeatable; without a file to standard output. Formats: "+strings.Join(report.PathFormats, ", "))
 	f.StringVar(&o.from, "from", "", "`ENTRY` point: an identity, "+strings.Join(entryWords, ", ")+"; default: every identity that is not privileged already")
 	f.StringArrayVar(&o.to, "to", defaultTargets, "`TARGET`, repeatable")
 	f.IntVarP(&o.most, "paths", "k", 5, "how `MANY` paths to show to each target")
 	complete := func(flag string, words []string) {
 		cobra.CheckErr(cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)))
 	}
-	complete("output", report.PathFormats)
 	complete("from", entryWords)
 	complete("to", []string{"cluster-admin", "account-admin", "secrets"})
 	return cmd
@@ -79,11 +78,6 @@ func (o *pathsOptions) run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range formats {
-		if !slices.Contains(report.PathFormats, f.format.Name) {
-			return usage("paths writes %s, not %s", strings.Join(report.PathFormats, ", "), f.format.Name)
-		}
-	}
 	q, err := o.question()
 	if err != nil {
 		return err
@@ -96,7 +90,7 @@ func (o *pathsOptions) run(ctx context.Context, e *env) error {
 	if err != nil {
 		return failed(err, "`drawbridge paths --help` says how identities and targets are written")
 	}
-	return e.write(formats, func(w io.Writer, f report.Format, to report.Options) error { return report.Paths(w, f.Name, result, to) })
+	return e.write(formats, func(w io.Writer, format string, to report.Options) error { return report.Paths(w, format, result, to) })
 }
 
 func (o *pathsOptions) question() (graph.Question, error) {

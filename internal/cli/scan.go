@@ -55,7 +55,7 @@ Exit status: 0 nothing at or above --fail-on, 1 could not do it, 2 called wrongl
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), e) },
 	}
 	o.inputs.flags(cmd)
-	o.outputs.flags(cmd)
+	o.outputs.flags(cmd, resultFormats())
 	o.gate.flags(cmd)
 	f := cmd.Flags()
 	f.StringArrayVar(&o.trusted, "trusted-account", nil, "`ID` of an AWS account whose principals are expected, repeatable; the cluster's own always is")
@@ -87,8 +87,8 @@ func (o *scanOptions) run(ctx context.Context, e *env) error {
 		return err
 	}
 	for _, f := range formats {
-		if o.framework != "" && !slices.Contains(report.FrameworkFormats, f.format.Name) {
-			return usage("--framework writes %s, not %s", strings.Join(report.FrameworkFormats, ", "), f.format.Name)
+		if o.framework != "" && !slices.Contains(report.FrameworkFormats, f.format) {
+			return usage("--framework writes %s, not %s", strings.Join(report.FrameworkFormats, ", "), f.format)
 		}
 	}
 	if err := o.gate.parse(); err != nil {
@@ -119,14 +119,14 @@ func (o *scanOptions) run(ctx context.Context, e *env) error {
 	}
 	display := *result
 	display.Findings = slices.DeleteFunc(slices.Clone(result.Findings), hidden)
-	write := func(w io.Writer, f report.Format, to report.Options) error { return f.Write(w, &display, to) }
+	write := func(w io.Writer, format string, to report.Options) error { return writeResult(w, format, &display, to) }
 	if o.framework != "" {
 		page := scan.Assess(controls.Report(o.framework), result, options.Checks)
 		for i := range page.Controls {
 			page.Controls[i].Findings = slices.DeleteFunc(page.Controls[i].Findings, hidden)
 		}
-		write = func(w io.Writer, f report.Format, to report.Options) error {
-			return report.Framework(w, f.Name, page, to)
+		write = func(w io.Writer, format string, to report.Options) error {
+			return report.Framework(w, format, page, to)
 		}
 	}
 	if err := e.write(formats, write); err != nil {

@@ -7,6 +7,7 @@
 package model
 
 import (
+	"slices"
 	"time"
 
 	"drawbridge/internal/finding"
@@ -117,6 +118,15 @@ func (c *Cluster) ID() string {
 	return c.Name
 }
 
+// Facts are what results say of the cluster.
+func (c *Cluster) Facts() finding.Cluster {
+	d := finding.Cluster{Name: c.Name, ARN: c.ARN, Account: c.Account, Region: c.Region, Partition: c.Partition}
+	if c.Description != nil {
+		d.AuthenticationMode, d.KubernetesVersion = c.Description.AuthenticationMode, c.Description.KubernetesVersion
+	}
+	return d
+}
+
 // AuthenticationMode is CONFIG_MAP, API_AND_CONFIG_MAP or API, or "" where it was not read.
 func (c *Cluster) AuthenticationMode() string {
 	if c.Description == nil {
@@ -159,7 +169,28 @@ func (s *Snapshot) GapsFor(c *Cluster, area Area) []finding.Gap {
 
 // Complete adds a gap for every area of every cluster, and of every cluster's account, that was neither read nor has a
 // gap already, with the reason given: what nobody looked at is never shown as clean. Optional areas are left out.
-func (s *Snapshot) Complete(reason string) {
+func (s *Snapshot) Complete(reason string) { s.Gaps = append(s.Gaps, s.unread(reason, Areas)...) }
+
+// GapsIn returns the gaps of some areas as Complete would leave them, and leaves the snapshot as it is.
+func (s *Snapshot) GapsIn(reason string, areas ...Area) []finding.Gap {
+	var gaps []finding.Gap
+	for _, g := range s.Gaps {
+		if slices.Contains(areas, Area(g.Area)) {
+			gaps = append(gaps, g)
+		}
+	}
+	var infos []AreaInfo
+	for _, i := range Areas {
+		if slices.Contains(areas, i.Area) {
+			infos = append(infos, i)
+		}
+	}
+	return append(gaps, s.unread(reason, infos)...)
+}
+
+// unread makes a gap for each of the areas that was neither read nor has a gap.
+func (s *Snapshot) unread(reason string, areas []AreaInfo) []finding.Gap {
+	var gaps []finding.Gap
 	have := map[string]bool{}
 	for _, g := range s.Gaps {
 		have[g.Area+"\x00"+g.Cluster+"\x00"+g.Account] = true
@@ -167,12 +198,12 @@ func (s *Snapshot) Complete(reason string) {
 	add := func(a AreaInfo, cluster, account string) {
 		if key := string(a.Area) + "\x00" + cluster + "\x00" + account; !have[key] {
 			have[key] = true
-			s.Gaps = append(s.Gaps, finding.Gap{Area: string(a.Area), Action: a.Action, Reason: reason, Cluster: cluster, Account: account})
+			gaps = append(gaps, finding.Gap{Area: string(a.Area), Action: a.Action, Reason: reason, Cluster: cluster, Account: account})
 		}
 	}
 	for _, c := range s.Clusters {
 		account := s.Account(c.Account)
-		for _, a := range Areas {
+		for _, a := range areas {
 			switch {
 			case a.Optional:
 			case a.OfAccount && (account == nil || !account.Read[a.Area]):
@@ -182,4 +213,5 @@ func (s *Snapshot) Complete(reason string) {
 			}
 		}
 	}
+	return gaps
 }

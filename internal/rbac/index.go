@@ -276,3 +276,6 @@ func (x *Index) holders(r Request, in func(namespace string) bool) []Grant {
 	}
 	return grants
 }
+
+// Bindings returns all bindings, in the order in which the index was given them. The caller must not change them.
+func (x *Index) Bindings() []Binding { return x.bindings }

@@ -32,7 +32,7 @@ func Paths(s *model.Snapshot, q graph.Question, from, version string, now time.T
 		r.Gaps = []finding.Gap{}
 	}
 	for _, c := range s.Clusters {
-		r.Clusters = append(r.Clusters, describe(c))
+		r.Clusters = append(r.Clusters, c.Facts())
 	}
 	return r, nil
 }

@@ -41,7 +41,7 @@ func Run(s *model.Snapshot, o Options) *finding.Result {
 		r.Gaps = []finding.Gap{}
 	}
 	for _, c := range s.Clusters {
-		r.Clusters = append(r.Clusters, describe(c))
+		r.Clusters = append(r.Clusters, c.Facts())
 	}
 	for _, f := range found {
 		if o.Controls != nil {
@@ -56,14 +56,6 @@ func Run(s *model.Snapshot, o Options) *finding.Result {
 	r.Summary = finding.Count(r.Findings)
 	r.Summary.ChecksRun = len(o.Checks)
 	return r
-}
-
-func describe(c *model.Cluster) finding.Cluster {
-	d := finding.Cluster{Name: c.Name, ARN: c.ARN, Account: c.Account, Region: c.Region, Partition: c.Partition}
-	if c.Description != nil {
-		d.AuthenticationMode, d.KubernetesVersion = c.Description.AuthenticationMode, c.Description.KubernetesVersion
-	}
-	return d
 }
 
 // accepted says by which decision a finding is set aside. What is not assessed is never set aside by a baseline: not

@@ -1,0 +1,469 @@
+package access
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"drawbridge/internal/finding"
+	"drawbridge/internal/model"
+	"drawbridge/internal/rbac"
+)
+
+// AreasOfWhoCan are the areas of a snapshot that WhoCan looks at.
+func AreasOfWhoCan() []model.Area {
+	return slices.Concat(areasRBAC, areasDoor, []model.Area{model.AreaServiceAccounts, model.AreaPods, model.AreaWorkloads})
+}
+
+// WhoCan lists who can make a request: usernames and groups that bindings name, service accounts and what runs as them, IAM
+// principals, and kubelets. Anywhere asks for every namespace at once, and each grant has its scope; without it, for
+// the request's own. Without a name in the request, those who can make it for certain names only are listed too, and
+// their Rule says which.
+//
+// Each answer is what Check says of that identity. Whoever may only because of what was not read at all is not listed: the
+// gaps tell. Sessions of an IAM role are listed where their name makes them more than the role.
+func (c *Cluster) WhoCan(r rbac.Request, anywhere bool) []Grant {
+	if r.NonResourceURL != "" {
+		r = rbac.Request{Verb: r.Verb, NonResourceURL: r.NonResourceURL}
+	}
+	if known, ok := rbac.FindResource(r.Resource, r.APIGroup); r.NonResourceURL != "" || ok && !known.Namespaced && known.Name != "namespaces" {
+		anywhere = false
+	}
+	if anywhere {
+		r.Namespace = ""
+	}
+	q := &query{c: c, r: r, anywhere: anywhere, label: c.label()}
+	q.findBindings()
+	q.subjects()
+	q.kubelets()
+	q.serviceAccounts()
+	q.principals()
+	slices.SortFunc(q.grants, compareGrants)
+	return q.grants
+}
+
+// WhoCanAll is WhoCan for every cluster of the snapshot.
+func (a *Access) WhoCanAll(r rbac.Request, anywhere bool) []Grant {
+	var all []Grant
+	for _, c := range a.Clusters() {
+		all = append(all, c.WhoCan(r, anywhere)...)
+	}
+	return all
+}
+
+// compareGrants orders grants of a cluster: allowed before unknown, then by identity and scope.
+func compareGrants(a, b Grant) int {
+	return cmp.Or(cmp.Compare(a.Verdict, b.Verdict), a.Identity.Compare(b.Identity), cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.What(), b.What()))
+}
+
+// query is one request put to one cluster: who is bound to what allows it.
+type query struct {
+	c        *Cluster
+	r        rbac.Request
+	anywhere bool
+	label    string
+
+	accounts map[name][]hit // service accounts
+	users    map[string][]hit
+	groups   map[string][]hit
+
+	grants []Grant
+}
+
+// hit is a binding that allows the request, or whose role is missing.
+type hit struct {
+	binding, subject, rule int
+	role                   *rbac.Role // nil where it is missing
+	// narrow says that the rule is for certain names only.
+	narrow bool
+}
+
+// found is what somebody holds of the request in one place.
+type found struct {
+	verdict   Verdict
+	namespace string // "" is the whole cluster; of access policies it may hold wildcards
+	// rule is what is held, where that is less than the request.
+	rule          *rbacv1.PolicyRule
+	chain         []finding.Evidence
+	open, assumed []string
+}
+
+// findBindings files every binding that bears on the request under its subjects.
+func (q *query) findBindings() {
+	q.accounts, q.users, q.groups = map[name][]hit{}, map[string][]hit{}, map[string][]hit{}
+	index := q.c.RBAC()
+	for i := range index.Bindings() {
+		b := &index.Bindings()[i]
+		if b.Namespace != "" && (q.r.NonResourceURL != "" || !q.anywhere && b.Namespace != q.r.Namespace) {
+			continue
+		}
+		role := index.Role(b)
+		if role == nil {
+			q.file(b, hit{binding: i})
+			continue
+		}
+		for _, h := range q.rules(role) {
+			h.binding, h.role = i, role
+			q.file(b, h)
+		}
+	}
+}
+
+// rules are the first rule of a role that allows the request, or, if the request names no object, those that allow it for
+// certain names.
+func (q *query) rules(role *rbac.Role) []hit {
+	var narrow []hit
+	for i := range role.Rules {
+		rule := &role.Rules[i]
+		if rbac.Allows(*rule, q.r) {
+			return []hit{{rule: i}}
+		}
+		if q.r.Name == "" && len(rule.ResourceNames) > 0 && q.r.NonResourceURL == "" {
+			named := q.r
+			named.Name = rule.ResourceNames[0]
+			if rbac.Allows(*rule, named) {
+				narrow = append(narrow, hit{rule: i, narrow: true})
+			}
+		}
+	}
+	return narrow
+}
+
+// file puts a hit under each subject of its binding, once for each that stands for somebody else.
+func (q *query) file(b *rbac.Binding, h hit) {
+	for i, s := range b.Subjects {
+		h.subject = i
+		user, group := rbac.Names(s, b.Namespace)
+		switch {
+		case group != "" || s.Kind == rbacv1.GroupKind:
+			q.groups[group] = append(q.groups[group], h)
+		case user != "" || s.Kind == rbacv1.UserKind:
+			if id := IdentityOfUser(user); id.Kind == KindServiceAccount {
+				sa := name{id.Namespace, id.Name}
+				q.accounts[sa] = append(q.accounts[sa], h)
+			} else {
+				q.users[user] = append(q.users[user], h)
+			}
+		}
+	}
+}
+
+// hits are those of a username and groups.
+func (q *query) hits(h rbac.Holder) []hit {
+	var all []hit
+	if id := IdentityOfUser(h.User); id.Kind == KindServiceAccount {
+		all = q.accounts[name{id.Namespace, id.Name}]
+	} else {
+		all = q.users[h.User]
+	}
+	return q.withGroups(all, h.Groups)
+}
+
+func (q *query) withGroups(all []hit, groups []string) []hit {
+	for _, g := range groups {
+		if more := q.groups[g]; len(more) > 0 {
+			all = append(all[:len(all):len(all)], more...)
+		}
+	}
+	return all
+}
+
+// held turns hits into what is held in each place, leaving out what something else covers.
+func (q *query) held(hits []hit) []found {
+	if len(hits) == 0 {
+		return nil
+	}
+	bindings := q.c.RBAC().Bindings()
+	hits = slices.Clone(hits)
+	slices.SortStableFunc(hits, func(a, b hit) int {
+		return cmp.Or(cmp.Compare(bindings[a.binding].Namespace, bindings[b.binding].Namespace), cmp.Compare(rank(a), rank(b)), cmp.Compare(a.binding, b.binding), cmp.Compare(a.rule, b.rule))
+	})
+	var all []found
+	whole, here, last := false, "", -1
+	for _, h := range hits {
+		b := &bindings[h.binding]
+		if last < 0 || b.Namespace != here {
+			here, last = b.Namespace, -1
+		}
+		// What is allowed without limits covers the rest of its place, and in the whole cluster everything.
+		if whole || last == 0 {
+			continue
+		}
+		last = rank(h)
+		whole = here == "" && last == 0
+		all = append(all, q.found(b, h))
+	}
+	return all
+}
+
+// rank orders hits of one place: what allows, what allows for some names, what is unknown.
+func rank(h hit) int {
+	switch {
+	case h.role == nil:
+		return 2
+	case h.narrow:
+		return 1
+	}
+	return 0
+}
+
+func (q *query) found(b *rbac.Binding, h hit) found {
+	if h.role == nil {
+		return found{verdict: Unknown, namespace: q.place(b.Namespace), open: []string{q.c.missingRole(b)}}
+	}
+	f := found{verdict: Allowed, namespace: q.place(b.Namespace), chain: q.c.Chain(rbac.Grant{Binding: b, Subject: h.subject, Role: h.role, Rule: h.rule})}
+	if h.narrow {
+		f.rule = &h.role.Rules[h.rule]
+	}
+	return f
+}
+
+// place is where a grant counts: in the request's namespace, if one was asked for.
+func (q *query) place(namespace string) string {
+	if q.anywhere {
+		return namespace
+	}
+	return q.r.Namespace
+}
+
+// everything is what members of system:masters hold.
+func (q *query) everything() []found {
+	return []found{{verdict: Allowed, namespace: q.r.Namespace, chain: []finding.Evidence{mastersLink}}}
+}
+
+// emit answers for an identity.
+func (q *query) emit(id Identity, k *KubernetesIdentity, list []found) {
+	if id.OfKubernetes() {
+		id.Cluster = q.label
+	}
+	for _, f := range list {
+		g := Grant{Identity: id, Verdict: f.verdict, Cluster: q.label, Scope: ScopeOf(f.namespace), Rule: f.rule, Chain: f.chain}
+		if k != nil {
+			if len(k.Chain) > 0 {
+				g.Chain = slices.Concat(k.Chain, f.chain)
+			}
+			if k.Verdict == Unknown {
+				g.Verdict = Unknown
+			}
+			g.Conditions = k.Assumed
+			if g.Verdict == Unknown {
+				g.Conditions = k.Open
+			}
+		}
+		if g.Verdict == Unknown {
+			g.Conditions = slices.Concat(g.Conditions, f.open)
+		} else if len(f.assumed) > 0 {
+			g.Conditions = slices.Concat(g.Conditions, f.assumed)
+		}
+		if notes := q.c.versionNotes(q.r, g.Verdict); notes != nil {
+			g.Conditions = slices.Concat(g.Conditions, notes)
+		}
+		q.grants = append(q.grants, g)
+	}
+}
+
+// subjects answers for the usernames and groups that bindings name, and for system:masters.
+func (q *query) subjects() {
+	for u := range q.users {
+		id := Identity{Kind: KindUser, Name: u}
+		k := asUser(u)
+		q.emit(id, &k, q.holds(&k, nil))
+	}
+	for g := range q.groups {
+		if g != rbac.GroupMasters {
+			k := asGroup(g)
+			q.emit(Identity{Kind: KindGroup, Name: g}, &k, q.holds(&k, nil))
+		}
+	}
+	k := KubernetesIdentity{Verdict: Allowed}
+	if q.c.AuthenticationMode() == model.ModeConfigMap {
+		k.Chain = []finding.Evidence{fact(q.c.Cluster, "authenticationMode", "the principal that created the cluster is a member; no API names it")}
+	}
+	q.emit(Identity{Kind: KindGroup, Name: rbac.GroupMasters}, &k, q.everything())
+}
+
+// holds is what an identity holds by any authorizer.
+func (q *query) holds(k *KubernetesIdentity, policies []*model.PolicyAssociation) []found {
+	if slices.Contains(k.Holder.Groups, rbac.GroupMasters) {
+		return q.everything()
+	}
+	h := k.Holder
+	if k.various {
+		h.User = q.c.nobody()
+	}
+	var list []found
+	if o := q.c.nodeAuthorizer(h, k.Template, q.r); o.verdict == Allowed || o.verdict == Unknown && q.r.Name != "" && !q.anywhere {
+		list = append(list, found{verdict: o.verdict, namespace: q.r.Namespace, chain: o.chain, open: o.open})
+	}
+	list = append(list, q.held(q.hits(h))...)
+	for _, p := range policies {
+		list = append(list, q.byPolicy(p)...)
+	}
+	return covered(list)
+}
+
+// covered leaves out what another way covers: the whole cluster covers every namespace, allowed covers unknown.
+func covered(list []found) []found {
+	if len(list) < 2 {
+		return list
+	}
+	var kept []found
+	full := map[string]bool{}
+	for _, f := range list {
+		if f.verdict == Allowed && f.rule == nil && !full[f.namespace] {
+			full[f.namespace] = true
+			kept = append(kept, f)
+		}
+	}
+	if full[""] {
+		return slices.DeleteFunc(kept, func(f found) bool { return f.namespace != "" })
+	}
+	for _, f := range list {
+		if (f.verdict != Allowed || f.rule != nil) && !full[f.namespace] {
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
+
+// byPolicy is what an access policy gives, in each place of its scope.
+func (q *query) byPolicy(p *model.PolicyAssociation) []found {
+	places := []string{""}
+	switch {
+	case !q.anywhere && !counts(p.Scope, q.r):
+		return nil
+	case !q.anywhere:
+		places = []string{q.r.Namespace}
+	case p.Scope.Type != model.ScopeCluster:
+		places = p.Scope.Namespaces
+	}
+	f := found{verdict: Denied}
+	rules, published := PolicyRules(p.PolicyARN)
+	if !published {
+		f = found{verdict: Unknown, open: []string{unpublished(p)}}
+	}
+	for i := range rules {
+		if rbac.Allows(rules[i], q.r) {
+			f = found{verdict: Allowed, chain: policyChain(p, ruleText(&rules[i]), i), assumed: doubtPolicy(p)}
+			break
+		}
+	}
+	if f.verdict == Denied {
+		return nil
+	}
+	list := make([]found, len(places))
+	for i, n := range places {
+		list[i] = f
+		list[i].namespace = n
+	}
+	return list
+}
+
+// serviceAccounts answers for the service accounts that exist, run or are bound, and for what runs as them.
+func (q *query) serviceAccounts() {
+	general := q.c.generalGroups(q.groups)
+	done := map[name][]found{}
+	answer := func(sa name) []found {
+		list, known := done[sa]
+		if known {
+			return list
+		}
+		hits := q.accounts[sa]
+		if general {
+			hits = q.withGroups(hits, []string{rbac.GroupServiceAccounts, rbac.GroupServiceAccounts + ":" + sa.namespace, rbac.GroupAuthenticated})
+		}
+		list = q.held(hits)
+		done[sa] = list
+		if len(list) > 0 {
+			k := q.c.asServiceAccount(sa.namespace, sa.name)
+			q.emit(Identity{Kind: KindServiceAccount, Namespace: sa.namespace, Name: sa.name}, &k, list)
+		}
+		return list
+	}
+	for sa := range q.accounts {
+		answer(sa)
+	}
+	if general {
+		for _, sa := range q.c.ServiceAccounts {
+			answer(name{sa.Namespace, sa.Name})
+		}
+	}
+	if len(q.accounts) == 0 && !general {
+		return
+	}
+	for _, u := range q.c.Units() {
+		own := name{u.Namespace, u.ServiceAccount()}
+		if list := answer(own); len(list) > 0 {
+			q.runs(u.Object, u.Namespace, u.Spec, list)
+		}
+		for _, p := range u.Pods { // that were made before the template named another service account
+			if of := (name{p.Namespace, ServiceAccountName(&p.PodSpec)}); of != own {
+				if list := answer(of); len(list) > 0 {
+					q.runs(p, p.Namespace, &p.PodSpec, list)
+				}
+			}
+		}
+	}
+}
+
+// generalGroups says whether some groups are those of service accounts in general.
+func (c *Cluster) generalGroups(groups map[string][]hit) bool {
+	for g := range groups {
+		if g == rbac.GroupAuthenticated || g == rbac.GroupServiceAccounts || strings.HasPrefix(g, rbac.GroupServiceAccounts+":") {
+			return true
+		}
+	}
+	return false
+}
+
+// runs answers for a workload or pod that runs as a service account.
+func (q *query) runs(o model.Object, namespace string, s *model.PodSpec, list []found) {
+	id, field := Identity{Kind: KindPod, Namespace: namespace, Name: o.Subject().Name}, "spec"
+	if _, ok := o.(*model.Workload); ok {
+		id.Kind, field = KindWorkload, "spec.template.spec"
+	}
+	k := q.c.running(o, namespace, s, field)
+	q.emit(id, &k, list)
+}
+
+// kubelets answers for what every kubelet may, and for the nodes that a named object is of or whose pods refer to it.
+func (q *query) kubelets() {
+	if o := q.c.anyNode(q.r); o.verdict == Allowed {
+		if len(q.groups[groupNodes]) == 0 {
+			k := asGroup(groupNodes)
+			q.emit(Identity{Kind: KindGroup, Name: groupNodes}, &k, []found{{verdict: Allowed, namespace: q.r.Namespace, chain: o.chain}})
+		}
+		return
+	}
+	if q.r.Name == "" {
+		return
+	}
+	type place struct{ node, namespace string }
+	seen := map[place]bool{}
+	ask := func(node, namespace string) {
+		user, r := nodeUserPrefix+node, q.r
+		r.Namespace = namespace
+		if seen[place{node, namespace}] || len(q.users[user]) > 0 {
+			return
+		}
+		seen[place{node, namespace}] = true
+		if o := (kubelet{q.c, node}).authorize(r); o.verdict == Allowed {
+			k := asUser(user)
+			q.emit(Identity{Kind: KindUser, Name: user}, &k, []found{{verdict: Allowed, namespace: namespace, chain: o.chain}})
+		}
+	}
+	if q.c.nodes[q.r.Name] != nil {
+		ask(q.r.Name, q.r.Namespace)
+	}
+	r := q.r
+	for _, p := range q.c.Pods {
+		if q.anywhere {
+			r.Namespace = p.Namespace
+		}
+		if p.NodeName != "" && leads(p, &r) {
+			ask(p.NodeName, p.Namespace)
+		}
+	}
+}

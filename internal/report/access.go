@@ -1,0 +1,198 @@
+package report
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"drawbridge/internal/access"
+	"drawbridge/internal/finding"
+)
+
+// AccessFormat is one way to write answers about access.
+type AccessFormat struct {
+	Name        string
+	Description string
+	Write       func(io.Writer, *access.Result, Options) error
+}
+
+// AccessFormats lists the formats of answers about access, the default first.
+var AccessFormats = []AccessFormat{
+	{"table", "for people: who, where and through what", writeAccessTable},
+	{"wide", "table with every link of every chain", writeAccessWide},
+	{"json", "everything, in the format that convert reads", func(w io.Writer, r *access.Result, _ Options) error { return encodeJSON(w, r) }},
+	{"yaml", "the same as YAML", func(w io.Writer, r *access.Result, _ Options) error { return encodeYAML(w, r) }},
+	{"markdown", "for pull requests, job summaries and wikis", writeAccessMarkdown},
+	{"csv", "one line an answer, for spreadsheets", writeAccessCSV},
+}
+
+// FindAccess is the format of that name, and false if there is none.
+func FindAccess(name string) (AccessFormat, bool) {
+	i := slices.IndexFunc(AccessFormats, func(f AccessFormat) bool { return f.Name == name })
+	if i < 0 {
+		return AccessFormat{}, false
+	}
+	return AccessFormats[i], true
+}
+
+// accessView is a result in the order in which people read it: answers by cluster, those of AWS last.
+type accessView struct {
+	*access.Result
+	gaps     []gapView
+	clusters []accessCluster
+	// one says that the question was about one identity, so that every answer is worth its whole chain.
+	one bool
+}
+
+type accessCluster struct {
+	clusterView
+	answers []access.Grant
+}
+
+func newAccessView(r *access.Result) *accessView {
+	base := newView(&finding.Result{Clusters: r.Clusters, Gaps: r.Gaps})
+	v := &accessView{Result: r, gaps: base.gaps}
+	index := map[string]int{}
+	for i, c := range base.clusters {
+		index[c.Label] = i
+		v.clusters = append(v.clusters, accessCluster{clusterView: c})
+	}
+	identities := map[access.Identity]bool{}
+	for _, g := range r.Answers {
+		label := "AWS"
+		if g.Cluster != "" {
+			label = base.name(g.Cluster)
+		}
+		i, ok := index[label]
+		if !ok {
+			i = len(v.clusters)
+			index[label] = i
+			v.clusters = append(v.clusters, accessCluster{clusterView: clusterView{Label: label}})
+		}
+		v.clusters[i].answers = append(v.clusters[i].answers, g)
+		if len(identities) < 2 {
+			id := g.Identity
+			id.Cluster = ""
+			identities[id] = true
+		}
+	}
+	v.one = len(identities) < 2
+	return v
+}
+
+// counts is the line of counts: what was answered how often.
+func (v *accessView) counts() string {
+	n := map[access.Verdict]int{}
+	for _, g := range v.Answers {
+		n[g.Verdict]++
+	}
+	var parts []string
+	for _, verdict := range []access.Verdict{access.Allowed, access.Unknown, access.Denied} {
+		if n[verdict] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n[verdict], verdict))
+		}
+	}
+	if len(parts) == 0 {
+		if len(v.gaps) > 0 {
+			return "Nobody in what could be read, but not everything could be."
+		}
+		return "Nobody."
+	}
+	return strings.Join(parts, ", ")
+}
+
+// through is a chain in one line: where its links are written.
+func through(g access.Grant) string {
+	sources := make([]string, 0, len(g.Chain))
+	for _, e := range g.Chain {
+		if n := len(sources); n == 0 || sources[n-1] != e.Source {
+			sources = append(sources, e.Source)
+		}
+	}
+	return strings.Join(sources, " -> ")
+}
+
+func scopeText(g access.Grant) string {
+	if g.Scope == access.ScopeCluster {
+		return "whole cluster"
+	}
+	return g.Scope
+}
+
+// conditionWord introduces the conditions of an answer.
+func conditionWord(v access.Verdict) string {
+	if v == access.Unknown {
+		return "depends on:"
+	}
+	return "provided that:"
+}
+
+// accessHeader names the columns.
+var accessHeader = []string{"verdict", "cluster", "kind", "arn", "namespace", "name", "scope", "grant", "chain", "conditions"}
+
+func writeAccessCSV(w io.Writer, r *access.Result, _ Options) error {
+	cw := csv.NewWriter(w)
+	if err := cw.Write(accessHeader); err != nil {
+		return err
+	}
+	for _, g := range r.Answers {
+		row := []string{
+			string(g.Verdict), g.Cluster, string(g.Identity.Kind), g.Identity.ARN, g.Identity.Namespace, g.Identity.Name, g.Scope, g.What(),
+			strings.Join(evidenceLines(g.Chain), "; "), strings.Join(g.Conditions, "; "),
+		}
+		for i, cell := range row {
+			row[i] = csvCell(cell)
+		}
+		if err := cw.Write(row); err != nil {
+			return err
+		}
+	}
+	cw.Flush()
+	return cw.Error()
+}
+
+func writeAccessMarkdown(w io.Writer, r *access.Result, _ Options) error {
+	v := newAccessView(r)
+	m := &markdown{}
+	m.line("# %s", mdText(r.Question))
+	m.line("")
+	m.line("**%s**", mdText(v.counts()))
+	for _, c := range v.clusters {
+		m.accessCluster(c)
+	}
+	if len(v.gaps) > 0 {
+		m.head("Could not be read")
+		for _, g := range v.gaps {
+			m.line("- %s", mdText(gapText(g)))
+		}
+	}
+	m.line("")
+	m.line("drawbridge %s, %s", mdText(r.Tool.Version), r.Time.UTC().Format("2006-01-02 15:04 UTC"))
+	_, err := w.Write(m.out.Bytes())
+	return err
+}
+
+func (m *markdown) accessCluster(c accessCluster) {
+	m.head(mdText(c.Label))
+	if len(c.answers) == 0 {
+		m.line("Nobody%s.", map[bool]string{true: " in what could be read"}[c.Unsure])
+		return
+	}
+	m.row("Answer", "Who", "Where", "Grant and chain")
+	m.row("---", "---", "---", "---")
+	for _, g := range c.answers {
+		var links []string
+		if what := g.What(); what != "" {
+			links = append(links, mdCell(what))
+		}
+		for _, e := range g.Chain {
+			links = append(links, mdText(c.short(e.Text))+" ("+mdCell(c.short(e.Source))+")")
+		}
+		for _, condition := range g.Conditions {
+			links = append(links, "*"+conditionWord(g.Verdict)+"* "+mdText(condition))
+		}
+		m.row(mdText(string(g.Verdict)), mdCell(c.short(g.Identity.String())), mdText(scopeText(g)), strings.Join(links, "<br>"))
+	}
+}
