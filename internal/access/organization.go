@@ -147,6 +147,22 @@ func placed(p *iam.Policy) bool {
 	return false
 }
 
+// UnderRCP is the trust policy together with the resource control policies of the role's account, as far as they were read.
+func (t *Trust) UnderRCP() *Trust {
+	under := *t
+	under.rcp = true
+	return &under
+}
+
+// inOrganization is a context with what is known of the organizations of whoever asks and of the role.
+func (t *Trust) inOrganization(c *iam.Context, who iam.Principal) *iam.Context {
+	asking, asked := t.all.Guardrails(who.Account), t.all.Guardrails(t.arn.Account)
+	if !asking.known && !asked.known {
+		return c
+	}
+	return asked.keys(asking.keys(c.Clone(), "aws:PrincipalOrg"), "aws:ResourceOrg")
+}
+
 // place is the context of a question with what follows from where its resource is. Buckets, whose ARNs do not tell, are
 // asked about as the account's own. IAM is always asked in one region (IAM User Guide, "AWS global condition context keys",
 // aws:RequestedRegion, 2026-11).

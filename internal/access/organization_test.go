@@ -245,3 +245,59 @@ func keyState(t *testing.T, r *iam.Request, key, value string) string {
 	}
 	return "another value"
 }
+
+// The resource control policies that AWS publishes as examples, against those who take roles of the account.
+func TestTrustUnderRCP(t *testing.T) {
+	const (
+		perimeter = `{"Effect":"Deny","Principal":"*","Action":"sts:AssumeRole","Resource":"*","Condition":{"StringNotEqualsIfExists":{"aws:PrincipalOrgID":"o-example123"},"BoolIfExists":{"aws:PrincipalIsAWSService":"false"}}}`
+		deputy    = `{"Effect":"Deny","Principal":"*","Action":["sts:AssumeRole","sts:TagSession"],"Resource":"*","Condition":{"StringNotEqualsIfExists":{"aws:SourceOrgID":"o-example123"},"Null":{"aws:SourceAccount":"false"},"Bool":{"aws:PrincipalIsAWSService":"true"}}}`
+		issuers   = `{"Effect":"Deny","Principal":"*","Action":"sts:AssumeRoleWithWebIdentity","Resource":"*","Condition":{"StringNotEquals":{"aws:FederatedProvider":"arn:aws:iam::111122223333:oidc-provider/idp.example"}}}`
+		tls       = `{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*","Condition":{"NumericLessThan":{"s3:TlsVersion":"1.2"}}}`
+	)
+	role := roleWith("app")
+	role.Trust = statements(
+		`{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}`,
+		`{"Effect":"Allow","Principal":{"Federated":"arn:aws:iam::111122223333:oidc-provider/oidc.example/id/1"},"Action":"sts:AssumeRoleWithWebIdentity"}`,
+		`{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::111122223333:role/first","444455556666"]},"Action":["sts:AssumeRole","sts:TagSession"]}`,
+		`{"Effect":"Allow","Principal":{"AWS":"*"},"Action":["sts:AssumeRole","sts:TagSession"],"Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-example123"},"StringLike":{"aws:PrincipalArn":"*/team"}}}`)
+	pod := func(c *Cluster, t *Trust) Entry {
+		return t.PodIdentity(PodSession{ClusterARN: c.ARN, Namespace: "shop", ServiceAccount: "web"})
+	}
+	web := func(_ *Cluster, t *Trust) Entry {
+		return t.WebIdentity(WebToken{Issuer: "oidc.example/id/1", Subject: Subject("shop", "web"), Audience: IRSAAudience})
+	}
+	chain := func(from string) func(*Cluster, *Trust) Entry {
+		return func(c *Cluster, t *Trust) Entry { return t.Chain(from, PodSession{Untagged: true}, "") }
+	}
+	ours, theirs, strangers := chain("arn:aws:iam::111122223333:role/first"), chain("arn:aws:iam::444455556666:role/first"), chain("arn:aws:iam::123456789012:role/team")
+	for _, c := range []struct {
+		name  string
+		rcp   string
+		ask   func(*Cluster, *Trust) Entry
+		want  iam.Verdict
+		under iam.Verdict
+	}{
+		{"pods", perimeter, pod, iam.Allowed, iam.Allowed},
+		{"pods, whatever EKS says of itself", deputy, pod, iam.Allowed, iam.Allowed},
+		{"pods of another organization", strings.Replace(deputy, "o-example123", "o-other12345", 1), pod, iam.Allowed, iam.Undecided},
+		{"pods, with a condition of other services", tls, pod, iam.Allowed, iam.Undecided},
+		{"tokens of another issuer", issuers, web, iam.Allowed, iam.Denied},
+		{"tokens", strings.Replace(issuers, "idp.example", "oidc.example/id/1", 1), web, iam.Allowed, iam.Allowed},
+		{"a role of the organization", perimeter, ours, iam.Allowed, iam.Allowed},
+		{"a role of an account that was not read", perimeter, theirs, iam.Allowed, iam.Undecided},
+		{"a role whose organization decides", perimeter, strangers, iam.Undecided, iam.Undecided},
+		{"a role of the same organization decides", perimeter, chain("arn:aws:iam::111122223333:role/team"), iam.Allowed, iam.Allowed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a, cluster := withOrganization(inOrganization(nil, []model.Document{statements(c.rcp)}), role)
+			trust := a.Trust(role)
+			if got := c.ask(cluster, trust); got.Verdict != c.want {
+				t.Errorf("by the trust policy %s, want %s: %v", got.Verdict, c.want, got.If)
+			}
+			got := c.ask(cluster, trust.UnderRCP())
+			if got.Verdict != c.under || (len(got.guards) > 0) != (c.under != iam.Allowed) {
+				t.Errorf("with the resource control policies %s, want %s: %v, %v", got.Verdict, c.under, got.If, got.guards)
+			}
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"drawbridge/internal/finding"
 	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
 )
@@ -17,6 +18,8 @@ type Trust struct {
 	Role   *model.IAMRole
 	policy *iam.Policy
 	arn    iam.ARN
+	all    *Access
+	rcp    bool // resource control policies count: see UnderRCP
 }
 
 // Trust reads a role's trust policy. It is nil where the document is missing or cannot be read: then nothing is known.
@@ -32,11 +35,11 @@ func (a *Access) Trust(r *model.IAMRole) *Trust {
 	if err != nil {
 		return nil
 	}
-	return &Trust{r, policy, arn}
+	return &Trust{Role: r, policy: policy, arn: arn, all: a}
 }
 
 // Entry says whether somebody gets in by a trust policy. Only the trust policy is looked at: not the policies of who
-// asks, and not those of an organization.
+// asks, and those of an organization only with UnderRCP.
 type Entry struct {
 	Verdict iam.Verdict
 	// If is in print what an undecided answer depends on, as far as the question leaves it open.
@@ -44,6 +47,7 @@ type Entry struct {
 	// Statements are those that let in or keep out, in print.
 	Statements []string
 	keys       []string
+	guards     []finding.Evidence // statements of resource control policies that keep out, or may
 }
 
 // Not says whether the trust policy keeps whoever asks out, whatever is not known of the request.
@@ -63,14 +67,20 @@ func (e Entry) only(free func(key string) bool) Entry {
 func (t *Trust) ask(who iam.Principal, c *iam.Context, free func(key string) bool, actions ...string) Entry {
 	e := Entry{Verdict: iam.Allowed}
 	policies := iam.Policies{Trust: &iam.Named{Policy: t.policy}, Identity: everything}
+	c = t.inOrganization(c, who)
 	for _, action := range actions {
+		if t.rcp {
+			policies.RCP = t.all.Guardrails(t.arn.Account).RCP(action)
+		}
 		r := iam.Request{Principal: who, Action: action, Resource: t.Role.ARN, Context: c}
 		d := iam.Evaluate(policies, r)
 		for _, m := range d.By() {
-			if m.Layer != iam.TrustPolicy {
-				continue
+			switch {
+			case m.Layer == iam.TrustPolicy:
+				e.Statements = append(e.Statements, m.Statement.Name()+": "+m.Statement.String())
+			case m.Layer == iam.RCP && m.Statement.Effect == iam.Deny:
+				e.guards = append(e.guards, finding.Evidence{Text: shortened(m.Statement.String()), Source: m.Layer.String() + " " + m.Policy + ", " + m.Statement.Name()})
 			}
-			e.Statements = append(e.Statements, m.Statement.Name()+": "+m.Statement.String())
 		}
 		switch {
 		case d.Verdict == iam.Denied || e.Verdict == iam.Denied:
@@ -197,7 +207,17 @@ func (s PodSession) actions() []string {
 func (t *Trust) PodIdentity(s PodSession) Entry { return t.podIdentity(s, none) }
 
 func (t *Trust) podIdentity(s PodSession, free func(string) bool) Entry {
-	return t.ask(iam.ServicePrincipal(PodIdentityService), s.context(), free, s.actions()...)
+	e := t.ask(iam.ServicePrincipal(PodIdentityService), s.context(), free, s.actions()...)
+	if cluster, err := iam.ParseARN(s.ClusterARN); t.rcp && e.Verdict == iam.Undecided && err == nil {
+		// Either EKS says for whom it asks, or it does not: where both come to the same, it does not matter which.
+		said := t.all.Guardrails(cluster.Account).keys(s.context().Set("aws:SourceAccount", cluster.Account), "aws:SourceOrg")
+		silent := s.context().SetAbsent("aws:SourceAccount").SetAbsent("aws:SourceArn").SetAbsent("aws:SourceOrgID").SetAbsent("aws:SourceOrgPaths")
+		with := t.ask(iam.ServicePrincipal(PodIdentityService), said, free, s.actions()...)
+		if without := t.ask(iam.ServicePrincipal(PodIdentityService), silent, free, s.actions()...); with.Verdict == without.Verdict {
+			return with
+		}
+	}
+	return e
 }
 
 // PodIdentityReach says how far within its account a role is open to Pod Identity.
