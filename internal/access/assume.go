@@ -9,6 +9,8 @@ import (
 	"drawbridge/internal/model"
 )
 
+const assumeRole = "sts:AssumeRole"
+
 // Hop is a role that a session goes on into by sts:AssumeRole, or fails to.
 type Hop struct {
 	Role    *model.IAMRole
@@ -51,14 +53,14 @@ func (a *Access) assume(s *AWSSession, role *model.IAMRole) *decision {
 		return d
 	case trust == nil:
 		d.verdict, d.open = Unknown, []string{"the trust policy of " + role.ARN + " (not read, or not readable)"}
-		if iam.EvaluateIdentity(s.Policies, iam.Request{Principal: s.Principal, Action: "sts:AssumeRole", Resource: role.ARN, Context: s.Context}).Explicit {
+		if iam.EvaluateIdentity(s.Policies, iam.Request{Principal: s.Principal, Action: assumeRole, Resource: role.ARN, Context: s.Context}).Explicit {
 			d.verdict = Denied
 		}
 		return d
 	}
 	p := s.Policies
 	p.Trust = &iam.Named{Policy: trust.policy}
-	d.ask(p, iam.Request{Principal: s.Principal, Action: "sts:AssumeRole", Resource: role.ARN, Context: s.Context})
+	d.ask(p, iam.Request{Principal: s.Principal, Action: assumeRole, Resource: role.ARN, Context: s.Context})
 	if s.tags != nil && d.verdict != Denied {
 		d.ask(p, iam.Request{Principal: s.Principal, Action: "sts:TagSession", Resource: role.ARN, Context: s.Context})
 	}
@@ -104,32 +106,50 @@ func (a *Access) newTrustIndex() *trustIndex {
 
 // add enters a role under everybody whom a statement of its trust policy may let in.
 func (x *trustIndex) add(r *model.IAMRole, trust *Trust) {
-	if trust == nil || len(trust.policy.Unknown) > 0 {
+	in := trust.callers()
+	if in.anybody {
 		x.anybody = append(x.anybody, r)
 		return
 	}
-	for i := range trust.policy.Statements {
-		s := &trust.policy.Statements[i]
-		if s.Effect == iam.Deny || s.MatchesAction("sts:AssumeRole") == iam.False {
+	for _, key := range in.named {
+		x.named[key] = append(x.named[key], r)
+	}
+	for _, account := range in.accounts {
+		x.accounts[account] = append(x.accounts[account], r)
+	}
+}
+
+// callers are those whom a trust policy may let assume the role.
+type callers struct {
+	anybody         bool     // everyone, or somebody named in a way that cannot be looked up
+	named, accounts []string // principal keys; accounts that it leaves it to
+}
+
+func (t *Trust) callers() callers {
+	if t == nil || len(t.policy.Unknown) > 0 {
+		return callers{anybody: true}
+	}
+	var all callers
+	for i := range t.policy.Statements {
+		s := &t.policy.Statements[i]
+		if s.Effect == iam.Deny || s.MatchesAction(assumeRole) == iam.False {
 			continue
 		}
 		if s.Principal == nil || s.NotPrincipal != nil || s.Principal.Everyone || len(s.Principal.Other) > 0 || len(s.Principal.CanonicalUser) > 0 {
-			x.anybody = append(x.anybody, r)
-			return
+			return callers{anybody: true}
 		}
 		for _, text := range s.Principal.AWS {
 			switch p := iam.ParsePrincipal(text); {
 			case strings.ContainsAny(text, "*?$"):
-				x.anybody = append(x.anybody, r)
-				return
+				return callers{anybody: true}
 			case p.Kind == iam.RootUser:
-				x.accounts[p.Account] = append(x.accounts[p.Account], r)
+				all.accounts = append(all.accounts, p.Account)
 			default:
-				key := principalKey(text)
-				x.named[key] = append(x.named[key], r)
+				all.named = append(all.named, principalKey(text))
 			}
 		}
 	}
+	return all
 }
 
 // principalKey is what a role or a session of it has in common however its ARN is written; of others it is the text.
@@ -151,7 +171,7 @@ func (a *Access) candidates(s *AWSSession) []*model.IAMRole {
 		some = append(some, x.named[s.Principal.UniqueID]...)
 	}
 	if leaving := x.accounts[s.Principal.Account]; len(leaving) > 0 {
-		arns, literal := targets(s.Policies.Identity, "sts:AssumeRole")
+		arns, literal := targets(s.Policies.Identity, assumeRole)
 		if !literal || slices.Contains(s.Policies.Unread, iam.IdentityPolicy) {
 			some = append(some, leaving...)
 		} else {

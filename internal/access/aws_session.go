@@ -67,38 +67,49 @@ func without(id Identity, cluster string, why ...finding.Evidence) AWSSession {
 // ownSession is the session of an IAM principal.
 func (a *Access) ownSession(id Identity) AWSSession {
 	arn, err := iam.ParseARN(id.ARN)
-	s := AWSSession{Holder: id, Via: ViaItself, ARN: id.ARN, Verdict: Allowed, Context: a.requests()}
 	var presence Presence
 	switch {
 	case err != nil:
-		presence = Unread
 	case id.Kind == KindRoot:
-		s.Principal = iam.ParsePrincipal(id.ARN)
-		s.Chain = []finding.Evidence{{Text: "the root user of account " + arn.Account, Source: id.ARN}}
-		return s
+		return a.rootSession(id)
 	case id.Kind == KindIAMUser:
-		var u *model.IAMUser
-		if u, presence = a.User(id.ARN); u != nil {
-			return a.userSession(s, u)
+		u, found := a.User(id.ARN)
+		if u != nil {
+			return a.userSession(u)
 		}
+		presence = found
 	default:
-		var r *model.IAMRole
+		r, found := a.Role(id.ARN)
 		if arn.IsAssumedRole() {
-			r, presence = a.RoleByName(arn.Account, arn.RoleName())
-		} else {
-			r, presence = a.Role(id.ARN)
+			r, found = a.RoleByName(arn.Account, arn.RoleName())
 		}
 		if r != nil {
-			s = a.as(s, r)
-			s.Principal = iam.RoleSession(r.ARN, arn.SessionName())
-			s.Principal.UniqueID = r.ID
-			s.Context = a.sessionContext(r, nil, a.taggable(r))
-			a.fresh(s.Context)
+			s := a.roleSession(r)
+			s.Holder = id
+			if name := arn.SessionName(); name != "" {
+				s.Principal = iam.RoleSession(r.ARN, name)
+				s.Principal.UniqueID = r.ID
+			}
 			return s
 		}
+		presence = found
 	}
-	s.Principal = iam.ParsePrincipal(id.ARN)
+	s := AWSSession{Holder: id, Via: ViaItself, ARN: id.ARN, Verdict: Allowed, Principal: iam.ParsePrincipal(id.ARN), Context: a.requests()}
 	return a.unreadable(s, presence)
+}
+
+func (a *Access) rootSession(id Identity) AWSSession {
+	s := AWSSession{Holder: id, Via: ViaItself, ARN: id.ARN, Verdict: Allowed, Principal: iam.ParsePrincipal(id.ARN), Context: a.requests()}
+	s.Chain = []finding.Evidence{{Text: "the root user of account " + s.Principal.Account, Source: id.ARN}}
+	return s
+}
+
+// roleSession is a session of a role that somebody opens now.
+func (a *Access) roleSession(r *model.IAMRole) AWSSession {
+	s := a.as(AWSSession{Holder: Identity{Kind: KindIAMRole, ARN: r.ARN}, Via: ViaItself, Verdict: Allowed}, r)
+	s.Context = a.sessionContext(r, nil, a.taggable(r))
+	a.fresh(s.Context)
+	return s
 }
 
 // unreadable is a session of a principal that is not in the snapshot: either it does not exist, or nothing is known.
@@ -117,8 +128,8 @@ func (a *Access) unreadable(s AWSSession, presence Presence) AWSSession {
 	return s
 }
 
-func (a *Access) userSession(s AWSSession, u *model.IAMUser) AWSSession {
-	s.principal, s.ARN = u, u.ARN
+func (a *Access) userSession(u *model.IAMUser) AWSSession {
+	s := AWSSession{Holder: Identity{Kind: KindIAMUser, ARN: u.ARN}, Via: ViaItself, ARN: u.ARN, Verdict: Allowed, principal: u}
 	s.Policies, s.Unread = a.UserPolicies(u), a.unreadOfUser(u)
 	s.Principal = iam.ParsePrincipal(u.ARN)
 	s.Principal.UniqueID = u.ID

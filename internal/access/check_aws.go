@@ -71,7 +71,7 @@ func (a *Access) withSession(s *AWSSession, q *AWSQuestion) Grant {
 	if own.Verdict == Allowed {
 		return own
 	}
-	if onward, ok := a.onward(s, q, own.Verdict); ok {
+	if onward, ok := a.onward(s, q, own.Verdict, nil); ok {
 		return onward
 	}
 	return own
@@ -79,32 +79,67 @@ func (a *Access) withSession(s *AWSSession, q *AWSQuestion) Grant {
 
 // direct answers for one session by itself.
 func (a *Access) direct(s *AWSSession, q *AWSQuestion) Grant {
+	d, scope := a.rate(s, q)
+	return a.grant(s, q, d, scope)
+}
+
+// rate decides for one session by itself, and says about which resources.
+func (a *Access) rate(s *AWSSession, q *AWSQuestion) (d *decision, scope string) {
 	if q.Resource != "" {
-		return a.grant(s, q, a.decide(s, q), q.Resource)
+		return a.decide(s, q), q.Resource
 	}
-	d := a.decide(s, q)
-	if d.verdict != Unknown {
-		return a.grant(s, q, d, "*")
+	if q.assumes() {
+		return a.anyRole(s, q)
+	}
+	if d = a.decide(s, q); d.verdict != Unknown {
+		return d, "*"
 	}
 	return a.somewhere(s, q, d)
 }
 
+// anyRole answers which roles a session can assume, or pass tags to.
+func (a *Access) anyRole(s *AWSSession, q *AWSQuestion) (*decision, string) {
+	best := &decision{session: s, verdict: Denied, because: "no role that was read lets it in"}
+	var scope []string
+	for _, role := range a.candidates(s) {
+		on := *q
+		on.Resource = role.ARN
+		switch d := a.decide(s, &on); {
+		case d.verdict.rank() < best.verdict.rank():
+			best, scope = d, []string{role.ARN}
+		case d.verdict == best.verdict:
+			scope = append(scope, role.ARN)
+		}
+	}
+	if best.verdict != Denied {
+		return best, strings.Join(scope, ", ")
+	}
+	r := iam.Request{Principal: s.Principal, Action: q.Action, Context: s.Context}
+	if s.Principal.Kind != iam.RootUser && iam.EvaluateIdentity(s.Policies, r).Verdict != iam.Denied {
+		best.verdict, best.because, best.open = Unknown, "", []string{"whether a role that was not read lets it in"}
+	}
+	return best, "*"
+}
+
 // somewhere answers about any resource: on each that a statement names it asks for one that nobody has, and the best of
 // the answers stands, with the resources for which it does.
-func (a *Access) somewhere(s *AWSSession, q *AWSQuestion, any *decision) Grant {
-	best, scope := any, []string{}
+func (a *Access) somewhere(s *AWSSession, q *AWSQuestion, best *decision) (*decision, string) {
+	var scope []string
+	seen := map[string]bool{}
 	try := func(pattern, resource string) {
+		if seen[resource] {
+			return
+		}
+		seen[resource] = true
 		on := *q
 		on.Resource = resource
 		switch d := a.decide(s, &on); {
-		case d.verdict == Denied || d.verdict == Unknown && best.verdict == Allowed:
-		case d.verdict == Allowed && best.verdict == Unknown:
+		case d.verdict.rank() < best.verdict.rank():
 			best, scope = d, []string{pattern}
-		default:
-			scope = appendNew(scope, pattern)
+		case d.verdict == best.verdict:
+			scope = append(scope, pattern)
 		}
 	}
-	seen := map[string]bool{}
 	r := iam.Request{Principal: s.Principal, Action: q.Action, Context: s.Context}
 	for _, named := range s.Policies.Identity {
 		for i := range named.Policy.Statements {
@@ -113,25 +148,22 @@ func (a *Access) somewhere(s *AWSSession, q *AWSQuestion, any *decision) Grant {
 				continue
 			}
 			for _, e := range statement.Examples(&r, stranger) {
-				if !seen[e.Resource] {
-					seen[e.Resource] = true
-					try(e.Pattern, e.Resource)
-				}
+				try(e.Pattern, e.Resource)
 			}
 			if statement.NotResource != nil {
-				try("everything but "+strings.Join(statement.NotResource, ", "), a.nobodys(s, q.Action))
+				try("everything but "+strings.Join(statement.NotResource, ", "), nobodys(s, q.Action))
 			}
 		}
 	}
 	if len(scope) == 0 {
-		scope = []string{"*"}
+		return best, "*"
 	}
 	slices.Sort(scope)
-	return a.grant(s, q, best, strings.Join(scope, ", "))
+	return best, strings.Join(slices.Compact(scope), ", ")
 }
 
 // nobodys is the ARN of a resource of the caller's account that nobody names.
-func (a *Access) nobodys(s *AWSSession, action string) string {
+func nobodys(s *AWSSession, action string) string {
 	service, _, _ := strings.Cut(action, ":")
 	if service = strings.ToLower(service); service == "s3" {
 		return "arn:aws:s3:::" + stranger + "/" + stranger
@@ -250,8 +282,8 @@ func (q *AWSQuestion) notes(s *AWSSession, d *decision) []string {
 }
 
 // onward looks for the shortest way over further roles that answers better than the session by itself: over those that are
-// certain first, then over all.
-func (a *Access) onward(s *AWSSession, q *AWSQuestion, than Verdict) (Grant, bool) {
+// certain first, then over all. Roles of which it is known that they lead nowhere are left out.
+func (a *Access) onward(s *AWSSession, q *AWSQuestion, than Verdict, nowhere func(*model.IAMRole) bool) (Grant, bool) {
 	for _, worst := range []Verdict{Allowed, Unknown} {
 		if worst.rank() >= than.rank() || worst.rank() < s.Verdict.rank() {
 			continue
@@ -263,7 +295,7 @@ func (a *Access) onward(s *AWSSession, q *AWSQuestion, than Verdict) (Grant, boo
 		for queue := []AWSSession{*s}; len(queue) > 0; queue = queue[1:] {
 			at := &queue[0]
 			for _, role := range a.candidates(at) {
-				if seen[role] {
+				if seen[role] || nowhere != nil && nowhere(role) {
 					continue
 				}
 				d := a.assume(at, role)

@@ -13,6 +13,7 @@ type fleet struct {
 	snapshot *model.Snapshot
 	cluster  *model.Cluster
 	accounts map[string]*model.Account
+	everyone []Identity // who is asked about, in properties
 }
 
 func newFleet() *fleet {
@@ -25,7 +26,7 @@ func newFleet() *fleet {
 			c.MarkRead(info.Area)
 		}
 	}
-	f := &fleet{&model.Snapshot{Clusters: []*model.Cluster{c}}, c, map[string]*model.Account{}}
+	f := &fleet{snapshot: &model.Snapshot{Clusters: []*model.Cluster{c}}, cluster: c, accounts: map[string]*model.Account{}}
 	f.account(home).OIDCProviders = []*model.OIDCProvider{{ARN: "arn:aws:iam::" + home + ":oidc-provider/" + testIssuer, ClientIDs: []string{IRSAAudience}}}
 	return f
 }
@@ -71,6 +72,11 @@ func (f *fleet) associate(sa, role string) *model.PodIdentityAssociation {
 }
 
 func (f *fleet) serviceAccount(name string) *model.ServiceAccount {
+	for _, sa := range f.cluster.ServiceAccounts {
+		if sa.Name == name {
+			return sa
+		}
+	}
 	sa := &model.ServiceAccount{Meta: model.Meta{Namespace: "shop", Name: name}}
 	f.cluster.ServiceAccounts = append(f.cluster.ServiceAccounts, sa)
 	return sa
