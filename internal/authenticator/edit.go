@@ -24,6 +24,9 @@ func WithoutRow(kind Kind, block string, index int) (string, error) {
 		if !ok {
 			continue
 		}
+		if strings.TrimSpace(text) == "" {
+			text = "[]\n"
+		}
 		if got, more := rowsOf(kind, text); sameRows(got, want) && more <= problems {
 			return text, nil
 		}

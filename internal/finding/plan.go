@@ -11,7 +11,7 @@ type Plan struct {
 type Step struct {
 	ID   string `json:"id"`
 	Text string `json:"text"`
-	// Change is the change for programs: its type and its fields.
+	// Change is the change for programs: its name as action, and its fields.
 	Change json.RawMessage `json:"change"`
 	Target Target          `json:"target"`
 	// Reversible says whether another change undoes it; Irreversible says why none does.

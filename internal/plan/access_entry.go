@@ -58,8 +58,11 @@ func (c CreateAccessEntry) find(s *model.Snapshot) (*model.Cluster, error) {
 	if why := c.refused(); why != "" {
 		return nil, &Unmet{object, "what EKS accepts", why}
 	}
-	if at(k.AccessEntries, entryOf(c.PrincipalARN)) >= 0 {
+	if slices.IndexFunc(k.AccessEntries, entryOf(c.PrincipalARN)) >= 0 {
 		return nil, &Unmet{object, "none", "one"}
+	}
+	if slices.IndexFunc(k.PolicyAssociations, associationOf(c.PrincipalARN, "")) >= 0 {
+		return nil, &Unmet{object, "none", "access policies of one that was not read"}
 	}
 	return k, nil
 }
@@ -186,7 +189,7 @@ func (c UpdateAccessEntry) find(s *model.Snapshot) (*model.Cluster, int, error) 
 	return k, i, nil
 }
 
-// Inverse puts the groups and the username back. A username that EKS itself gave and would not take cannot be put back.
+// Inverse puts the groups and the username back.
 func (c UpdateAccessEntry) Inverse(before *model.Snapshot) ([]Change, error) {
 	k, i, err := c.find(before)
 	if err != nil {
@@ -205,10 +208,7 @@ func (c UpdateAccessEntry) Inverse(before *model.Snapshot) ([]Change, error) {
 			return nil, &Irreversible{"the username before is not known"}
 		}
 	}
-	if why := refusedNames(back.Username, back.Groups); why != "" {
-		return nil, &Irreversible{"EKS would not take back " + why}
-	}
-	return []Change{back}, nil
+	return undoing(before, c, back)
 }
 
 func (c UpdateAccessEntry) String() string {
@@ -253,10 +253,8 @@ func (c DeleteAccessEntry) Apply(s *model.Snapshot) error {
 		return err
 	}
 	k.AccessEntries = without(k.AccessEntries, i)
-	if at(k.PolicyAssociations, associationOf(c.PrincipalARN, "")) >= 0 {
-		k.PolicyAssociations = slices.DeleteFunc(slices.Clone(k.PolicyAssociations), func(a *model.PolicyAssociation) bool {
-			return a != nil && associationOf(c.PrincipalARN, "")(a)
-		})
+	if slices.IndexFunc(k.PolicyAssociations, associationOf(c.PrincipalARN, "")) >= 0 {
+		k.PolicyAssociations = slices.DeleteFunc(slices.Clone(k.PolicyAssociations), associationOf(c.PrincipalARN, ""))
 	}
 	return nil
 }
@@ -274,19 +272,16 @@ func (c DeleteAccessEntry) Inverse(before *model.Snapshot) ([]Change, error) {
 	if !e.IsNode() {
 		create.Username, create.Groups = e.Username, e.Groups
 	}
-	if why := create.refused(); why != "" {
-		return nil, &Irreversible{"EKS makes such an entry only itself: " + why}
-	}
 	if why := principalGone(before, e); why != "" {
 		return nil, &Irreversible{why}
 	}
 	back := []Change{create}
 	for _, a := range k.PolicyAssociations {
-		if a != nil && associationOf(c.PrincipalARN, "")(a) {
+		if associationOf(c.PrincipalARN, "")(a) {
 			back = append(back, AssociateAccessPolicy{c.Cluster, a.PrincipalARN, a.PolicyARN, a.Scope})
 		}
 	}
-	return back, nil
+	return undoing(before, c, back...)
 }
 
 // principalGone says why a new entry would not be for the same principal, or is "".
@@ -333,7 +328,7 @@ func findEntry(s *model.Snapshot, id, principal string) (*model.Cluster, int, er
 	if err != nil {
 		return nil, 0, err
 	}
-	i := at(k.AccessEntries, entryOf(principal))
+	i := slices.IndexFunc(k.AccessEntries, entryOf(principal))
 	if i < 0 {
 		return nil, 0, &Unmet{"access entry of " + principal, "one", "none"}
 	}

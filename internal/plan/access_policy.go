@@ -49,7 +49,7 @@ func (c AssociateAccessPolicy) find(s *model.Snapshot) (*model.Cluster, int, err
 	default:
 		return nil, 0, &Unmet{object, "the cluster as scope, or at least one namespace", c.Scope.Type + " with namespaces " + listed(c.Scope.Namespaces)}
 	}
-	i := at(k.PolicyAssociations, associationOf(c.PrincipalARN, c.PolicyARN))
+	i := slices.IndexFunc(k.PolicyAssociations, associationOf(c.PrincipalARN, c.PolicyARN))
 	if i >= 0 && sameScope(k.PolicyAssociations[i].Scope, c.Scope) {
 		return nil, 0, &Unmet{object, "not yet " + c.PolicyARN + " on " + c.Scope.String(), "just that"}
 	}
@@ -65,7 +65,7 @@ func (c AssociateAccessPolicy) Inverse(before *model.Snapshot) ([]Change, error)
 	if i < 0 {
 		return []Change{DisassociateAccessPolicy{c.Cluster, c.PrincipalARN, c.PolicyARN}}, nil
 	}
-	return []Change{AssociateAccessPolicy{c.Cluster, c.PrincipalARN, c.PolicyARN, k.PolicyAssociations[i].Scope}}, nil
+	return undoing(before, c, AssociateAccessPolicy{c.Cluster, c.PrincipalARN, c.PolicyARN, k.PolicyAssociations[i].Scope})
 }
 
 func (c AssociateAccessPolicy) String() string {
@@ -102,11 +102,11 @@ func (c DisassociateAccessPolicy) Apply(s *model.Snapshot) error {
 }
 
 func (c DisassociateAccessPolicy) find(s *model.Snapshot) (*model.Cluster, int, error) {
-	k, err := cluster(s, c.Cluster)
+	k, _, err := findEntry(s, c.Cluster, c.PrincipalARN)
 	if err != nil {
 		return nil, 0, err
 	}
-	i := at(k.PolicyAssociations, associationOf(c.PrincipalARN, c.PolicyARN))
+	i := slices.IndexFunc(k.PolicyAssociations, associationOf(c.PrincipalARN, c.PolicyARN))
 	if i < 0 {
 		return nil, 0, &Unmet{"access entry of " + c.PrincipalARN, c.PolicyARN, "not that policy"}
 	}
@@ -119,10 +119,7 @@ func (c DisassociateAccessPolicy) Inverse(before *model.Snapshot) ([]Change, err
 	if err != nil {
 		return nil, err
 	}
-	if at(k.AccessEntries, entryOf(c.PrincipalARN)) < 0 {
-		return nil, &Unmet{"access entry of " + c.PrincipalARN, "one", "none"}
-	}
-	return []Change{AssociateAccessPolicy{c.Cluster, c.PrincipalARN, c.PolicyARN, k.PolicyAssociations[i].Scope}}, nil
+	return undoing(before, c, AssociateAccessPolicy{c.Cluster, c.PrincipalARN, c.PolicyARN, k.PolicyAssociations[i].Scope})
 }
 
 func (c DisassociateAccessPolicy) String() string {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 
 	"drawbridge/internal/finding"
@@ -65,7 +66,7 @@ func (c SetAutomount) field(s *model.Snapshot) (*model.Cluster, int, *bool, erro
 			return nil, 0, nil, err
 		}
 		kind, name, _ := strings.Cut(c.Name, "/")
-		i := at(k.Workloads, func(w *model.Workload) bool {
+		i := slices.IndexFunc(k.Workloads, func(w *model.Workload) bool {
 			return w.Name == name && w.Namespace == c.Namespace && strings.EqualFold(w.Kind, kind)
 		})
 		switch {

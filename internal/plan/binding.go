@@ -104,17 +104,9 @@ func (c DeleteBinding) Inverse(before *model.Snapshot) ([]Change, error) {
 		return nil, err
 	}
 	b := (*list)[i]
-	create := CreateBinding{
+	return undoing(before, c, CreateBinding{
 		Cluster: c.Cluster, Namespace: b.Namespace, Name: b.Name, Labels: b.Labels, Annotations: b.Annotations, RoleRef: b.RoleRef, Subjects: b.Subjects,
-	}
-	after := fork(before)
-	if err := c.Apply(after); err != nil {
-		return nil, err
-	}
-	if _, err := create.find(after); err != nil {
-		return nil, &Irreversible{err.Error()}
-	}
-	return []Change{create}, nil
+	})
 }
 
 func (c DeleteBinding) String() string { return "delete " + bindingName(c.Namespace, c.Name) }
@@ -303,7 +295,7 @@ func bindings(s *model.Snapshot, id, namespace, name string) (*[]*model.Binding,
 	if namespace != "" {
 		list = &k.RoleBindings
 	}
-	return list, at(*list, func(b *model.Binding) bool { return b.Name == name && b.Namespace == namespace }), nil
+	return list, slices.IndexFunc(*list, func(b *model.Binding) bool { return b.Name == name && b.Namespace == namespace }), nil
 }
 
 func findBinding(s *model.Snapshot, id, namespace, name string) (*[]*model.Binding, int, error) {

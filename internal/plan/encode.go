@@ -24,27 +24,27 @@ var changes = []Change{
 	AttachPolicy{}, DetachPolicy{}, PutInlinePolicy{}, DeleteInlinePolicy{}, UpdateTrustPolicy{},
 }
 
-// Encode writes a change as JSON: an object with its type and its fields, the same bytes for the same change.
+// Encode writes a change as JSON: an object with its name as action and its fields, the same bytes for the same change.
 func Encode(c Change) ([]byte, error) {
 	fields, err := json.Marshal(c, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		return nil, fmt.Errorf("encode change %T: %w", c, err)
 	}
-	head := `{"type":` + strconv.Quote(reflect.TypeOf(c).Name()) + ","
+	head := `{"action":` + strconv.Quote(reflect.TypeOf(c).Name()) + ","
 	return append([]byte(head), fields[1:]...), nil
 }
 
-// Decode reads a change that Encode wrote. Types and fields that it does not know are errors: half a change is none.
+// Decode reads a change that Encode wrote. Actions and fields that it does not know are errors: half a change is none.
 func Decode(b []byte) (Change, error) {
 	var fields map[string]jsontext.Value
 	if err := json.Unmarshal(b, &fields); err != nil {
 		return nil, fmt.Errorf("decode change: %w", err)
 	}
 	var name string
-	if err := json.Unmarshal(fields["type"], &name); err != nil {
-		return nil, fmt.Errorf("decode change: type: %w", err)
+	if err := json.Unmarshal(fields["action"], &name); err != nil {
+		return nil, fmt.Errorf("decode change: action: %w", err)
 	}
-	delete(fields, "type")
+	delete(fields, "action")
 	rest, err := json.Marshal(fields)
 	if err != nil {
 		return nil, fmt.Errorf("decode change %s: %w", name, err)
@@ -60,7 +60,7 @@ func Decode(b []byte) (Change, error) {
 		}
 		return v.Elem().Interface().(Change), nil
 	}
-	return nil, fmt.Errorf("decode change: %q is no type of change", name)
+	return nil, fmt.Errorf("decode change: %q is no change", name)
 }
 
 // Render writes the plan as results hold it: each step with its change, its text, and whether it can be undone, which depends

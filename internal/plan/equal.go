@@ -50,7 +50,7 @@ func settle(s *model.Snapshot) *model.Snapshot {
 		}
 		if c.Description != nil {
 			d := *c.Description
-			d.EnabledLogs = slices.Sorted(slices.Values(d.EnabledLogs))
+			d.EnabledLogs = slices.Compact(slices.Sorted(slices.Values(d.EnabledLogs)))
 			c.Description = &d
 		}
 	}
@@ -82,11 +82,9 @@ func settlePolicies(attached []string, inline []model.InlinePolicy) ([]string, [
 func each[T any](items []*T, change func(*T)) []*T {
 	out := slices.Clone(items)
 	for i, item := range out {
-		if item != nil {
-			v := *item
-			change(&v)
-			out[i] = &v
-		}
+		v := *item
+		change(&v)
+		out[i] = &v
 	}
 	return out
 }

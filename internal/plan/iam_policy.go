@@ -127,14 +127,14 @@ func (c PutInlinePolicy) find(s *model.Snapshot) (*principal, error) {
 		return nil, err
 	}
 	object := c.PrincipalARN + " inline policy " + c.Name
-	has := model.Document("")
-	if i := named(p.inline(), c.Name); i >= 0 {
+	i, has := named(p.inline(), c.Name), model.Document("")
+	if i >= 0 {
 		has = p.inline()[i].Document
 	}
 	switch _, err := iam.Parse([]byte(c.After)); {
 	case c.Name == "" || err != nil:
 		return nil, &Unmet{object, "a name and a policy document", "what IAM would refuse"}
-	case has != c.Before:
+	case has != c.Before, i >= 0 && has == "":
 		return nil, &Unmet{object, "the document that was read", "another"}
 	case c.After == c.Before:
 		return nil, &Unmet{object, "another document", "it already"}
@@ -150,10 +150,7 @@ func (c PutInlinePolicy) Inverse(before *model.Snapshot) ([]Change, error) {
 	if c.Before == "" {
 		return []Change{DeleteInlinePolicy{c.PrincipalARN, c.Name}}, nil
 	}
-	if _, err := iam.Parse([]byte(c.Before)); err != nil {
-		return nil, &Irreversible{"IAM would not take back the document that was read"}
-	}
-	return []Change{PutInlinePolicy{c.PrincipalARN, c.Name, c.After, c.Before}}, nil
+	return undoing(before, c, PutInlinePolicy{c.PrincipalARN, c.Name, c.After, c.Before})
 }
 
 func (c PutInlinePolicy) String() string {
@@ -201,10 +198,7 @@ func (c DeleteInlinePolicy) Inverse(before *model.Snapshot) ([]Change, error) {
 		return nil, err
 	}
 	old := p.inline()[named(p.inline(), c.Name)].Document
-	if _, err := iam.Parse([]byte(old)); err != nil || c.Name == "" {
-		return nil, &Irreversible{"IAM would not take back the document that was read"}
-	}
-	return []Change{PutInlinePolicy{PrincipalARN: c.PrincipalARN, Name: c.Name, After: old}}, nil
+	return undoing(before, c, PutInlinePolicy{PrincipalARN: c.PrincipalARN, Name: c.Name, After: old})
 }
 
 func (c DeleteInlinePolicy) String() string {
@@ -262,10 +256,7 @@ func (c UpdateTrustPolicy) Inverse(before *model.Snapshot) ([]Change, error) {
 	if _, err := c.find(before); err != nil {
 		return nil, err
 	}
-	if old, err := iam.Parse([]byte(c.Before)); err != nil || len(old.Statements) == 0 {
-		return nil, &Irreversible{"IAM would not take back the document that was read"}
-	}
-	return []Change{UpdateTrustPolicy{c.RoleARN, c.After, c.Before}}, nil
+	return undoing(before, c, UpdateTrustPolicy{c.RoleARN, c.After, c.Before})
 }
 
 func (c UpdateTrustPolicy) String() string { return "write the trust policy of " + c.RoleARN }
@@ -290,10 +281,10 @@ func findPrincipal(s *model.Snapshot, arn string) (*principal, error) {
 	if err != nil {
 		return nil, err
 	}
-	if i := at(a.Roles, func(r *model.IAMRole) bool { return r.ARN == arn }); i >= 0 {
+	if i := slices.IndexFunc(a.Roles, func(r *model.IAMRole) bool { return r.ARN == arn }); i >= 0 {
 		return &principal{account: a, index: i}, nil
 	}
-	if i := at(a.Users, func(u *model.IAMUser) bool { return u.ARN == arn }); i >= 0 {
+	if i := slices.IndexFunc(a.Users, func(u *model.IAMUser) bool { return u.ARN == arn }); i >= 0 {
 		return &principal{account: a, user: true, index: i}, nil
 	}
 	return nil, &Unmet{arn, "it in the snapshot", "none"}
@@ -329,12 +320,12 @@ func (p *principal) set(change func(attached []string, inline []model.InlinePoli
 // principalOf says when an IAM principal was made, whether it is there, and whether that was read.
 func principalOf(a *model.Account, arn string) (created time.Time, found, read bool) {
 	if parsed, err := iam.ParseARN(arn); err == nil && parsed.IsUser() {
-		if i := at(a.Users, func(u *model.IAMUser) bool { return u.ARN == arn }); i >= 0 {
+		if i := slices.IndexFunc(a.Users, func(u *model.IAMUser) bool { return u.ARN == arn }); i >= 0 {
 			return a.Users[i].Created, true, true
 		}
 		return time.Time{}, false, a.Read[model.AreaIAMUsers]
 	}
-	if i := at(a.Roles, func(r *model.IAMRole) bool { return r.ARN == arn }); i >= 0 {
+	if i := slices.IndexFunc(a.Roles, func(r *model.IAMRole) bool { return r.ARN == arn }); i >= 0 {
 		return a.Roles[i].Created, true, true
 	}
 	return time.Time{}, false, a.Read[model.AreaIAMRoles]

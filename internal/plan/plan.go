@@ -59,6 +59,21 @@ type Irreversible struct{ Why string }
 
 func (i *Irreversible) Error() string { return "cannot be undone: " + i.Why }
 
+// undoing returns the changes that undo another one, if AWS and Kubernetes would take them: the error is *Irreversible where they
+// would not. What stands in a snapshot need not be what they take: they make some of it themselves, and files hold anything.
+func undoing(before *model.Snapshot, c Change, undo ...Change) ([]Change, error) {
+	after, err := Plan{c}.Simulate(before)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range undo {
+		if err := u.Apply(after); err != nil {
+			return nil, &Irreversible{"what was there before would not be taken back: " + err.Error()}
+		}
+	}
+	return undo, nil
+}
+
 // Plan is changes in the order in which they are to be made.
 type Plan []Change
 

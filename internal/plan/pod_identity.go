@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"maps"
+	"slices"
 
 	"drawbridge/internal/finding"
 	"drawbridge/internal/iam"
@@ -45,7 +46,7 @@ func (c CreatePodIdentityAssociation) find(s *model.Snapshot) (*model.Cluster, e
 	if why := c.refused(k.Account); why != "" {
 		return nil, &Unmet{object, "what EKS accepts", why}
 	}
-	if at(k.PodIdentityAssociations, associatedWith(c.Namespace, c.ServiceAccount)) >= 0 {
+	if slices.IndexFunc(k.PodIdentityAssociations, associatedWith(c.Namespace, c.ServiceAccount)) >= 0 {
 		return nil, &Unmet{object, "none", "one"}
 	}
 	return k, nil
@@ -157,10 +158,10 @@ func (c UpdatePodIdentityAssociation) Inverse(before *model.Snapshot) ([]Change,
 	}
 	old := k.PodIdentityAssociations[i]
 	if old.TargetRoleARN == "" && after.TargetRoleARN != "" || old.Policy == "" && after.Policy != "" {
-		if why := creating(c.Cluster, old).refused(k.Account); why != "" {
-			return nil, &Irreversible{"EKS would not take back " + why}
+		if old.OwnerARN != "" {
+			return nil, ofAddon()
 		}
-		return []Change{DeletePodIdentityAssociation{Cluster: c.Cluster, Namespace: c.Namespace, ServiceAccount: c.ServiceAccount}, creating(c.Cluster, old)}, nil
+		return undoing(before, c, DeletePodIdentityAssociation{Cluster: c.Cluster, Namespace: c.Namespace, ServiceAccount: c.ServiceAccount}, creating(c.Cluster, old))
 	}
 	back := UpdatePodIdentityAssociation{Cluster: c.Cluster, Namespace: c.Namespace, ServiceAccount: c.ServiceAccount, ID: c.ID}
 	if old.RoleARN != after.RoleARN {
@@ -175,10 +176,7 @@ func (c UpdatePodIdentityAssociation) Inverse(before *model.Snapshot) ([]Change,
 	if old.DisableSessionTags != after.DisableSessionTags {
 		back.DisableSessionTags = &old.DisableSessionTags
 	}
-	if why := creating(c.Cluster, old).refused(k.Account); why != "" {
-		return nil, &Irreversible{"EKS would not take back " + why}
-	}
-	return []Change{back}, nil
+	return undoing(before, c, back)
 }
 
 func (c UpdatePodIdentityAssociation) String() string {
@@ -246,13 +244,13 @@ func (c DeletePodIdentityAssociation) Inverse(before *model.Snapshot) ([]Change,
 	}
 	a := k.PodIdentityAssociations[i]
 	if a.OwnerARN != "" {
-		return nil, &Irreversible{"the association is an add-on's, which alone makes it"}
+		return nil, ofAddon()
 	}
-	create := creating(c.Cluster, a)
-	if why := create.refused(k.Account); why != "" {
-		return nil, &Irreversible{"EKS would not take back " + why}
-	}
-	return []Change{create}, nil
+	return undoing(before, c, creating(c.Cluster, a))
+}
+
+func ofAddon() error {
+	return &Irreversible{"the association is an add-on's, which alone makes it"}
 }
 
 func (c DeletePodIdentityAssociation) String() string {
@@ -308,7 +306,7 @@ func findAssociation(s *model.Snapshot, id, namespace, account, association stri
 	if err != nil {
 		return nil, 0, err
 	}
-	i := at(k.PodIdentityAssociations, associatedWith(namespace, account))
+	i := slices.IndexFunc(k.PodIdentityAssociations, associatedWith(namespace, account))
 	if i < 0 {
 		return nil, 0, &Unmet{associationName(namespace, account), "one", "none"}
 	}

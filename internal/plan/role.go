@@ -42,7 +42,7 @@ func (c PutRoleRules) find(s *model.Snapshot) (*[]*model.Role, int, error) {
 	if c.Namespace != "" {
 		list = &k.Roles
 	}
-	i := at(*list, func(r *model.Role) bool { return r.Name == c.Name && r.Namespace == c.Namespace })
+	i := slices.IndexFunc(*list, func(r *model.Role) bool { return r.Name == c.Name && r.Namespace == c.Namespace })
 	switch {
 	case i < 0:
 		return nil, 0, &Unmet{object, "one", "none"}

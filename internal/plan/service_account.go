@@ -2,6 +2,7 @@ package plan
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	"drawbridge/internal/finding"
@@ -36,9 +37,9 @@ func (c CreateServiceAccount) find(s *model.Snapshot) (*model.Cluster, error) {
 	switch {
 	case c.Namespace == "" || c.Name == "":
 		return nil, &Unmet{object, "a namespace and a name", "none"}
-	case at(k.ServiceAccounts, accountNamed(c.Namespace, c.Name)) >= 0:
+	case slices.IndexFunc(k.ServiceAccounts, accountNamed(c.Namespace, c.Name)) >= 0:
 		return nil, &Unmet{object, "none", "one"}
-	case k.Read[model.AreaNamespaces] && at(k.Namespaces, func(n *model.Namespace) bool { return n.Name == c.Namespace }) < 0:
+	case k.Read[model.AreaNamespaces] && slices.IndexFunc(k.Namespaces, func(n *model.Namespace) bool { return n.Name == c.Namespace }) < 0:
 		return nil, &Unmet{object, "its namespace", "none"}
 	}
 	return k, nil
@@ -91,15 +92,7 @@ func (c DeleteServiceAccount) Inverse(before *model.Snapshot) ([]Change, error) 
 	if sa := k.ServiceAccounts[i]; sa.UID != "" || len(sa.Labels)+len(sa.Annotations) > 0 || sa.Automount != nil || sa.Owner != "" {
 		return nil, &Irreversible{"what the service account holds is in no snapshot, and its tokens die with it"}
 	}
-	create := CreateServiceAccount(c)
-	after := fork(before)
-	if err := c.Apply(after); err != nil {
-		return nil, err
-	}
-	if _, err := create.find(after); err != nil {
-		return nil, &Irreversible{err.Error()}
-	}
-	return []Change{create}, nil
+	return undoing(before, c, CreateServiceAccount(c))
 }
 
 func (c DeleteServiceAccount) String() string {
@@ -254,7 +247,7 @@ func findAccount(s *model.Snapshot, id, namespace, name string) (*model.Cluster,
 	if err != nil {
 		return nil, 0, err
 	}
-	i := at(k.ServiceAccounts, accountNamed(namespace, name))
+	i := slices.IndexFunc(k.ServiceAccounts, accountNamed(namespace, name))
 	if i < 0 {
 		return nil, 0, &Unmet{thing("ServiceAccount", namespace, name), "one", "none"}
 	}

@@ -14,7 +14,7 @@ import (
 func cluster(s *model.Snapshot, id string) (*model.Cluster, error) {
 	var found *model.Cluster
 	for _, c := range s.Clusters {
-		if c == nil || c.ID() != id {
+		if c.ID() != id {
 			continue
 		}
 		if found != nil {
@@ -35,7 +35,7 @@ func account(s *model.Snapshot, arn string) (*model.Account, error) {
 		return nil, &Unmet{arn, "the ARN of an IAM role or user", "something else"}
 	}
 	for _, a := range s.Accounts {
-		if a != nil && a.ID == parsed.Account {
+		if a.ID == parsed.Account {
 			return a, nil
 		}
 	}
@@ -47,11 +47,6 @@ func gapsOf(s *model.Snapshot, a *model.Account) []finding.Gap {
 	return slices.DeleteFunc(slices.Clone(s.Gaps), func(g finding.Gap) bool {
 		return g.Account != a.ID && g.Account != "" || g.Area != string(model.AreaIAMRoles) && g.Area != string(model.AreaIAMUsers)
 	})
-}
-
-// at finds an item, or returns -1. Items of hostile files may be nil.
-func at[T any](items []*T, is func(*T) bool) int {
-	return slices.IndexFunc(items, func(item *T) bool { return item != nil && is(item) })
 }
 
 // The three ways in which a list changes: always into a new one, because the old one may be another snapshot's too.
