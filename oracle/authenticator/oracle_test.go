@@ -28,7 +28,7 @@ import (
 )
 
 var (
-	cases = flag.Int("cases", 5000, "aws-auth ConfigMaps to compare, each with several callers")
+	cases = flag.Int("cases", 20_000, "aws-auth ConfigMaps to compare, each with several callers")
 	seed  = flag.Uint64("seed", 1, "seed of the generator")
 )
 

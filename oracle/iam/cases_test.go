@@ -15,6 +15,7 @@ const (
 	target  = "arn:aws:iam::" + home + ":role/target"
 	issuer  = "oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
 	pods    = "pods.eks.amazonaws.com"
+	trail   = "cloudtrail.amazonaws.com"
 )
 
 // object is a JSON object under construction.
@@ -69,6 +70,14 @@ var operations = []operation{
 	{"logs:GetLogEvents", []string{"arn:aws:logs:eu-central-1:ACCOUNT:log-group:/aws/eks/prod/cluster:log-stream:red"}, false},
 	{"iam:PassRole", []string{"arn:aws:iam::ACCOUNT:role/red", "arn:aws:iam::ACCOUNT:role/app/blue"}, false},
 	{"kms:Decrypt", []string{"arn:aws:kms:eu-central-1:ACCOUNT:key/1234abcd-12ab-34cd-56ef-1234567890ab"}, false},
+	{"eks:ListClusters", []string{"*"}, true},
+	{"ec2:DescribeInstances", []string{"*"}, true},
+	{"s3:ListAllMyBuckets", []string{"*"}, true},
+}
+
+// hasAccount reports whether the caller belongs to an account, so that it has policies of its own.
+func (c *testCase) hasAccount() bool {
+	return !strings.HasSuffix(c.Principal, ".amazonaws.com") && !strings.Contains(c.Principal, "oidc-provider")
 }
 
 // newCase makes a case: a call on a resource, or on a role's trust policy.
@@ -80,11 +89,13 @@ func (m maker) newCase() testCase {
 		m.call(&c)
 	}
 	m.context(&c)
-	if c.Principal != pods && !strings.Contains(c.Principal, "oidc-provider") {
+	if c.hasAccount() {
 		m.callerPolicies(&c)
 	}
-	if m.chance(25) {
-		c.RCP = [][]object{{m.policy(&c, rcp, 1, 100)}}
+	if m.chance(18) {
+		for range 1 + m.IntN(2) {
+			c.RCP = append(c.RCP, []object{m.policy(&c, rcp, 1, 100)})
+		}
 	}
 	return c
 }
@@ -92,12 +103,30 @@ func (m maker) newCase() testCase {
 func (m maker) call(c *testCase) {
 	op := pick(m, operations...)
 	c.Principal, c.Owner = pick(m, session, session, user), pick(m, home, home, abroad)
+	if pick(m, op.resources...) == "*" {
+		m.callOnNothing(c, op)
+		return
+	}
 	c.Action, c.Resource = op.action, strings.ReplaceAll(pick(m, op.resources...), "ACCOUNT", c.Owner)
 	service, name, _ := strings.Cut(op.action, ":")
 	c.actions = []string{"*", service + ":*", op.action, op.action, strings.ToUpper(op.action), service + ":" + name[:3] + "*", service + ":?" + name[1:], "ec2:*", service + ":Delete*"}
 	c.targets = patternsFor(m, c.Resource)
-	if service != "iam" && (c.Owner == abroad && m.chance(80) || m.chance(40)) || service == "kms" {
+	if service != "iam" && (c.Owner == abroad && m.chance(85) || m.chance(40)) || service == "kms" {
 		c.ResourcePolicy = m.policy(c, resource, 2, 25)
+		if m.chance(10) {
+			c.Principal, c.Owner = trail, home
+		}
+	}
+}
+
+// callOnNothing is a call of an action that takes no resources.
+func (m maker) callOnNothing(c *testCase, op operation) {
+	service, name, _ := strings.Cut(op.action, ":")
+	c.Owner, c.Action, c.Resource = home, op.action, "*"
+	c.actions = []string{"*", service + ":*", op.action, op.action, service + ":" + name[:4] + "*", "sqs:*"}
+	c.targets = []string{"*", "*", "*", "arn:aws:" + service + ":*:*:*", "arn:aws:s3:::*"}
+	if m.chance(10) {
+		c.targets = append(c.targets, "arn:aws:"+service+":*")
 	}
 }
 
@@ -123,20 +152,24 @@ func (m maker) assumeRole(c *testCase) {
 
 // callerPolicies gives the caller policies of its own.
 func (m maker) callerPolicies(c *testCase) {
-	for range m.IntN(3) {
-		c.Identity = append(c.Identity, m.policy(c, identity, 3, 20))
+	for range m.IntN(5) {
+		c.Identity = append(c.Identity, m.policy(c, identity, 3, 8))
 	}
-	if m.chance(25) {
-		c.Boundary = m.policy(c, identity, 2, 15)
+	if m.chance(22) {
+		c.Boundary = m.policy(c, identity, 3, 8)
 	}
 	if c.Principal == session && m.chance(25) {
-		c.Session = m.policy(c, identity, 2, 15)
+		c.Session = m.policy(c, identity, 3, 8)
 	}
 	if m.chance(30) {
 		full := object{"Effect": "Allow", "Action": "*", "Resource": "*"}
-		c.SCP = [][]object{{policy(full)}, {m.policy(c, identity, 2, 30)}}
-		if m.chance(50) {
-			c.SCP[1] = append(c.SCP[1], policy(full))
+		c.SCP = [][]object{{policy(full)}}
+		for range 1 + m.IntN(2) {
+			level := []object{m.policy(c, identity, 2, 25)}
+			if m.chance(50) {
+				level = append(level, policy(full))
+			}
+			c.SCP = append(c.SCP, level)
 		}
 	}
 }

@@ -55,6 +55,16 @@ var exclusions = []excluded{
 		},
 	},
 	{
+		name: "NotResource that ends before its sixth segment, on an action without resources",
+		statement: `IAM JSON policy elements: NotResource: it "explicitly matches every resource except those specified", and "*" is none of those; ` +
+			`the oracle says so of ARNs of six segments only`,
+		applies: func(c *testCase) bool {
+			return c.Resource == "*" && c.anyPattern(func(_ use, element, p string) bool {
+				return element == "NotResource" && p != "*" && strings.Count(p, ":") < 5
+			})
+		},
+	},
+	{
 		name: "NotIpAddress on an address of the other family",
 		statement: `IAM JSON policy elements: Condition operators: NotIpAddress is "All IP addresses except the specified IP address or range"; ` +
 			`the oracle does not match an IPv6 address against IPv4 ranges`,
@@ -72,6 +82,30 @@ var exclusions = []excluded{
 		statement: `Policy evaluation for requests within a single account: "Permissions granted directly to a session are not limited by an implicit ` +
 			`deny in an identity-based policy, a permissions boundary, or session policy"; the oracle lets session policies limit them`,
 		applies: func(c *testCase) bool { return c.Session != nil && c.names(session) },
+	},
+	{
+		name: "NotPrincipal, with a boundary",
+		statement: `AWS JSON policy elements: NotPrincipal: "The NotPrincipal element with a Deny effect will always deny any IAM principal that has a permissions ` +
+			`boundary policy attached, regardless of the values specified in the NotPrincipal element"; the oracle goes by the values`,
+		applies: func(c *testCase) bool { return c.Boundary != nil && len(c.notPrincipals()) > 0 },
+	},
+	{
+		name: "NotPrincipal that names the caller in part",
+		statement: `as above: "you must also specify the account ARN of the not-denied principal. Otherwise, the policy might deny access to the entire account"; ` +
+			`of a session, AWS "might validate the account first, then the role, and then the assumed-role user": we answer unknown`,
+		applies: func(c *testCase) bool {
+			return slices.ContainsFunc(c.notPrincipals(), func(names []string) bool {
+				has := func(name string) bool { return slices.Contains(names, name) }
+				root := has("arn:aws:iam::" + home + ":root")
+				switch c.Principal {
+				case user:
+					return has(user) != root
+				case session:
+					return has(session) != root || has(role) != root
+				}
+				return false
+			})
+		},
 	},
 	{
 		name:      "trust policy that names the session, with a boundary",
@@ -149,8 +183,8 @@ var exclusions = []excluded{
 
 // lacksValue reports whether a variable in the text, without a default, has no value in the request.
 func (c *testCase) lacksValue(text string) bool {
-	return strings.Contains(text, "${aws:PrincipalTag/none}") ||
-		strings.Contains(text, "${aws:PrincipalTag/team}") && c.Context["aws:PrincipalTag/team"] == nil
+	lacks := func(key string) bool { return strings.Contains(text, "${"+key+"}") && c.Context[key] == nil }
+	return lacks("aws:PrincipalTag/none") || lacks("aws:PrincipalTag/team") || lacks("aws:username")
 }
 
 // exclusion returns the name of the first exclusion that applies, or the empty string.
@@ -168,6 +202,10 @@ func (c *testCase) eachStatement(visit func(u use, s object)) {
 	policies := func(u use, all ...object) {
 		for _, p := range all {
 			if p == nil {
+				continue
+			}
+			if s, one := p["Statement"].(object); one {
+				visit(u, s)
 				continue
 			}
 			for _, s := range p["Statement"].([]object) {
@@ -215,6 +253,17 @@ func (c *testCase) hasVariable() bool {
 	has := func(s string) bool { return strings.Contains(s, "${") }
 	return c.anyPattern(func(_ use, _, p string) bool { return has(p) }) ||
 		c.anyCondition(func(_, _ string, values []string) bool { return slices.ContainsFunc(values, has) })
+}
+
+// notPrincipals lists what is named by each NotPrincipal.
+func (c *testCase) notPrincipals() [][]string {
+	var all [][]string
+	c.eachStatement(func(_ use, s object) {
+		if of, ok := s["NotPrincipal"].(object); ok {
+			all = append(all, list(of["AWS"]))
+		}
+	})
+	return all
 }
 
 // names reports whether the policy of the resource has the principal, or "*" in any form.

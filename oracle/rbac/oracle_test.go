@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	requests = flag.Int("requests", 20_000, "requests to compare")
+	requests = flag.Int("requests", 200_000, "requests to compare")
 	seed     = flag.Uint64("seed", 1, "seed of the generator")
 )
 
