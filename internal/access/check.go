@@ -72,7 +72,16 @@ func (c *Cluster) opinionOf(k *KubernetesIdentity, r rbac.Request) opinion {
 			o = made
 		}
 	}
+	for _, h := range k.maybe {
+		if made := c.authorize(h, "", nil, r); made.verdict != Denied && o.verdict == Denied {
+			o = opinion{verdict: Unknown, chain: made.chain, open: []string{everIs(h)}}
+		}
+	}
 	return o
+}
+
+func everIs(h rbac.Holder) string {
+	return "whether it is ever " + nameOr(h.User, "a user") + inGroups(h.Groups)
 }
 
 // nobody is a username that no binding names.
@@ -116,7 +125,7 @@ var mastersLink = finding.Evidence{Text: "may do everything, whatever the bindin
 func (c *Cluster) byRBAC(h rbac.Holder, r rbac.Request) opinion {
 	r.User, r.Groups = h.User, h.Groups
 	if decision, grant := c.RBAC().Authorize(r); decision == rbac.Allowed {
-		return opinion{verdict: Allowed, chain: c.Chain(grant)}
+		return opinion{verdict: Allowed, chain: c.Chain(grant), assumed: c.doubtRole(grant.Role)}
 	}
 	open := c.unreadBindings(r.Namespace)
 	for _, b := range c.RBAC().BoundIn(h, r.Namespace) {
@@ -131,6 +140,16 @@ func (c *Cluster) byRBAC(h rbac.Holder, r rbac.Request) opinion {
 		return opinion{verdict: Unknown, open: open}
 	}
 	return opinion{verdict: Denied}
+}
+
+const clusterAdminAssumed = "ClusterRole cluster-admin, which was not read, has the rules with which API servers make it"
+
+// doubtRole says so where a role is not from the input.
+func (c *Cluster) doubtRole(r *rbac.Role) []string {
+	if r.Namespace == "" && r.Name == clusterAdmin.Name && c.RoleObject(r) == clusterAdmin {
+		return []string{clusterAdminAssumed}
+	}
+	return nil
 }
 
 // missingRole says what a binding to a role that is not there leaves open.

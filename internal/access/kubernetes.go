@@ -32,6 +32,8 @@ type KubernetesIdentity struct {
 
 	// various says that no username is known: the empty one of Holder is not the username "".
 	various bool
+	// maybe are holders that it may be besides, where AWS fills in part of a name.
+	maybe []rbac.Holder
 	// fallsOut says that with an unknown verdict it is either Holder or nobody.
 	fallsOut bool
 }

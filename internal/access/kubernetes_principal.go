@@ -105,6 +105,9 @@ func (c *Cluster) fill(k *KubernetesIdentity, who caller, r authenticator.Result
 	case authenticator.Denied:
 		k.Verdict = Denied
 		k.Chain = append(k.Chain, finding.Evidence{Text: "is refused: " + r.Why, Source: c.stores()})
+		if r.Entry != nil && who.presence == Unread && who.tried {
+			k.Verdict, k.various, k.Open = Unknown, true, append(k.Open, "whether "+who.exists(r.Entry))
+		}
 		return
 	case authenticator.Unknown:
 		k.Open = append(k.Open, r.Why)
@@ -163,13 +166,17 @@ func (c *Cluster) fillEntry(k *KubernetesIdentity, who caller, r authenticator.R
 		k.Open = append(k.Open, "the groups of access entries of type "+e.Type+", which AWS does not publish")
 	}
 	if who.presence == Unread {
-		exists := fmt.Sprintf("%s exists, and was not created again after its access entry was made: account %s was not read", e.PrincipalARN, who.arn.Account)
 		if who.tried {
-			k.Verdict, k.Open = Unknown, append(k.Open, "whether "+exists)
+			k.Verdict, k.Open = Unknown, append(k.Open, "whether "+who.exists(r.Entry))
 		} else {
-			k.Assumed = append(k.Assumed, exists)
+			k.Assumed = append(k.Assumed, who.exists(r.Entry))
 		}
 	}
+}
+
+// exists is what an access entry rests on: the principal for which it was made.
+func (w caller) exists(e *authenticator.Entry) string {
+	return fmt.Sprintf("%s exists, and was not created again after its access entry was made: account %s was not read", e.PrincipalARN, w.arn.Account)
 }
 
 func nameOr(n, otherwise string) string {

@@ -9,62 +9,83 @@ import (
 	"drawbridge/internal/rbac"
 )
 
-// sessions finds the sessions of a role whose name makes a username or group that a binding names, and, where AWS fills
-// in part of a username, says that it is open.
+// sessions finds the sessions of a role whose name makes a username or group that a binding names, the kubelets that are
+// known to be such sessions, and who else it may be where AWS fills in part of a name.
 func (c *Cluster) sessions(k *KubernetesIdentity, who caller, r authenticator.Result, mapper *authenticator.Mapper) {
 	if !who.arn.IsRole() || r.Outcome != authenticator.Mapped {
 		return
 	}
-	templates := append([]string{r.Username}, r.Groups...)
 	k.Holder.Groups = slices.DeleteFunc(k.Holder.Groups, func(g string) bool { return strings.Contains(g, "{{") })
-	var names []string
-	for i, t := range templates {
+	names := c.instancesOf(r.Username, who)
+	for i, t := range append([]string{r.Username}, r.Groups...) {
+		if !strings.Contains(t, "{{") {
+			continue
+		}
 		bound := c.rbac().users
 		if i > 0 {
-			bound = c.rbac().groups
-			if t != "" && strings.Contains(t, "{{") {
-				bound = append([]string{rbac.GroupMasters, groupNodes}, bound...)
-				slices.Sort(bound)
-			}
+			bound = slices.Sorted(slices.Values(append([]string{rbac.GroupMasters, groupNodes}, c.rbac().groups...)))
 		}
-		names = append(names, sessionNames(t, bound)...)
-		if open := c.filledByAWS(t, bound); open != "" {
-			k.Open = append(k.Open, open)
+		made, filled := namesOf(t, bound)
+		names = append(names, made...)
+		for _, n := range filled {
+			if k.maybe = append(k.maybe, k.Holder); i > 0 {
+				k.maybe[len(k.maybe)-1].Groups = append(slices.Clone(k.Holder.Groups), n)
+			} else {
+				k.maybe[len(k.maybe)-1].User = n
+			}
 		}
 	}
 	slices.Sort(names)
 	for _, n := range slices.Compact(names) {
-		session := mapper.Map(authenticator.Identity{ARN: sessionARN(who, n), SessionName: n, EC2PrivateDNSName: c.privateDNS(n)})
+		session := mapper.Map(authenticator.Identity{ARN: sessionARN(who.arn, n), SessionName: n, EC2PrivateDNSName: c.privateDNS(n)})
 		if session.Outcome == authenticator.Mapped {
 			k.Sessions = append(k.Sessions, Session{n, holderOf(session)})
 		}
 	}
 }
 
-func sessionARN(who caller, session string) string {
-	return "arn:" + who.arn.Partition + ":sts::" + who.arn.Account + ":assumed-role/" + who.arn.RoleName() + "/" + session
+// instancesOf are the instances that run with a role whose sessions are kubelets: EC2 names their sessions after them.
+func (c *Cluster) instancesOf(template string, who caller) []string {
+	if !strings.Contains(template, "{{EC2PrivateDNSName}}") {
+		return nil
+	}
+	var ids []string
+	for _, i := range c.Instances {
+		if role := c.all.roleOfProfile(i.InstanceProfileARN); role != nil && role == who.role && i.PrivateDNS != "" {
+			ids = append(ids, i.ID)
+		}
+	}
+	return ids
 }
 
-// sessionNames returns the session names that may make one of the names out of a template; names are sorted.
-func sessionNames(template string, names []string) []string {
-	if !authenticator.NamesSession(template) {
-		return nil
-	}
-	pattern := sessionTemplate.ReplaceAllString(regexp.QuoteMeta(template), `([\w+=,.@-]{2,64})`)
-	if strings.Contains(pattern, `\{\{`) {
-		return nil
-	}
+// templatePart finds what a template leaves to be filled in. A session name has 2 to 64 of these characters, and @ becomes -
+// in {{SessionName}} (STS API Reference, AssumeRole, "RoleSessionName", 2026-11).
+var templatePart = regexp.MustCompile(`\\\{\\\{(SessionName|SessionNameRaw|AccessKeyID|EC2PrivateDNSName)\\\}\\\}`)
+
+// namesOf finds the names that a template can become: made of the session names returned, or filled in by AWS too. Names
+// are sorted.
+func namesOf(template string, names []string) (made, filled []string) {
+	byAWS := strings.Contains(template, "{{AccessKeyID}}") || strings.Contains(template, "{{EC2PrivateDNSName}}")
+	pattern := templatePart.ReplaceAllStringFunc(regexp.QuoteMeta(template), func(part string) string {
+		if strings.Contains(part, "SessionName") {
+			return `([\w+=,.@-]{2,64})`
+		}
+		return `.+`
+	})
 	re, err := regexp.Compile("^" + pattern + "$")
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	var made []string
 	for _, n := range withPrefix(names, template) {
-		if m := re.FindStringSubmatch(n); m != nil {
+		switch m := re.FindStringSubmatch(n); {
+		case m == nil:
+		case byAWS:
+			filled = append(filled, n)
+		default:
 			made = append(made, m[1:]...)
 		}
 	}
-	return made
+	return made, filled
 }
 
 // withPrefix are the names that begin as a template does; names are sorted.
@@ -76,14 +97,4 @@ func withPrefix(names []string, template string) []string {
 		to++
 	}
 	return names[from:to]
-}
-
-// filledByAWS says what is open where AWS fills in a part of a template and a binding names what may come of it.
-func (c *Cluster) filledByAWS(template string, bound []string) string {
-	for _, part := range []string{"{{AccessKeyID}}", "{{EC2PrivateDNSName}}"} {
-		if strings.Contains(template, part) && len(withPrefix(bound, template)) > 0 {
-			return "what " + part + " becomes in " + template
-		}
-	}
-	return ""
 }

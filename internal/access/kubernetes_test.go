@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
@@ -145,6 +146,10 @@ func sa(namespace, n string) rbacv1.Subject {
 
 func rule(verb, resource string, names ...string) rbacv1.PolicyRule {
 	return rbacv1.PolicyRule{Verbs: []string{verb}, APIGroups: []string{""}, Resources: []string{resource}, ResourceNames: names}
+}
+
+func selector(key, value string) metav1.LabelSelector {
+	return metav1.LabelSelector{MatchLabels: map[string]string{key: value}}
 }
 
 func mustIdentity(t testing.TB, s string) Identity {

@@ -15,6 +15,7 @@ import (
 const (
 	nodeUserPrefix = "system:node:"
 	groupNodes     = "system:nodes"
+	nodeLeases     = "kube-node-lease" // the namespace
 )
 
 // nodeAuthorizer asks the Node authorizer: fixed rules for all kubelets, and for some objects those that the pods of the
@@ -66,7 +67,7 @@ func (k kubelet) authorize(r rbac.Request) opinion {
 	case "/serviceaccounts":
 		return k.serviceAccount(r)
 	case "coordination.k8s.io/leases":
-		return k.own(r, r.Namespace == "kube-node-lease" && oneOf(r.Verb, "get", "create", "update", "patch", "delete"))
+		return k.own(r, r.Namespace == nodeLeases && oneOf(r.Verb, "get", "create", "update", "patch", "delete"))
 	case "storage.k8s.io/csinodes":
 		return k.own(r, r.Subresource == "" && oneOf(r.Verb, "get", "create", "update", "patch", "delete"))
 	case "resource.k8s.io/resourceslices":

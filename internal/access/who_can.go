@@ -213,7 +213,7 @@ func (q *query) found(b *rbac.Binding, h hit) found {
 	if h.role == nil {
 		return found{verdict: Unknown, namespace: q.place(b.Namespace), open: []string{q.c.missingRole(b)}}
 	}
-	f := found{verdict: Allowed, namespace: q.place(b.Namespace), chain: q.c.Chain(rbac.Grant{Binding: b, Subject: h.subject, Role: h.role, Rule: h.rule})}
+	f := found{verdict: Allowed, namespace: q.place(b.Namespace), chain: q.c.Chain(rbac.Grant{Binding: b, Subject: h.subject, Role: h.role, Rule: h.rule}), assumed: q.c.doubtRole(h.role)}
 	if h.narrow {
 		f.rule = &h.role.Rules[h.rule]
 	}
@@ -294,8 +294,8 @@ func (q *query) holds(k *KubernetesIdentity, policies []*model.PolicyAssociation
 		h.User = q.c.nobody()
 	}
 	var list []found
-	if o := q.c.nodeAuthorizer(h, k.Template, q.r); o.verdict == Allowed || o.verdict == Unknown && q.r.Name != "" && !q.anywhere {
-		list = append(list, found{verdict: o.verdict, namespace: q.r.Namespace, chain: o.chain, open: o.open})
+	if o := q.c.nodeAuthorizer(h, k.Template, q.r); o.verdict == Allowed {
+		list = append(list, found{verdict: Allowed, namespace: q.r.Namespace, chain: o.chain})
 	}
 	list = append(list, q.held(q.hits(h))...)
 	for _, p := range policies {
@@ -428,16 +428,40 @@ func (q *query) runs(o model.Object, namespace string, s *model.PodSpec, list []
 	q.emit(id, &k, list)
 }
 
+// everyKubelet answers for all kubelets together and says whether that was all: what each may, or what some may because of
+// pods that refer to an object in a way that snapshots do not keep.
+func (q *query) everyKubelet() (done bool) {
+	k := asGroup(groupNodes)
+	emit := func(f found) {
+		if len(q.groups[groupNodes]) == 0 || f.verdict == Unknown {
+			q.emit(Identity{Kind: KindGroup, Name: groupNodes}, &k, []found{f})
+		}
+	}
+	places := []string{q.r.Namespace}
+	if q.anywhere {
+		places = []string{"any", nodeLeases}
+	}
+	r := q.r
+	for _, n := range places {
+		r.Namespace = n
+		if n = q.place(n); n == "any" {
+			n = ""
+		}
+		switch o := q.c.anyNode(r); o.verdict {
+		case Allowed:
+			emit(found{verdict: Allowed, namespace: n, chain: o.chain})
+			return true
+		case Unknown:
+			emit(found{verdict: Unknown, namespace: n, open: o.open})
+			return false
+		}
+	}
+	return false
+}
+
 // kubelets answers for what every kubelet may, and for the nodes that a named object is of or whose pods refer to it.
 func (q *query) kubelets() {
-	if o := q.c.anyNode(q.r); o.verdict == Allowed {
-		if len(q.groups[groupNodes]) == 0 {
-			k := asGroup(groupNodes)
-			q.emit(Identity{Kind: KindGroup, Name: groupNodes}, &k, []found{{verdict: Allowed, namespace: q.r.Namespace, chain: o.chain}})
-		}
-		return
-	}
-	if q.r.Name == "" {
+	if q.everyKubelet() || q.r.Name == "" {
 		return
 	}
 	type place struct{ node, namespace string }

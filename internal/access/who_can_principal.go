@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"drawbridge/internal/authenticator"
 	"drawbridge/internal/iam"
 	"drawbridge/internal/rbac"
 )
@@ -26,6 +25,9 @@ func (q *query) principals() {
 		for _, s := range k.Sessions {
 			q.session(arn, s, list)
 		}
+		for _, h := range k.maybe {
+			q.emit(id, &k, q.perhaps(h, list))
+		}
 	}
 }
 
@@ -36,10 +38,22 @@ func (q *query) session(role iam.ARN, s Session, ofRole []found) {
 	for _, f := range ofRole {
 		have[of(f)] = true
 	}
-	id := Identity{Kind: KindIAMRole, ARN: sessionARN(caller{arn: role}, s.Name)}
+	id := Identity{Kind: KindIAMRole, ARN: sessionARN(role, s.Name)}
 	k := q.c.Kubernetes(id)
 	more := slices.DeleteFunc(q.holds(&k, k.Policies), func(f found) bool { return have[of(f)] })
 	q.emit(id, &k, more)
+}
+
+// perhaps is what a principal holds besides if it is ever somebody whom AWS may make of it.
+func (q *query) perhaps(h rbac.Holder, known []found) []found {
+	var more []found
+	for _, f := range q.held(q.hits(h)) {
+		if !slices.ContainsFunc(known, func(k found) bool { return k.verdict == Allowed && k.rule == nil && k.namespace == f.namespace }) {
+			f.verdict, f.open = Unknown, append([]string{everIs(h)}, f.open...)
+			more = append(more, f)
+		}
+	}
+	return more
 }
 
 func ruleKey(f found) string {
@@ -62,27 +76,26 @@ func (q *query) candidates() []iam.ARN {
 			}
 		}
 	}
+	addByName := func(arn iam.ARN) {
+		if role, _ := c.all.RoleByName(arn.Account, arn.RoleName()); role != nil && arn.IsRole() {
+			add(role.ARN)
+		}
+		add(arn.String())
+	}
 	for _, e := range c.AccessEntries {
 		if c.dead(e) == nil {
 			add(e.PrincipalARN)
 		}
 	}
 	for _, m := range c.Mappings() {
-		if !m.CanMap() {
-			continue
+		if arn, err := iam.ParseARN(m.Read.ARN); err == nil && m.CanMap() {
+			addByName(arn)
 		}
-		arn, err := iam.ParseARN(m.Read.ARN)
-		if err == nil && m.Kind == authenticator.KindRole {
-			if role, _ := c.all.RoleByName(arn.Account, arn.RoleName()); role != nil {
-				add(role.ARN)
-			}
-		}
-		add(m.Read.ARN)
 	}
 	for _, account := range q.mappedAccounts() {
 		for u := range q.users {
-			if arn, err := iam.ParseARN(u); err == nil && arn.Account == account {
-				add(u)
+			if arn, err := iam.ParseARN(u); err == nil && arn.Account == account && (arn.IsRole() || arn.IsUser()) {
+				addByName(arn)
 			}
 		}
 		if acct := c.all.snapshot.Account(account); acct != nil && len(q.groups[rbac.GroupAuthenticated]) > 0 {
@@ -115,4 +128,8 @@ func (q *query) mappedAccounts() []string {
 		}
 	}
 	return ids
+}
+
+func sessionARN(role iam.ARN, session string) string {
+	return "arn:" + role.Partition + ":sts::" + role.Account + ":assumed-role/" + role.RoleName() + "/" + session
 }
