@@ -221,8 +221,8 @@ func (w *world) removeGrant(t *rapid.T) string {
 	return "nothing"
 }
 
-// TestWhoCanIsCheck: who-can lists exactly whom check allows, and nobody whom it denies.
-func TestWhoCanIsCheck(t *testing.T) {
+// TestWhoCanAgreesWithCheck: who-can lists exactly whom check allows, and nobody whom it denies.
+func TestWhoCanAgreesWithCheck(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		w, r, anywhere := drawWorld(t), drawRequest(t), rapid.Bool().Draw(t, "anywhere")

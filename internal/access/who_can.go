@@ -444,14 +444,17 @@ func (q *query) everyKubelet() (done bool) {
 	r := q.r
 	for _, n := range places {
 		r.Namespace = n
-		if n = q.place(n); n == "any" {
-			n = ""
-		}
-		switch o := q.c.anyNode(r); o.verdict {
-		case Allowed:
+		switch o := q.c.anyNode(r); {
+		case o.verdict == Allowed:
+			if n == "any" {
+				n = ""
+			}
 			emit(found{verdict: Allowed, namespace: n, chain: o.chain})
 			return true
-		case Unknown:
+		case o.verdict == Unknown:
+			if n == "any" {
+				n = "*"
+			}
 			emit(found{verdict: Unknown, namespace: n, open: o.open})
 			return false
 		}
