@@ -19,8 +19,10 @@ func newVersion(e *env) *cobra.Command {
 		Example: "  drawbridge version",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(e.stdout, "drawbridge %s\n%s, %s/%s\nresults %s, snapshots %s\n%d checks\naccess policies as AWS published them on %s\n",
-				version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, finding.Version, model.Version, len(checks.All), awsdata.AccessPoliciesDate())
+			_, err := fmt.Fprintf(e.stdout, "drawbridge %s\n%s, %s/%s\nresults %s, snapshots %s\n%d checks\naccess policies as AWS published them on %s\n"+
+				"copies of AWS managed policies of %s, of the Service Authorization Reference of %s\n",
+				version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, finding.Version, model.Version, len(checks.All), awsdata.AccessPoliciesDate(),
+				awsdata.ManagedPoliciesDate(), awsdata.ServiceDataDate())
 			return err
 		},
 	}
