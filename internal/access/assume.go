@@ -58,11 +58,13 @@ func (a *Access) assume(s *AWSSession, role *model.IAMRole) *decision {
 		}
 		return d
 	}
-	p := s.Policies
+	r := iam.Request{Principal: s.Principal, Action: assumeRole, Resource: role.ARN, ResourceAccount: trust.arn.Account, Context: s.Context}
+	p := a.inOrganization(s.Policies, &r)
 	p.Trust = &iam.Named{Policy: trust.policy}
-	d.ask(p, iam.Request{Principal: s.Principal, Action: assumeRole, Resource: role.ARN, Context: s.Context})
+	d.ask(p, r)
 	if s.tags != nil && d.verdict != Denied {
-		d.ask(p, iam.Request{Principal: s.Principal, Action: "sts:TagSession", Resource: role.ARN, Context: s.Context})
+		r.Action = "sts:TagSession"
+		d.ask(p, r)
 	}
 	return d
 }

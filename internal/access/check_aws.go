@@ -180,13 +180,13 @@ func (a *Access) decide(s *AWSSession, q *AWSQuestion) *decision {
 	if r.ResourceAccount == "" {
 		r.ResourceAccount = s.Principal.Account
 	}
+	p := a.inOrganization(s.Policies, &r)
 	if len(q.Given) > 0 {
-		r.Context = s.Context.Clone()
+		r.Context = r.Context.Clone()
 		for key, values := range q.Given {
 			r.Context.Set(key, values...)
 		}
 	}
-	p := s.Policies
 	if q.assumes() && q.Resource != "" {
 		return a.decideAssume(d, p, r)
 	}
@@ -248,7 +248,7 @@ func (a *Access) grant(s *AWSSession, q *AWSQuestion, d *decision, scope string)
 			g.Verdict = Unknown
 		}
 	}
-	notes := q.notes(s, d)
+	notes := q.notes(s, d, a.unreadGuardrails(s, q))
 	if q.Complete && len(notes) > 0 {
 		g.Verdict = Unknown
 	}
@@ -256,8 +256,8 @@ func (a *Access) grant(s *AWSSession, q *AWSQuestion, d *decision, scope string)
 	return g
 }
 
-// notes say what no snapshot holds and might make the answer another one.
-func (q *AWSQuestion) notes(s *AWSSession, d *decision) []string {
+// notes say what was not read and might make the answer another one.
+func (q *AWSQuestion) notes(s *AWSSession, d *decision, guardrails []string) []string {
 	explicit := slices.ContainsFunc(d.parts, func(p part) bool { return p.decision.Explicit })
 	if d.because != "" || d.verdict == Denied && (explicit || q.assumes()) {
 		return nil
@@ -273,7 +273,7 @@ func (q *AWSQuestion) notes(s *AWSSession, d *decision) []string {
 		all = append(all, "unless a policy of the resource denies it: not read")
 	}
 	if d.verdict != Denied {
-		all = append(all, "unless an organization policy (SCP, RCP) denies it: not read")
+		all = append(all, guardrails...)
 	}
 	if arn, err := iam.ParseARN(q.Resource); err == nil && owner == "" && arn.Account == "" && d.verdict != Denied {
 		all = append(all, "as far as the resource is of account "+s.Principal.Account+", which its ARN does not tell")

@@ -37,7 +37,7 @@ func (f *fleet) account(id string) *model.Account {
 	}
 	acct := &model.Account{ID: id, Partition: "aws"}
 	for _, info := range model.Areas {
-		if info.OfAccount {
+		if info.OfAccount && !info.Optional {
 			acct.MarkRead(info.Area)
 		}
 	}

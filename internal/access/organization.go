@@ -163,9 +163,69 @@ func (t *Trust) inOrganization(c *iam.Context, who iam.Principal) *iam.Context {
 	return asked.keys(asking.keys(c.Clone(), "aws:PrincipalOrg"), "aws:ResourceOrg")
 }
 
+// underRCP notes whether resource control policies keep out a session that a trust policy lets in.
+func (s *AWSSession) underRCP(byTrust, under Entry) {
+	switch {
+	case under.Not():
+		s.Verdict, s.Chain = Denied, append(s.Chain, under.guards...)
+	case under.Verdict == iam.Undecided && byTrust.Verdict == iam.Allowed:
+		for _, g := range under.guards {
+			s.doubt("unless denied by " + g.Source + ": " + g.Text)
+		}
+	}
+}
+
+// inOrganization returns the policies for a request, which names the account of its resource, with those of organizations;
+// to the request's context it adds what follows from organizations and from where the resource is.
+func (a *Access) inOrganization(p iam.Policies, r *iam.Request) iam.Policies {
+	asking, asked := a.Guardrails(r.Principal.Account), a.Guardrails(r.ResourceAccount)
+	p.SCP, p.RCP = asking.SCP, asked.RCP(r.Action)
+	if arn, err := iam.ParseARN(r.Resource); err == nil || asking.known || asked.known {
+		r.Context = r.Context.Clone()
+		asking.keys(r.Context, "aws:PrincipalOrg")
+		if err == nil {
+			located(r.Context, arn, r.Action)
+			asked.keys(r.Context.Set("aws:ResourceAccount", r.ResourceAccount), "aws:ResourceOrg")
+		}
+	}
+	return p
+}
+
+// unreadGuardrails says which policies of organizations would count and were not read.
+func (a *Access) unreadGuardrails(s *AWSSession, q *AWSQuestion) []string {
+	if strings.Contains(s.ARN, ":role/aws-service-role/") {
+		return nil
+	}
+	owner := q.owner()
+	if owner == "" {
+		owner = s.Principal.Account
+	}
+	var kinds []string
+	if !a.Guardrails(s.Principal.Account).SCPRead {
+		kinds = append(kinds, "SCP")
+	}
+	if service, _, _ := strings.Cut(strings.ToLower(q.Action), ":"); underRCP[service] && !a.Guardrails(owner).RCPRead {
+		kinds = append(kinds, "RCP")
+	}
+	if kinds == nil {
+		return nil
+	}
+	return []string{"unless an organization policy (" + strings.Join(kinds, ", ") + ") denies it: not read"}
+}
+
+// located says in which region a request is made, as far as that follows from its resource. IAM is always asked in one
+// region (IAM User Guide, "AWS global condition context keys", aws:RequestedRegion, 2026-11).
+func located(c *iam.Context, arn iam.ARN, action string) {
+	switch region := homeOfIAM[arn.Partition]; {
+	case arn.Region != "":
+		c.Set("aws:RequestedRegion", arn.Region)
+	case arn.Service == "iam" && region != "" && strings.HasPrefix(action, "iam:"):
+		c.Set("aws:RequestedRegion", region)
+	}
+}
+
 // place is the context of a question with what follows from where its resource is. Buckets, whose ARNs do not tell, are
-// asked about as the account's own. IAM is always asked in one region (IAM User Guide, "AWS global condition context keys",
-// aws:RequestedRegion, 2026-11).
+// asked about as the account's own.
 func (p *IAMPrincipal) place(q *ask) *iam.Context {
 	c := q.context
 	if c == nil {
@@ -176,12 +236,7 @@ func (p *IAMPrincipal) place(q *ask) *iam.Context {
 		return c
 	}
 	c = c.Clone()
-	switch region := homeOfIAM[arn.Partition]; {
-	case arn.Region != "":
-		c.Set("aws:RequestedRegion", arn.Region)
-	case arn.Service == "iam" && region != "" && strings.HasPrefix(q.action, "iam:"):
-		c.Set("aws:RequestedRegion", region)
-	}
+	located(c, arn, q.action)
 	if arn.Account == p.arn.Account || arn.Account == "" && arn.Service == "s3" {
 		p.guardrails.keys(c.Set("aws:ResourceAccount", p.arn.Account), "aws:ResourceOrg")
 	}

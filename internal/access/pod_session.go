@@ -327,6 +327,7 @@ func (s *AWSSession) enter(role *model.IAMRole, trust *Trust, ask func(*Trust) E
 	for _, statement := range e.Statements {
 		s.Chain = append(s.Chain, finding.Evidence{Text: statement, Source: source})
 	}
+	s.underRCP(e, ask(trust.UnderRCP()))
 }
 
 // irsa is the session that a pod opens with its token and the role that its service account names.

@@ -54,8 +54,11 @@ func (c *Context) AbsentUnder(prefix string) *Context {
 	return c
 }
 
-// Clone returns a copy to go on from.
+// Clone returns a copy to go on from; of nil, a context of which nothing is known.
 func (c *Context) Clone() *Context {
+	if c == nil {
+		return new(Context)
+	}
 	return &Context{maps.Clone(c.keys), slices.Clone(c.prefixes), c.closed}
 }
 
