@@ -300,7 +300,7 @@ func (d *dimension) withPatterns(literals, patterns []string) (*dimension, bool)
 		}
 		globs = append(globs, g)
 	}
-	found, ok := classes(globs, alphabetOf(globs, "xyzabcdefghijklmnopqrstuvw0123456789-"), maxStates)
+	found, ok := classes(globs, "", alphabetOf(globs, "xyzabcdefghijklmnopqrstuvw0123456789-"), maxStates)
 	if !ok {
 		return nil, false
 	}

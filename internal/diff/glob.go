@@ -26,6 +26,15 @@ func starGlob(s string) glob {
 	return g
 }
 
+// textGlob reads a pattern in which * and ? are wildcards.
+func textGlob(s string) glob {
+	var g glob
+	for _, r := range s {
+		g = g.append(piece(r), r == '*', r == '?')
+	}
+	return g
+}
+
 func (g glob) append(p piece, isMany, isOne bool) glob {
 	switch {
 	case isMany && len(g) > 0 && g[len(g)-1] == many:
@@ -38,6 +47,30 @@ func (g glob) append(p piece, isMany, isOne bool) glob {
 	return append(g, p)
 }
 
+// match says whether a string matches. Only the last wildcard for many characters needs to be tried again.
+func (g glob) match(s string) bool {
+	text := []rune(s)
+	i, j, star, from := 0, 0, -1, 0
+	for j < len(text) {
+		switch {
+		case i < len(g) && g[i] == many:
+			star, from = i, j
+			i++
+		case i < len(g) && (g[i] == one || g[i] == piece(text[j])):
+			i, j = i+1, j+1
+		case star >= 0:
+			from++
+			i, j = star+1, from
+		default:
+			return false
+		}
+	}
+	for i < len(g) && g[i] == many {
+		i++
+	}
+	return i == len(g)
+}
+
 // class is a set of strings which the same patterns of a family match, and its shortest member.
 type class struct {
 	example string
@@ -47,9 +80,14 @@ type class struct {
 // classes divides all strings over an alphabet, save the empty one, by which patterns match them: the classes that have a member, and false if
 // there were too many states on the way. It runs all patterns at once over every string, as a deterministic automaton whose
 // states are the sets of places where the patterns can be.
-func classes(patterns []glob, alphabet []rune, limit int) ([]class, bool) {
+//
+// Only strings that begin with a prefix count, and are longer.
+func classes(patterns []glob, prefix string, alphabet []rune, limit int) ([]class, bool) {
 	family := newFamily(patterns)
 	start := family.closed(family.start())
+	for _, r := range prefix {
+		start = family.step(start, r)
+	}
 	type state struct {
 		at     set
 		from   int
@@ -70,7 +108,7 @@ func classes(patterns []glob, alphabet []rune, limit int) ([]class, bool) {
 					word = append(word, states[j].letter)
 				}
 				slices.Reverse(word)
-				found = append(found, class{string(word), members})
+				found = append(found, class{prefix + string(word), members})
 			}
 			key := next.at.key()
 			if seen[key] {

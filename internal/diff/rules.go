@@ -27,7 +27,7 @@ func (r *Rule) countsIn(namespace string) bool {
 		return true
 	}
 	return namespace != "" && slices.ContainsFunc(r.Namespaces, func(n string) bool {
-		return n == namespace || strings.Contains(n, "*") && newFamily([]glob{starGlob(n)}).match(namespace).has(0)
+		return n == namespace || strings.Contains(n, "*") && starGlob(n).match(namespace)
 	})
 }
 
