@@ -20,7 +20,7 @@ var layers = []string{
 	1: "internal/model internal/diff",
 	2: "internal/access internal/plan internal/projection",
 	3: "internal/graph",
-	4: "internal/check",
+	4: "internal/check internal/migrate",
 	5: "checks controls internal/scan internal/source/aws internal/source/kube internal/source/dump internal/report internal/demo " +
 		"internal/lab/aws internal/lab/kube internal/check/checktest",
 	6: "internal/lab/demo",

@@ -1,0 +1,159 @@
+package migrate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"drawbridge/internal/access"
+	"drawbridge/internal/authenticator"
+	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
+)
+
+// Options are what a user decides about a migration.
+type Options struct {
+	// TrustedAccounts are accounts whose principals may have access entries, besides the cluster's own.
+	TrustedAccounts []string
+}
+
+// Migration is a plan in phases, with what stands in its way.
+type Migration struct {
+	Cluster *access.Cluster
+	Rows    []Row
+	Phases  []Phase
+	// Blockers keep the migration from being finished, until somebody decides. What does not depend on them can be done.
+	Blockers []string
+	Warnings []string
+}
+
+// Phase is a part of a migration after which one can stop, look, and go on later or back.
+type Phase struct {
+	// ID is stable: the user names phases by it.
+	ID string
+	// Title says what the phase does.
+	Title string
+	Plan  plan.Plan
+	// Wait says what has to be seen before the next phase.
+	Wait string
+}
+
+// The phases of a migration to access entries.
+const (
+	PhaseEnable  = "enable-api"
+	PhaseCreate  = "create-entries"
+	PhaseWatch   = "watch"
+	PhaseEmpty   = "empty-aws-auth"
+	PhaseAPIOnly = "api-only"
+)
+
+// planner plans for one cluster.
+type planner struct {
+	Options
+	snapshot *model.Snapshot
+	all      *access.Access
+	cluster  *access.Cluster
+}
+
+func (p *planner) partition() string {
+	if p.cluster.Partition == "" {
+		return "aws"
+	}
+	return p.cluster.Partition
+}
+
+// AccessEntries plans the move of a cluster from aws-auth to access entries: what becomes of each row, in which phases, and
+// what stands in the way. It plans nothing that the snapshot does not warrant: where aws-auth, the entries or the mode were
+// not read, that is a blocker.
+func AccessEntries(s *model.Snapshot, a *access.Access, c *access.Cluster, o Options) *Migration {
+	p := &planner{Options: o, snapshot: s, all: a, cluster: c}
+	m := &Migration{Cluster: c}
+	for _, area := range []model.Area{model.AreaCluster, model.AreaAccessEntries, model.AreaPolicyAssociations, model.AreaAWSAuth} {
+		if !c.Complete(area) {
+			m.Blockers = append(m.Blockers, fmt.Sprintf("%s was not read: nothing can be planned without it", area))
+		}
+	}
+	mode := c.AuthenticationMode()
+	if len(m.Blockers) > 0 || mode == model.ModeAPI {
+		return m
+	}
+	for _, mapping := range c.Mappings() {
+		m.Rows = append(m.Rows, p.become(mapping))
+	}
+	p.accounts(m)
+	for i := range m.Rows {
+		if r := &m.Rows[i]; r.Outcome == Blocked {
+			m.Blockers = append(m.Blockers, fmt.Sprintf("%s row %d (%s): %s", r.Mapping.Kind.Block(), r.Mapping.Index+1, r.Mapping.Written.ARN, r.Why))
+		}
+	}
+	p.phases(m, mode)
+	return m
+}
+
+// accounts refuses mapAccounts, which has no counterpart among access entries.
+func (p *planner) accounts(m *Migration) {
+	aws := p.cluster.ParsedAWSAuth()
+	if aws == nil {
+		return
+	}
+	if aws.Unread != "" {
+		m.Blockers = append(m.Blockers, "aws-auth could not be evaluated: "+aws.Unread)
+	}
+	for _, a := range aws.Accounts {
+		if a.Valid {
+			m.Blockers = append(m.Blockers, fmt.Sprintf("mapAccounts lets in every principal of account %s; access entries name principals: make entries for those who need it and take the account out", a.ID))
+		}
+	}
+	for _, problem := range aws.Problems {
+		m.Warnings = append(m.Warnings, fmt.Sprintf("aws-auth %s: %s", problem.Block, problem.Text))
+	}
+}
+
+// phases puts the changes in order: node entries go first, because every later step rests on nodes that stay.
+func (p *planner) phases(m *Migration, mode string) {
+	id := p.cluster.ID()
+	if mode == model.ModeConfigMap {
+		m.Phases = append(m.Phases, Phase{ID: PhaseEnable, Title: "let access entries count beside aws-auth",
+			Plan: plan.Plan{plan.SetAuthenticationMode{Cluster: id, Mode: model.ModeAPIConfigMap}},
+			Wait: "EKS shows an access entry for the principal that created the cluster, who was system:masters unseen until now; it cannot go back to CONFIG_MAP"})
+	}
+	var nodes, others, empty plan.Plan
+	for i := range m.Rows {
+		switch r := &m.Rows[i]; r.Outcome {
+		case BecomesNode:
+			nodes = append(nodes, without(nodes, r.Changes)...)
+		case BecomesEntry, BecomesPolicy:
+			others = append(others, r.Changes...)
+		}
+	}
+	if create := slices.Concat(nodes, others); len(create) > 0 {
+		m.Phases = append(m.Phases, Phase{ID: PhaseCreate, Title: "make access entries, those of nodes first", Plan: create,
+			Wait: "every entry is read back, those of nodes before anything else is done; nodes stay Ready"})
+	}
+	for _, kind := range []authenticator.Kind{authenticator.KindUser, authenticator.KindRole} {
+		for i := len(m.Rows) - 1; i >= 0; i-- { // from the end, so that places stay true
+			r := &m.Rows[i]
+			if r.Mapping.Kind != kind || r.Outcome == Blocked {
+				continue
+			}
+			w := r.Mapping.Written
+			empty = append(empty, plan.RemoveAWSAuthRow{Cluster: id, Kind: kind, Index: r.Mapping.Index, ARN: w.ARN, Username: w.Username, Groups: w.Groups})
+		}
+	}
+	if len(empty) > 0 {
+		m.Phases = append(m.Phases,
+			Phase{ID: PhaseWatch, Title: "watch who is still let in by aws-auth", Wait: "days of audit logs (--audit-log) in which nobody comes in through a row that is to go"},
+			Phase{ID: PhaseEmpty, Title: "take the rows out of aws-auth, one by one", Plan: empty, Wait: "nobody is refused who was not before"})
+	}
+	if len(m.Blockers) == 0 {
+		m.Phases = append(m.Phases, Phase{ID: PhaseAPIOnly, Title: "let aws-auth count no longer, for good",
+			Plan: plan.Plan{plan.SetAuthenticationMode{Cluster: id, Mode: model.ModeAPI}}, Wait: "nothing: there is no way back"})
+	}
+}
+
+// without returns the changes that are not planned yet: rows of one principal in both blocks make one entry.
+func without(planned plan.Plan, changes []plan.Change) []plan.Change {
+	return slices.DeleteFunc(slices.Clone(changes), func(c plan.Change) bool {
+		return slices.ContainsFunc(planned, func(other plan.Change) bool { return strings.EqualFold(other.String(), c.String()) })
+	})
+}
