@@ -34,6 +34,8 @@ type KubernetesIdentity struct {
 	various bool
 	// maybe are holders that it may be besides, where AWS fills in part of a name.
 	maybe []rbac.Holder
+	// otherwise is as whom aws-auth lets it in if its access entry is dead, which was not read; nil is nobody.
+	otherwise *KubernetesIdentity
 	// fallsOut says that with an unknown verdict it is either Holder or nobody.
 	fallsOut bool
 }

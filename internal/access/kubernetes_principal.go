@@ -123,7 +123,7 @@ func (c *Cluster) fill(k *KubernetesIdentity, who caller, r authenticator.Result
 	} else {
 		k.Chain = append(k.Chain, c.rowLink(r))
 	}
-	if strings.Contains(k.Holder.User, "{{") {
+	if authenticator.Renders(k.Holder.User) {
 		k.Holder.User, k.various = "", true
 	}
 	c.sessions(k, who, r, mapper)
@@ -170,6 +170,7 @@ func (c *Cluster) fillEntry(k *KubernetesIdentity, who caller, r authenticator.R
 			k.Verdict, k.Open = Unknown, append(k.Open, "whether "+who.exists(r.Entry))
 		} else {
 			k.Assumed = append(k.Assumed, who.exists(r.Entry))
+			k.otherwise = c.otherwise(who)
 		}
 	}
 }
@@ -177,6 +178,19 @@ func (c *Cluster) fillEntry(k *KubernetesIdentity, who caller, r authenticator.R
 // exists is what an access entry rests on: the principal for which it was made.
 func (w caller) exists(e *authenticator.Entry) string {
 	return fmt.Sprintf("%s exists, and was not created again after its access entry was made: account %s was not read", e.PrincipalARN, w.arn.Account)
+}
+
+// otherwise is as whom aws-auth lets a caller in, should its access entry be dead; nil is nobody.
+func (c *Cluster) otherwise(who caller) *KubernetesIdentity {
+	if !c.ReadsAWSAuth() || c.readAWSAuth() == nil {
+		return nil
+	}
+	var k KubernetesIdentity
+	mapper := c.rowMapper()
+	if c.fill(&k, who, c.mapped(mapper, who), mapper); k.Verdict == Denied {
+		return nil
+	}
+	return &k
 }
 
 func nameOr(n, otherwise string) string {

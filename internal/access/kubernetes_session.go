@@ -12,13 +12,16 @@ import (
 // sessions finds the sessions of a role whose name makes a username or group that a binding names, the kubelets that are
 // known to be such sessions, and who else it may be where AWS fills in part of a name.
 func (c *Cluster) sessions(k *KubernetesIdentity, who caller, r authenticator.Result, mapper *authenticator.Mapper) {
-	if !who.arn.IsRole() || r.Outcome != authenticator.Mapped {
+	if r.Outcome != authenticator.Mapped {
 		return
 	}
-	k.Holder.Groups = slices.DeleteFunc(k.Holder.Groups, func(g string) bool { return strings.Contains(g, "{{") })
-	names := c.instancesOf(r.Username, who)
+	k.Holder.Groups = slices.DeleteFunc(k.Holder.Groups, authenticator.Renders)
+	var names []string
+	if who.arn.IsRole() {
+		names = c.instancesOf(r.Username, who)
+	}
 	for i, t := range append([]string{r.Username}, r.Groups...) {
-		if !strings.Contains(t, "{{") {
+		if !authenticator.Renders(t) {
 			continue
 		}
 		bound := c.rbac().users
@@ -26,7 +29,9 @@ func (c *Cluster) sessions(k *KubernetesIdentity, who caller, r authenticator.Re
 			bound = slices.Sorted(slices.Values(append([]string{rbac.GroupMasters, groupNodes}, c.rbac().groups...)))
 		}
 		made, filled := namesOf(t, bound)
-		names = append(names, made...)
+		if who.arn.IsRole() {
+			names = append(names, made...)
+		}
 		for _, n := range filled {
 			if k.maybe = append(k.maybe, k.Holder); i > 0 {
 				k.maybe[len(k.maybe)-1].Groups = append(slices.Clone(k.Holder.Groups), n)

@@ -337,6 +337,29 @@ func TestCheck(t *testing.T) {
 		"system:masters by session": {func(w *world) {
 			w.awsAuth(map[string]string{"mapRoles": "- rolearn: " + dev + "\n  username: x\n  groups: ['system:{{SessionName}}']"})
 		}, dev, secrets, Allowed, "the session is named masters"},
+		"a username with the access key in it": {func(w *world) {
+			w.awsAuth(map[string]string{"mapRoles": "- rolearn: " + dev + "\n  username: 'key:{{AccessKeyID}}'"})
+			w.clusterRole("s", rule("get", "secrets"))
+			w.bind("a", "s", user("key:ASIAEXAMPLE"))
+		}, session("dev", "joe"), secrets, Unknown, "whether it is ever key:ASIAEXAMPLE"},
+		"one with an access key, and nothing either way": {func(w *world) {
+			w.awsAuth(map[string]string{"mapRoles": "- rolearn: " + dev + "\n  username: 'key:{{AccessKeyID}}'"})
+		}, session("dev", "joe"), secrets, Denied, ""},
+		"braces that nobody fills": {func(w *world) {
+			w.awsAuth(map[string]string{"mapRoles": "- rolearn: " + dev + "\n  username: '{{ SessionName }}'\n  groups: ['{{x}}']"})
+			w.clusterRole("s", rule("get", "secrets"))
+			w.bind("a", "s", group("{{x}}"))
+		}, dev, secrets, Allowed, "Group {{x}}"},
+		"an entry elsewhere that may be dead, before a row that lets in": {func(w *world) {
+			role := "arn:aws:iam::" + foreign + ":role/dev"
+			w.entry(role, "dev")
+			w.awsAuth(map[string]string{"mapRoles": "- rolearn: " + role + "\n  groups: [system:masters]"})
+		}, "arn:aws:iam::" + foreign + ":role/dev", secrets, Unknown, "whether it was created again"},
+		"an entry elsewhere, before a row that changes nothing": {func(w *world) {
+			role := "arn:aws:iam::" + foreign + ":role/dev"
+			w.entry(role, "dev")
+			w.awsAuth(map[string]string{"mapRoles": "- rolearn: " + role + "\n  username: x"})
+		}, "arn:aws:iam::" + foreign + ":role/dev", secrets, Denied, ""},
 		"hidden creator": {func(w *world) { w.role("dev", longAgo); w.c.Description.AuthenticationMode = model.ModeConfigMap }, dev, secrets, Unknown, "no API names it"},
 		"unknown mode, and nothing either way": {func(w *world) {
 			w.role("dev", longAgo)

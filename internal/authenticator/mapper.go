@@ -33,7 +33,7 @@ type Identity struct {
 	UserID       string // unique ID without the session name, e.g. AROA…; empty if not known
 	AccountID    string // computed from the ARN if empty
 	SessionName  string // empty for IAM users
-	AccessKeyID  string
+	AccessKeyID  string // empty if not known
 	// EC2PrivateDNSName is the private DNS name of the instance that SessionName names; empty if not known.
 	EC2PrivateDNSName string
 }

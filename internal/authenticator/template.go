@@ -32,8 +32,19 @@ func ReservedPrefix(username string) string {
 // instanceID is what the authenticator takes for an EC2 instance ID.
 var instanceID = regexp.MustCompile(`^i-(\w{8}|\w{17})$`)
 
+// Renders reports whether the authenticator fills in a part of the template. Any other braces stay as they are.
+func Renders(template string) bool {
+	for _, t := range []string{accountID, sessionName, sessionNameRaw, ec2PrivateDNSName, accessKeyID} {
+		if strings.Contains(template, t) {
+			return true
+		}
+	}
+	return false
+}
+
 // render fills a template in the authenticator's order. It returns an error where the authenticator
-// denies, and errDNSUnknown where the answer depends on a name only EC2 knows.
+// denies, and errDNSUnknown where the answer depends on a name only EC2 knows. An access key that is not known stays as it
+// is written in the template.
 func render(template string, id Identity) (string, error) {
 	if strings.Contains(template, ec2PrivateDNSName) {
 		if !instanceID.MatchString(id.SessionName) {
@@ -47,6 +58,9 @@ func render(template string, id Identity) (string, error) {
 	template = strings.ReplaceAll(template, accountID, id.AccountID)
 	template = strings.ReplaceAll(template, sessionName, strings.ReplaceAll(id.SessionName, "@", "-"))
 	template = strings.ReplaceAll(template, sessionNameRaw, id.SessionName)
+	if id.AccessKeyID == "" {
+		return template, nil
+	}
 	return strings.ReplaceAll(template, accessKeyID, id.AccessKeyID), nil
 }
 
