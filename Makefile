@@ -26,8 +26,8 @@ unit: ## the tests of this module; those that need the lab or a browser run wher
 	go test -timeout 30m ./...
 
 .PHONY: lab
-lab: ## build kube-apiserver, controller manager, etcd and aws-iam-authenticator from Go modules, once
-	go run ./internal/lab/kube/build -authenticator
+lab: ## build the programs of the lab (kube-apiserver, etcd, aws-iam-authenticator and more) from Go modules, once
+	go run ./internal/lab/kube/build
 
 # install_if_missing PACKAGE: by apt, where we may.
 install_if_missing = command -v $(1) >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(1) >/dev/null; } || echo "no $(1) here: tests that need it will say that they are skipped"

@@ -2,17 +2,13 @@ package kube
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,12 +44,9 @@ var backends = map[string][]string{
 
 // prepareAuthenticator takes the authenticator's port and returns the flags by which the API server finds it.
 func (c *Cluster) prepareAuthenticator() (flags []string, err error) {
-	port, held, err := reservePort()
-	if err != nil {
+	if c.authenticatorAddress, err = c.reserveAddress(); err != nil {
 		return nil, err
 	}
-	c.held = append(c.held, held)
-	c.authenticatorAddress = "127.0.0.1:" + strconv.Itoa(port)
 	config, err := c.writeWebhookConfig("https://" + c.authenticatorAddress + "/authenticate")
 	return []string{"--authentication-token-webhook-config-file=" + config}, err
 }
@@ -78,28 +71,12 @@ func (c *Cluster) startAuthenticator(ctx context.Context) error {
 	env := append(os.Environ(), a.Environment...)
 	env = append(env, "HTTPS_PROXY=http://"+sts, "NO_PROXY=127.0.0.1", "SSL_CERT_FILE="+c.path("ca.crt"), "AWS_EC2_METADATA_DISABLED=true")
 	host, port, _ := strings.Cut(c.authenticatorAddress, ":")
-	p, err := startProcess(filepath.Join(c.options.BinDir, authenticator.name), c.Dir, env,
-		"server", "--config="+config, "--address="+host, "--port="+port, "--kubeconfig="+c.Kubeconfig,
+	p, err := c.run(authenticator, env, "server", "--config="+config, "--address="+host, "--port="+port, "--kubeconfig="+c.Kubeconfig,
 		"--state-dir="+c.path("authenticator"), "--kubeconfig-pregenerated")
 	if err != nil {
 		return err
 	}
-	c.processes = append(c.processes, p)
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(c.CA)
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}, Timeout: 10 * time.Second}
-	return c.await(ctx, p, "be ready", func(ctx context.Context) bool {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+c.authenticatorAddress+"/healthz", nil)
-		if err != nil {
-			return false
-		}
-		resp, err := client.Do(req)
-		if err != nil {
-			return false
-		}
-		resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
-	})
+	return c.awaitHealth(ctx, p, c.authenticatorAddress)
 }
 
 // writeAuthenticatorFiles writes certificate, configuration and access entries; it returns the path of the second.

@@ -26,15 +26,23 @@ var (
 	controllerManager = binary{name: "kube-controller-manager", module: "oracle/kubebin", pkg: "k8s.io/kubernetes/cmd/kube-controller-manager", kubernetes: true}
 )
 
-// authenticator is EKS' own authentication webhook (kubernetes-sigs/aws-iam-authenticator, v0.7.8), built on request only.
-var authenticator = binary{name: "aws-iam-authenticator", module: "oracle/authnbin", pkg: "sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator"}
+// What EKS puts in front of Kubernetes and behind it.
+var (
+	// authenticator is EKS' own authentication webhook (kubernetes-sigs/aws-iam-authenticator, v0.7.8).
+	authenticator = binary{name: "aws-iam-authenticator", module: "oracle/authnbin", pkg: "sigs.k8s.io/aws-iam-authenticator/cmd/aws-iam-authenticator"}
+	// accessPolicy stands in for EKS' authorizer of access policies, whose code nobody has seen.
+	accessPolicy = binary{name: "access-policy-webhook", module: "oracle/kubebin", pkg: "./accesspolicy"}
+)
 
-// controlPlane are the programs without which no cluster starts.
-var controlPlane = []binary{etcd, apiserver, controllerManager}
+// controlPlane are the programs without which no cluster starts; all are those that are built.
+var (
+	controlPlane = []binary{etcd, apiserver, controllerManager}
+	all          = []binary{etcd, apiserver, controllerManager, authenticator, accessPolicy}
+)
 
 // BinDir returns the folder of the lab's binaries: <root>/<Kubernetes version>-<hash>, where the root is
-// $DRAWBRIDGE_LAB_DIR or the folder drawbridge/lab in the user's cache, and the hash covers the module files and the
-// build recipe. A changed pin therefore never meets an old binary. It is an error not to be in a checkout of this
+// $DRAWBRIDGE_LAB_DIR or the folder drawbridge/lab in the user's cache, and the hash covers the module files, our own
+// program and the build recipe. A changed pin therefore never meets an old binary. It is an error not to be in a checkout of this
 // repository, for the pins are there.
 func BinDir() (string, error) {
 	repo, err := repository()
@@ -51,14 +59,14 @@ func BinDir() (string, error) {
 	}
 	sum := sha256.New()
 	fmt.Fprintln(sum, recipe)
-	for _, module := range []string{etcd.module, authenticator.module} {
-		for _, f := range []string{"go.mod", "go.sum"} {
-			b, err := os.ReadFile(filepath.Join(repo, module, f))
-			if err != nil {
-				return "", fmt.Errorf("read the pins of the lab: %w", err)
-			}
-			sum.Write(b)
+	for _, f := range []string{
+		"kubebin/go.mod", "kubebin/go.sum", "kubebin/accesspolicy/main.go", "kubebin/accesspolicy/webhook.go", "authnbin/go.mod", "authnbin/go.sum",
+	} {
+		b, err := os.ReadFile(filepath.Join(repo, "oracle", f))
+		if err != nil {
+			return "", fmt.Errorf("read the pins of the lab: %w", err)
 		}
+		sum.Write(b)
 	}
 	return filepath.Join(root, fmt.Sprintf("%s-%x", Version, sum.Sum(nil)[:6])), nil
 }
@@ -94,11 +102,7 @@ func moduleName(gomod []byte) string {
 func find(dir string, programs []binary) error {
 	for _, b := range programs {
 		if _, err := os.Stat(filepath.Join(dir, b.name)); err != nil {
-			how := "make lab"
-			if b == authenticator {
-				how = "go run ./internal/lab/kube/build -authenticator"
-			}
-			return fmt.Errorf("the lab has no %s in %s: run `%s` (minutes, once) to build it", b.name, dir, how)
+			return fmt.Errorf("the lab has no %s in %s: run `make lab` (minutes, once) to build it", b.name, dir)
 		}
 	}
 	return nil

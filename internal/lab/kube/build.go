@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -19,16 +18,10 @@ import (
 // compiled twice.
 const recipe = "CGO_ENABLED=0 -trimpath -s -w versioned 1"
 
-// Build compiles the lab's programs into [BinDir], those that are not there yet, and returns the folder; with the
-// authenticator too if it is wanted. It writes what it does and how long that took to w. Two builds at once are safe: the
-// second waits for the first, and a program appears under its name only when it is complete.
-func Build(ctx context.Context, w io.Writer, withAuthenticator bool) (string, error) {
-	programs := controlPlane
-	if withAuthenticator {
-		programs = append(slices.Clone(programs), authenticator)
-	}
-	return build(ctx, w, programs)
-}
+// Build compiles the lab's programs into [BinDir], those that are not there yet, and returns the folder. It writes what
+// it does and how long that took to w. Two builds at once are safe: the second waits for the first, and a program appears
+// under its name only when it is complete.
+func Build(ctx context.Context, w io.Writer) (string, error) { return build(ctx, w, all) }
 
 func build(ctx context.Context, w io.Writer, programs []binary) (string, error) {
 	repo, err := repository()

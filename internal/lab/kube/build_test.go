@@ -19,21 +19,21 @@ func TestBuildKeepsWhatIsThere(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, b := range controlPlane {
+	for _, b := range all {
 		if err := os.WriteFile(filepath.Join(dir, b.name), nil, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var out bytes.Buffer
-	got, err := Build(t.Context(), &out, false)
+	got, err := Build(t.Context(), &out)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(dir, got); diff != "" {
 		t.Errorf("folder (-want +got):\n%s", diff)
 	}
-	if n := strings.Count(out.String(), "is there"); n != len(controlPlane) {
-		t.Errorf("%d programs are said to be there, want %d:\n%s", n, len(controlPlane), &out)
+	if n := strings.Count(out.String(), "is there"); n != len(all) {
+		t.Errorf("%d programs are said to be there, want %d:\n%s", n, len(all), &out)
 	}
 }
 

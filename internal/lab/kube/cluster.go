@@ -36,6 +36,8 @@ type Options struct {
 	APIServerFlags []string
 	// Authenticator, if not nil, is what the API server asks who a token of EKS is from.
 	Authenticator *Authenticator
+	// AccessPolicies, if not nil, is what the API server asks when Node and RBAC have not allowed a request.
+	AccessPolicies *AccessPolicies
 	// Prepare is called when the cluster's URL, certificates and kubeconfigs are there and before its API server starts;
 	// the flags it returns are appended too. It is the place to start a webhook that must know the cluster.
 	Prepare func(context.Context, *Cluster) ([]string, error)
@@ -78,10 +80,14 @@ type Cluster struct {
 
 // programs are what a cluster with these options runs.
 func (o Options) programs() []binary {
-	if o.Authenticator == nil {
-		return controlPlane
+	programs := slices.Clone(controlPlane)
+	if o.Authenticator != nil {
+		programs = append(programs, authenticator)
 	}
-	return append(slices.Clone(controlPlane), authenticator)
+	if o.AccessPolicies != nil {
+		programs = append(programs, accessPolicy)
+	}
+	return programs
 }
 
 // startTimeout bounds the start; an idle machine needs three seconds.
@@ -140,8 +146,9 @@ func (c *Cluster) Stop() {
 	}
 }
 
-func (c *Cluster) run(b binary, args ...string) (*process, error) {
-	p, err := startProcess(filepath.Join(c.options.BinDir, b.name), c.Dir, nil, args...)
+// run starts a program; without an environment it gets this process's.
+func (c *Cluster) run(b binary, env []string, args ...string) (*process, error) {
+	p, err := startProcess(filepath.Join(c.options.BinDir, b.name), c.Dir, env, args...)
 	if err == nil {
 		c.processes = append(c.processes, p)
 	}
@@ -152,7 +159,7 @@ func (c *Cluster) path(name string) string { return filepath.Join(c.Dir, name) }
 
 // startEtcd runs etcd on sockets in the cluster's folder: no port to lose to a neighbour, and nobody else may open it.
 func (c *Cluster) startEtcd(context.Context) error {
-	_, err := c.run(etcd, "--data-dir="+c.path("etcd"), "--unsafe-no-fsync", "--log-level=warn",
+	_, err := c.run(etcd, nil, "--data-dir="+c.path("etcd"), "--unsafe-no-fsync", "--log-level=warn",
 		"--listen-client-urls=unix://"+c.path("etcd.sock"), "--listen-peer-urls=unix://"+c.path("peer.sock"),
 		"--advertise-client-urls=http://127.0.0.1:2379") // wants host and port; no client ever asks for it
 	return err
@@ -185,7 +192,7 @@ func (c *Cluster) startAPIServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := c.run(apiserver, flags...)
+	p, err := c.run(apiserver, nil, flags...)
 	if err != nil {
 		return err
 	}
@@ -228,6 +235,13 @@ func (c *Cluster) apiserverFlags(ctx context.Context) ([]string, error) {
 		}
 		more = append(more, asks...)
 	}
+	if o.AccessPolicies != nil {
+		asks, err := c.startAccessPolicies(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("start the webhook for access policies: %w", err)
+		}
+		more = append(more, asks...)
+	}
 	if o.Prepare != nil {
 		prepared, err := o.Prepare(ctx, c)
 		if err != nil {
@@ -249,7 +263,7 @@ func (c *Cluster) startControllers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := c.run(controllerManager, "--kubeconfig="+kubeconfig, "--controllers="+strings.Join(c.options.Controllers, ","),
+	p, err := c.run(controllerManager, nil, "--kubeconfig="+kubeconfig, "--controllers="+strings.Join(c.options.Controllers, ","),
 		"--service-account-private-key-file="+c.path("sa.key"), "--root-ca-file="+c.path("ca.crt"),
 		"--cluster-signing-cert-file="+c.path("ca.crt"), "--cluster-signing-key-file="+c.path("ca.key"),
 		"--use-service-account-credentials=false", "--leader-elect=false", "--secure-port=0")

@@ -1,12 +1,15 @@
 package kube
 
 import (
+	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
@@ -49,4 +52,33 @@ func (c *Cluster) writeWebhookConfig(url string) (string, error) {
 	k.Contexts["webhook"] = &clientcmdapi.Context{Cluster: "webhook", AuthInfo: "apiserver"}
 	k.CurrentContext = "webhook"
 	return filepath.Clean(f.Name()), clientcmd.WriteToFile(*k, f.Name())
+}
+
+// reserveAddress takes a loopback port for a webhook that is a program.
+func (c *Cluster) reserveAddress() (string, error) {
+	port, held, err := reservePort()
+	if err != nil {
+		return "", err
+	}
+	c.held = append(c.held, held)
+	return "127.0.0.1:" + strconv.Itoa(port), nil
+}
+
+// awaitHealth waits until a webhook that is a program says that it is well.
+func (c *Cluster) awaitHealth(ctx context.Context, p *process, address string) error {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(c.CA)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	return c.await(ctx, p, "be ready", func(ctx context.Context) bool {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+"/healthz", nil)
+		if err != nil {
+			return false
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
 }
