@@ -23,7 +23,7 @@ var layers = []string{
 	4: "internal/check internal/migrate",
 	5: "checks controls internal/scan internal/source/aws internal/source/kube internal/source/dump internal/report internal/demo " +
 		"internal/lab/aws internal/lab/kube internal/check/checktest",
-	6: "internal/lab/demo",
+	6: "internal/lab/demo oracle/lab",
 	7: "internal/cli",
 	8: "cmd/drawbridge internal/docgen internal/check/new internal/bench internal/awsdata/gen",
 }
