@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"drawbridge/internal/model"
 )
 
@@ -97,4 +99,47 @@ func TestCheckAWSInOrganization(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An organization only takes away: what is denied without it stays denied with it, and one more denial of it allows nothing.
+func TestOrganizationOnlyTakesAway(t *testing.T) {
+	conditions := []string{
+		"", `"StringEquals":{"aws:PrincipalOrgID":"o-example123"}`, `"StringNotEquals":{"aws:RequestedRegion":"us-east-1"}`,
+		`"StringNotEqualsIfExists":{"aws:ResourceOrgID":"o-other12345"}`, `"Bool":{"aws:MultiFactorAuthPresent":"true"}`,
+	}
+	some := func(t *rapid.T, what string, effects ...string) string {
+		principal := ""
+		if what == "RCP" {
+			principal = `"Principal":"*",`
+		}
+		return `{"Effect":"` + rapid.SampledFrom(effects).Draw(t, what+" effect") + `",` + principal +
+			`"Action":"` + rapid.SampledFrom([]string{"*", "s3:*", "s3:GetObject", "sts:AssumeRole", "dynamodb:*"}).Draw(t, what+" action") +
+			`","Resource":"*","Condition":{` + rapid.SampledFrom(conditions).Draw(t, what+" condition") + `}}`
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		own := []string{some(t, "own", "Allow"), some(t, "own", "Allow", "Deny")}
+		scps, rcps := []string{some(t, "SCP", "Allow", "Deny")}, []string{some(t, "RCP", "Deny")}
+		action := rapid.SampledFrom([]string{"s3:GetObject", "dynamodb:GetItem", "sts:AssumeRole"}).Draw(t, "action")
+		resource := map[string]string{"s3:GetObject": object, "dynamodb:GetItem": "arn:aws:dynamodb:us-east-1:" + home + ":table/t", "sts:AssumeRole": roleIn(home, "data")}[action]
+		ask := func(o *model.Organization) Verdict {
+			f := newFleet()
+			f.role(home, "app", nobody, own...)
+			f.role(home, "data", trusts("arn:aws:iam::"+home+":root"))
+			if o != nil {
+				f.account(home).Organization = o
+				f.account(home).MarkRead(model.AreaOrganization)
+			}
+			id, err := ParseIdentity(roleIn(home, "app"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return New(f.snapshot).CheckAWS(id, AWSQuestion{Action: action, Resource: resource})[0].Verdict
+		}
+		without := ask(nil)
+		with := ask(inOrganization([]model.Document{statements(scps...)}, []model.Document{statements(rcps...)}))
+		more := ask(inOrganization([]model.Document{statements(append(scps, some(t, "SCP", "Deny"))...)}, []model.Document{statements(append(rcps, some(t, "RCP", "Deny"))...)}))
+		if without == Denied && with != Denied || with == Denied && more != Denied || with == Unknown && more == Allowed {
+			t.Errorf("without %s, with %s, with more denials %s", without, with, more)
+		}
+	})
 }

@@ -33,7 +33,8 @@ func inOrganization(scps, rcps []model.Document) *model.Organization {
 		return list
 	}
 	return &model.Organization{ID: "o-example123", ManagementAccount: management, FeatureSet: "ALL", Levels: []model.OrganizationLevel{
-		{ID: "r-ab12", SCPs: of(scpFull), RCPs: of(rcpFull)}, {ID: "ou-ab12-11111111", SCPs: of(scpFull, scps...), RCPs: of(rcpFull, rcps...)},
+		{ID: "r-ab12", SCPs: of(scpFull), RCPs: of(rcpFull)},
+		{ID: "ou-ab12-11111111", SCPs: of(scpFull, scps...), RCPs: of(rcpFull, rcps...)},
 		{ID: member, SCPs: of(scpFull), RCPs: of(rcpFull)},
 	}}
 }

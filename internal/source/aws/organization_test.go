@@ -53,24 +53,44 @@ func TestOrganization(t *testing.T) {
 		{"as a delegated administrator", nil, []string{
 			head, "r-ab12 FullAWSAccess RCPFullAWSAccess fence", "ou-ab12-11111111 FullAWSAccess guard RCPFullAWSAccess", "111122223333 FullAWSAccess RCPFullAWSAccess",
 		}, nil, 1 + 2 + 3*2 + 4},
-		{"as a member", func(_ *lab.Server, o *lab.Organization) { o.Delegated = nil }, []string{head, "SCPs unknown", "RCPs unknown"},
-			[]string{"organizations:ListParents" + denied}, 2},
+		{
+			"as a member", func(_ *lab.Server, o *lab.Organization) { o.Delegated = nil },
+			[]string{head, "SCPs unknown", "RCPs unknown"},
+			[]string{"organizations:ListParents" + denied},
+			2,
+		},
 		{"in the management account", func(_ *lab.Server, o *lab.Organization) {
 			o.ManagementAccount, o.Root.Accounts[0].ID, o.Root.Units[0].Accounts[0].ID = account, account, management
 		}, []string{"o-example123 111122223333 ALL", "r-ab12", "111122223333"}, nil, 2},
 		{"in no organization", func(_ *lab.Server, o *lab.Organization) { o.Root.Units = nil }, []string{"none"}, nil, 1},
-		{"bills only", func(_ *lab.Server, o *lab.Organization) { o.FeatureSet = "CONSOLIDATED_BILLING" },
-			[]string{"o-example123 777788889999 CONSOLIDATED_BILLING", "r-ab12", "ou-ab12-11111111", "111122223333"}, nil, 3},
-		{"bills only, as a member", func(_ *lab.Server, o *lab.Organization) { o.FeatureSet, o.Delegated = "CONSOLIDATED_BILLING", nil },
-			[]string{"o-example123 777788889999 CONSOLIDATED_BILLING"}, []string{"organizations:ListParents" + denied}, 2},
-		{"one type enabled", func(_ *lab.Server, o *lab.Organization) { o.Policies, o.Root.Attached = o.Policies[:1], nil },
-			[]string{head, "r-ab12 FullAWSAccess", "ou-ab12-11111111 FullAWSAccess guard", "111122223333 FullAWSAccess"}, nil, 1 + 2 + 3*2 + 2},
-		{"lists refused", func(s *lab.Server, _ *lab.Organization) { s.Deny("organizations:ListPoliciesForTarget") },
+		{
+			"bills only", func(_ *lab.Server, o *lab.Organization) { o.FeatureSet = "CONSOLIDATED_BILLING" },
+			[]string{"o-example123 777788889999 CONSOLIDATED_BILLING", "r-ab12", "ou-ab12-11111111", "111122223333"},
+			nil, 3,
+		},
+		{
+			"bills only, as a member", func(_ *lab.Server, o *lab.Organization) { o.FeatureSet, o.Delegated = "CONSOLIDATED_BILLING", nil },
+			[]string{"o-example123 777788889999 CONSOLIDATED_BILLING"},
+			[]string{"organizations:ListParents" + denied},
+			2,
+		},
+		{
+			"one type enabled", func(_ *lab.Server, o *lab.Organization) { o.Policies, o.Root.Attached = o.Policies[:1], nil },
+			[]string{head, "r-ab12 FullAWSAccess", "ou-ab12-11111111 FullAWSAccess guard", "111122223333 FullAWSAccess"},
+			nil, 1 + 2 + 3*2 + 2,
+		},
+		{
+			"lists refused", func(s *lab.Server, _ *lab.Organization) { s.Deny("organizations:ListPoliciesForTarget") },
 			[]string{head, "r-ab12", "ou-ab12-11111111", "111122223333", "SCPs unknown", "RCPs unknown"},
-			[]string{"organizations:ListPoliciesForTarget" + denied + " for RESOURCE_CONTROL_POLICY at r-ab12, SERVICE_CONTROL_POLICY at r-ab12"}, 1 + 2 + 2},
-		{"documents refused", func(s *lab.Server, _ *lab.Organization) { s.Deny("organizations:DescribePolicy") },
+			[]string{"organizations:ListPoliciesForTarget" + denied + " for RESOURCE_CONTROL_POLICY at r-ab12, SERVICE_CONTROL_POLICY at r-ab12"},
+			1 + 2 + 2,
+		},
+		{
+			"documents refused", func(s *lab.Server, _ *lab.Organization) { s.Deny("organizations:DescribePolicy") },
 			[]string{head, "r-ab12 FullAWSAccess? RCPFullAWSAccess? fence?", "ou-ab12-11111111 FullAWSAccess? guard? RCPFullAWSAccess?", "111122223333 FullAWSAccess? RCPFullAWSAccess?"},
-			[]string{"organizations:DescribePolicy" + denied + " for p-FullAWSAccess, p-RCPFullAWSAccess, p-fence123, p-guard123"}, 1 + 2 + 3*2 + 4},
+			[]string{"organizations:DescribePolicy" + denied + " for p-FullAWSAccess, p-RCPFullAWSAccess, p-fence123, p-guard123"},
+			1 + 2 + 3*2 + 4,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := fleet(t, lab.Options{})
@@ -121,12 +141,15 @@ func TestOrganizationOfWhoAssumes(t *testing.T) {
 		{"from the management account", management, nil, []string{"o-example123 777788889999 ALL", "r-ab12 FullAWSAccess RCPFullAWSAccess fence", foreign + " FullAWSAccess RCPFullAWSAccess"}, 0},
 		{
 			"from there, where the account itself may ask nothing", management, func(s *lab.Server) { s.Account(foreign, "aws").Deny("organizations:*") },
-			[]string{"o-example123 777788889999 ALL", "r-ab12 FullAWSAccess RCPFullAWSAccess fence", foreign + " FullAWSAccess RCPFullAWSAccess"}, 0,
+			[]string{"o-example123 777788889999 ALL", "r-ab12 FullAWSAccess RCPFullAWSAccess fence", foreign + " FullAWSAccess RCPFullAWSAccess"},
+			0,
 		},
 		{"from another organization", "555566667777", nil, []string{"o-example123 777788889999 ALL", "SCPs unknown", "RCPs unknown"}, 1},
 		{
 			"from another organization, where the account itself may ask nothing", "555566667777",
-			func(s *lab.Server) { s.Account(foreign, "aws").Deny("organizations:*") }, []string{"none"}, 1,
+			func(s *lab.Server) { s.Account(foreign, "aws").Deny("organizations:*") },
+			[]string{"none"},
+			1,
 		},
 		{"from no organization", "123456789012", nil, []string{"o-example123 777788889999 ALL", "SCPs unknown", "RCPs unknown"}, 1},
 	} {
