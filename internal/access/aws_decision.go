@@ -166,33 +166,71 @@ const (
 
 // oversized names the policies of a session that are larger than AWS stores, so that somebody made the document up, or cut
 // and pasted it together.
-func (a *Access) oversized(s *AWSSession) []string {
-	var all []string
-	say := func(what string, size, most int) {
+func (a *Access) oversized(s *AWSSession) []finding.Evidence {
+	var all []finding.Evidence
+	say := func(source string, size, most int) {
 		if size > most {
-			all = append(all, fmt.Sprintf("%s takes %d characters, more than the %d that IAM stores", what, size, most))
+			all = append(all, finding.Evidence{Text: fmt.Sprintf("takes %d characters, more than the %d that IAM stores: AWS would not have taken it", size, most), Source: source})
 		}
 	}
-	inline := func(what string, list []model.InlinePolicy, most int) {
+	inline := func(source string, list []model.InlinePolicy, most int) {
 		size := 0
 		for _, i := range list {
 			size += characters(i.Document)
 		}
-		say(what, size, most)
+		say(source+" inline policies together", size, most)
 	}
-	var attached []string
 	switch o := s.principal.(type) {
 	case *model.IAMRole:
-		inline("the inline policies of role "+o.Name+" together", o.Inline, maxInlineOfRole)
-		attached = append(slices.Clone(o.Attached), o.Boundary)
+		inline(o.Subject().String(), o.Inline, maxInlineOfRole)
 	case *model.IAMUser:
-		inline("the inline policies of user "+o.Name+" together", o.Inline, maxInlineOfUser)
-		_, attached, _ = a.userPolicies(o)
-		attached = append(slices.Clone(attached), o.Boundary)
+		inline(o.Subject().String(), o.Inline, maxInlineOfUser)
 	}
-	for _, arn := range attached {
+	for _, arn := range a.attachedTo(s) {
 		if m := a.managed[arn]; m != nil && !strings.Contains(arn, ":iam::aws:") {
-			say("policy "+arn, characters(m.Document), maxManagedPolicy)
+			say("IAMPolicy "+arn, characters(m.Document), maxManagedPolicy)
+		}
+	}
+	return all
+}
+
+// attachedTo are the managed policies of a session's principal, its boundary among them.
+func (a *Access) attachedTo(s *AWSSession) []string {
+	var arns []string
+	var boundary string
+	switch o := s.principal.(type) {
+	case *model.IAMRole:
+		arns, boundary = o.Attached, o.Boundary
+	case *model.IAMUser:
+		_, arns, _ = a.userPolicies(o)
+		boundary = o.Boundary
+	}
+	if boundary != "" {
+		arns = append(slices.Clip(arns), boundary)
+	}
+	return arns
+}
+
+// copies names drawbridge's copies of AWS managed policies that a decision stands on: those whose statements decide, and for
+// a denial for want of an Allow all that the principal has.
+func (a *Access) copies(s *AWSSession, d *decision) []finding.Evidence {
+	var all []finding.Evidence
+	say := func(arn string) {
+		if m := a.managedPolicy(arn); m.copied != "" {
+			all = appendNew(all, m.evidence())
+		}
+	}
+	for i := range d.parts {
+		by := d.parts[i].decision.By()
+		for _, m := range by {
+			if m.Layer == iam.IdentityPolicy || m.Layer == iam.Boundary {
+				say(m.Policy)
+			}
+		}
+		if d.verdict == Denied && len(by) == 0 {
+			for _, arn := range a.attachedTo(s) {
+				say(arn)
+			}
 		}
 	}
 	return all

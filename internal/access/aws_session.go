@@ -53,7 +53,7 @@ func (a *Access) AWSSessions(id Identity) []AWSSession {
 	case KindUser, KindGroup:
 		return []AWSSession{without(id, "", finding.Evidence{Text: "a Kubernetes user or group holds no AWS credentials; whoever signs in as it may", Source: id.String()})}
 	}
-	s := AWSSession{Holder: id, Via: ViaItself, ARN: id.ARN, Verdict: Unknown, Principal: iam.ParsePrincipal(id.ARN), Context: a.requests()}
+	s := AWSSession{Holder: id, Via: ViaItself, ARN: id.ARN, Verdict: Unknown, Principal: iam.ParsePrincipal(id.ARN), Context: a.requests("")}
 	s.Policies.Unread = []iam.Layer{iam.IdentityPolicy, iam.SessionPolicy}
 	s.Conditions = []string{"what " + id.ARN + " may do: it is no IAM role, user or account root"}
 	return []AWSSession{s}
@@ -94,12 +94,12 @@ func (a *Access) ownSession(id Identity) AWSSession {
 		}
 		presence = found
 	}
-	s := AWSSession{Holder: id, Via: ViaItself, ARN: id.ARN, Verdict: Allowed, Principal: iam.ParsePrincipal(id.ARN), Context: a.requests()}
-	return a.unreadable(s, presence)
+	return a.unreadable(AWSSession{Holder: id, Via: ViaItself, ARN: id.ARN}, presence)
 }
 
 func (a *Access) rootSession(id Identity) AWSSession {
-	s := AWSSession{Holder: id, Via: ViaItself, ARN: id.ARN, Verdict: Allowed, Principal: iam.ParsePrincipal(id.ARN), Context: a.requests()}
+	s := AWSSession{Holder: id, Via: ViaItself, ARN: id.ARN, Verdict: Allowed, Principal: iam.ParsePrincipal(id.ARN)}
+	s.Context, s.Policies.SCP = a.requests(s.Principal.Account), a.Guardrails(s.Principal.Account).SCP
 	s.Chain = []finding.Evidence{{Text: "the root user of account " + s.Principal.Account, Source: id.ARN}}
 	return s
 }
@@ -119,8 +119,9 @@ func (a *Access) unreadable(s AWSSession, presence Presence) AWSSession {
 		s.Verdict, s.Chain = Denied, append(s.Chain, what)
 		return s
 	}
-	s.Verdict = Unknown
-	s.Policies.Unread = []iam.Layer{iam.IdentityPolicy, iam.Boundary}
+	arn, _ := iam.ParseARN(s.ARN)
+	s.Verdict, s.Principal, s.Context = Unknown, iam.ParsePrincipal(s.ARN), a.requests(arn.Account)
+	s.Policies = iam.Policies{SCP: a.Guardrails(arn.Account).SCP, Unread: []iam.Layer{iam.IdentityPolicy, iam.Boundary}}
 	s.Unread = []string{"policies of " + s.ARN}
 	what.Text = "the principal was not read"
 	s.Chain = append(s.Chain, what)
@@ -133,7 +134,7 @@ func (a *Access) userSession(u *model.IAMUser) AWSSession {
 	s.Policies, s.Unread = a.UserPolicies(u), a.unreadOfUser(u)
 	s.Principal = iam.ParsePrincipal(u.ARN)
 	s.Principal.UniqueID = u.ID
-	s.Context = withTags(a.requests(), u.Tags)
+	s.Context = withTags(a.requests(s.Principal.Account), u.Tags)
 	if u.ID != "" {
 		s.Context.Set("aws:userid", u.ID)
 	}
@@ -153,14 +154,14 @@ func (a *Access) as(s AWSSession, r *model.IAMRole) AWSSession {
 	return s
 }
 
-// requests is what is known of every request: a caller who wants to can encrypt it, makes it itself, and makes it at the
-// time of the snapshot.
-func (a *Access) requests() *iam.Context {
+// requests is what is known of every request from an account: a caller who wants to can encrypt it, makes it itself, and
+// makes it at the time of the snapshot.
+func (a *Access) requests(account string) *iam.Context {
 	c := new(iam.Context).Set("aws:SecureTransport", "true").Set("aws:ViaAWSService", "false").SetAbsent("aws:CalledVia")
 	if t := a.snapshot.Time; !t.IsZero() {
 		c.Set("aws:CurrentTime", t.UTC().Format(time.RFC3339)).Set("aws:EpochTime", t.UTC().Format(time.RFC3339))
 	}
-	return c
+	return a.Guardrails(account).keys(c, "aws:PrincipalOrg")
 }
 
 // fresh says that a session was opened at the time of the snapshot, so that a policy which revokes older ones spares it.
@@ -174,7 +175,8 @@ func (a *Access) fresh(c *iam.Context) {
 // key (IAM User Guide, "Pass session tags in AWS STS", 2026-11); where whoever opens the session may choose them, no tag
 // is known.
 func (a *Access) sessionContext(r *model.IAMRole, pod *PodSession, anyTags bool) *iam.Context {
-	c := a.requests()
+	arn, _ := iam.ParseARN(r.ARN)
+	c := a.requests(arn.Account)
 	if anyTags {
 		return c
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"drawbridge/internal/awsdata"
 	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
 )
@@ -26,6 +27,34 @@ type AWSQuestion struct {
 	Complete bool
 }
 
+// Normal is the question as AWS would ask it: with the action's name in AWS's spelling, and about "*" where the action has no
+// resources. The notes say what looks wrong about it, for people.
+func (q AWSQuestion) Normal() (normal AWSQuestion, notes []string) {
+	info, known := awsdata.Action(q.Action)
+	if !known {
+		note := fmt.Sprintf("%s is not in the Service Authorization Reference of %s", q.Action, awsdata.ServiceDataDate())
+		if near := awsdata.NearestAction(q.Action); near != "" {
+			note += "; did you mean " + near + "?"
+		}
+		return q, append(notes, note)
+	}
+	q.Action = info.Name
+	switch {
+	case len(info.ResourceTypes) == 0 && !q.assumes():
+		if q.Resource != "" && q.Resource != "*" {
+			notes = append(notes, info.Name+" has no resources: the question is asked about *")
+		}
+		q.Resource = "*"
+	case q.Resource != "" && !info.Takes(q.Resource):
+		var types []string
+		for _, t := range info.ResourceTypes {
+			types = append(types, t.Type)
+		}
+		notes = append(notes, fmt.Sprintf("%s is not about resources such as %s, but about: %s", info.Name, q.Resource, strings.Join(types, ", ")))
+	}
+	return q, notes
+}
+
 // assumes says whether an action is decided by the trust policy of a role.
 func (q *AWSQuestion) assumes() bool {
 	return strings.EqualFold(q.Action, "sts:AssumeRole") || strings.EqualFold(q.Action, "sts:TagSession") || strings.EqualFold(q.Action, "sts:SetSourceIdentity")
@@ -42,18 +71,36 @@ func (q *AWSQuestion) owner() string {
 	return ""
 }
 
-// CheckAWS answers whether an identity may do something in AWS: with each of its sessions, and with those of the roles that
-// it can go on into from there. There is one grant for every session that the identity has; the best of them comes first.
-// With Verdict Denied it says why not.
+// CheckAWS answers whether an identity may do something in AWS: with any of its sessions, or with those of the roles that it
+// can go on into from there. There is one grant for an identity of AWS, and one for each cluster that has an identity of
+// Kubernetes. With Verdict Denied it says why not, for every session.
 func (a *Access) CheckAWS(id Identity, q AWSQuestion) []Grant {
-	sessions := a.AWSSessions(id)
-	all := make([]Grant, len(sessions))
-	for i := range sessions {
-		all[i] = a.withSession(&sessions[i], &q)
-		all[i].Identity = id
+	q, _ = q.Normal()
+	var all []Grant
+	for _, s := range a.AWSSessions(id) {
+		g := a.withSession(&s, &q)
+		g.Identity = id
+		if s.Cluster != "" {
+			g.Identity.Cluster = s.Cluster
+		}
+		if n := len(all) - 1; n >= 0 && all[n].Cluster == g.Cluster {
+			all[n] = either(all[n], g)
+		} else {
+			all = append(all, g)
+		}
 	}
-	slices.SortStableFunc(all, func(g, h Grant) int { return g.Verdict.rank() - h.Verdict.rank() })
 	return all
+}
+
+// either is the answer of whoever has two sessions.
+func either(g, h Grant) Grant {
+	switch d := g.Verdict.rank() - h.Verdict.rank(); {
+	case d > 0:
+		return h
+	case d == 0 && g.Verdict == Denied:
+		g.Chain, g.Conditions = appendNew(slices.Clip(g.Chain), h.Chain...), appendNew(slices.Clip(g.Conditions), h.Conditions...)
+	}
+	return g
 }
 
 // rank puts allowed first and denied last.
@@ -176,17 +223,13 @@ func nobodys(s *AWSSession, action string) string {
 // account stands in for them, and what it hides is said by notes. See docs/adr/0006.
 func (a *Access) decide(s *AWSSession, q *AWSQuestion) *decision {
 	d := &decision{session: s, verdict: Allowed}
-	r := iam.Request{Principal: s.Principal, Action: q.Action, Resource: q.Resource, ResourceAccount: q.owner(), Context: s.Context}
+	r := iam.Request{Principal: s.Principal, Action: q.Action, Resource: q.Resource, ResourceAccount: q.owner()}
 	if r.ResourceAccount == "" {
 		r.ResourceAccount = s.Principal.Account
 	}
-	p := a.inOrganization(s.Policies, &r)
-	if len(q.Given) > 0 {
-		r.Context = r.Context.Clone()
-		for key, values := range q.Given {
-			r.Context.Set(key, values...)
-		}
-	}
+	r.Context = a.place(s, q, r.ResourceAccount)
+	p := s.Policies
+	p.RCP = a.Guardrails(r.ResourceAccount).RCP(q.Action)
 	if q.assumes() && q.Resource != "" {
 		return a.decideAssume(d, p, r)
 	}
@@ -198,11 +241,34 @@ func (a *Access) decide(s *AWSSession, q *AWSQuestion) *decision {
 	return d
 }
 
+// place is the context of a session's requests with what follows from where the resource is, and what the question gives.
+func (a *Access) place(s *AWSSession, q *AWSQuestion, owner string) *iam.Context {
+	arn, err := iam.ParseARN(q.Resource)
+	guardrails := a.Guardrails(owner)
+	if err != nil && len(q.Given) == 0 && !guardrails.known {
+		return s.Context
+	}
+	c := guardrails.keys(s.Context.Clone(), "aws:ResourceOrg")
+	if err == nil {
+		c.Set("aws:ResourceAccount", owner)
+		switch region := homeOfIAM[arn.Partition]; {
+		case arn.Region != "":
+			c.Set("aws:RequestedRegion", arn.Region)
+		case arn.Service == "iam" && region != "" && strings.HasPrefix(strings.ToLower(q.Action), "iam:"):
+			c.Set("aws:RequestedRegion", region)
+		}
+	}
+	for key, values := range q.Given {
+		c.Set(key, values...)
+	}
+	return c
+}
+
 // decideAssume asks the trust policy of the role that an action is about.
 func (a *Access) decideAssume(d *decision, p iam.Policies, r iam.Request) *decision {
 	role, presence := a.Role(r.Resource)
 	switch {
-	case d.session.Principal.Kind == iam.RootUser && strings.EqualFold(r.Action, "sts:AssumeRole"):
+	case d.session.Principal.Kind == iam.RootUser && strings.EqualFold(r.Action, assumeRole):
 		d.verdict, d.because = Denied, rootAssumesNothing
 		return d
 	case presence == Absent:
@@ -248,35 +314,42 @@ func (a *Access) grant(s *AWSSession, q *AWSQuestion, d *decision, scope string)
 			g.Verdict = Unknown
 		}
 	}
-	notes := q.notes(s, d, a.unreadGuardrails(s, q))
+	notes := a.notes(s, q, d)
 	if q.Complete && len(notes) > 0 {
 		g.Verdict = Unknown
 	}
-	g.Conditions = append(append(g.Conditions, notes...), a.oversized(s)...)
+	g.Conditions = append(g.Conditions, notes...)
+	g.Chain = append(append(g.Chain, a.copies(s, d)...), a.oversized(s)...)
 	return g
 }
 
-// notes say what was not read and might make the answer another one.
-func (q *AWSQuestion) notes(s *AWSSession, d *decision, guardrails []string) []string {
+// notes say what was not read, or what no snapshot holds, and might make the answer another one.
+func (a *Access) notes(s *AWSSession, q *AWSQuestion, d *decision) []string {
 	explicit := slices.ContainsFunc(d.parts, func(p part) bool { return p.decision.Explicit })
-	if d.because != "" || d.verdict == Denied && (explicit || q.assumes()) {
+	owner, own := q.owner(), s.Principal.Account
+	switch {
+	case d.because != "", d.verdict == Denied && (explicit || q.assumes() || q.Resource == "*"):
+		return nil
+	case d.verdict == Denied && (owner == "" || owner == own):
+		return []string{"no policy of the resource allows it (not read)"}
+	case d.verdict == Denied:
 		return nil
 	}
 	var all []string
-	owner := q.owner()
-	switch own := owner == "" || owner == s.Principal.Account; {
-	case d.verdict == Denied && own && q.Resource != "*":
-		all = append(all, "unless a policy of the resource allows it: not read")
-	case d.verdict == Denied:
-		return nil
-	case !q.assumes() && q.Resource != "*" && !q.mustBeNamed(s):
-		all = append(all, "unless a policy of the resource denies it: not read")
+	if !q.assumes() && q.Resource != "*" && !q.mustBeNamed(s) {
+		all = append(all, "no policy of the resource denies it (not read)")
 	}
-	if d.verdict != Denied {
-		all = append(all, guardrails...)
+	if !a.Guardrails(own).SCPRead {
+		all = append(all, "no service control policy of the organization of account "+own+", if it is in one, denies it (not read)")
 	}
-	if arn, err := iam.ParseARN(q.Resource); err == nil && owner == "" && arn.Account == "" && d.verdict != Denied {
-		all = append(all, "as far as the resource is of account "+s.Principal.Account+", which its ARN does not tell")
+	if owner == "" {
+		owner = own
+	}
+	if service, _, _ := strings.Cut(strings.ToLower(q.Action), ":"); underRCP[service] && q.Resource != "*" && !a.Guardrails(owner).RCPRead {
+		all = append(all, "no resource control policy of the organization of account "+owner+", if it is in one, denies it (not read)")
+	}
+	if arn, err := iam.ParseARN(q.Resource); err == nil && q.owner() == "" && arn.Account == "" {
+		all = append(all, "the resource is of account "+own+", which its ARN does not tell")
 	}
 	return all
 }

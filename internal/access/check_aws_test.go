@@ -82,6 +82,16 @@ func (f *fleet) serviceAccount(name string) *model.ServiceAccount {
 	return sa
 }
 
+// organize puts an account into an organization with one service control and one resource control policy.
+func (f *fleet) organize(account, scp, rcp string) {
+	level := model.OrganizationLevel{ID: "r-root", SCPs: []model.OrganizationPolicy{{ID: "p-scp", Name: "scp", Document: statements(scp)}}}
+	if rcp != "" {
+		full := `{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}`
+		level.RCPs = []model.OrganizationPolicy{{ID: "p-rcp", Name: "rcp", Document: statements(full, rcp)}}
+	}
+	f.account(account).Organization = &model.Organization{ID: "o-1", FeatureSet: "ALL", ManagementAccount: "777788889999", Levels: []model.OrganizationLevel{level}}
+}
+
 func (f *fleet) check(t *testing.T, identity, action, resource string) Grant {
 	t.Helper()
 	id, err := ParseIdentity(identity)
@@ -156,7 +166,10 @@ func TestCheckAWS(t *testing.T) {
 		{name: "Pod Identity", build: func(f *fleet) { f.associate("web", f.role(home, "app", pods(""), read).ARN) }, want: Allowed, says: "[IAMRole app inline policy p, statement 1]"},
 		{name: "another object", build: func(f *fleet) { f.associate("web", f.role(home, "app", pods(""), read).ARN) }, resource: "arn:aws:s3:::other/key", want: Denied, says: "no identity policy allows"},
 		{name: "any object", build: func(f *fleet) { f.associate("web", f.role(home, "app", pods(""), read).ARN) }, resource: "any", want: Allowed, says: "arn:aws:s3:::bucket/*"},
-		{name: "what is not read is said", build: func(f *fleet) { f.associate("web", f.role(home, "app", pods(""), read).ARN) }, want: Allowed, says: "unless an organization policy (SCP, RCP) denies it: not read"},
+		{name: "what is not read is said", build: func(f *fleet) {
+			delete(f.account(home).Read, model.AreaOrganization)
+			f.associate("web", f.role(home, "app", pods(""), read).ARN)
+		}, want: Allowed, says: "no service control policy of the organization of account 111122223333"},
 		{name: "nothing", build: func(f *fleet) { f.serviceAccount("web") }, want: Denied, says: "neither a Pod Identity association nor an IRSA annotation"},
 		{name: "nobody", build: func(*fleet) {}, want: Denied, says: "there is no sa/shop/web"},
 		{name: "trust without TagSession", build: func(f *fleet) {
@@ -250,6 +263,23 @@ func TestCheckAWS(t *testing.T) {
 		}, want: Unknown, says: "a Pod Identity agent on its nodes"},
 		{name: "KMS keys have a policy that must allow", build: func(f *fleet) { f.associate("web", f.role(home, "app", pods(""), allows("*", "*")).ARN) }, action: "kms:Decrypt", resource: "arn:aws:kms:us-east-1:111122223333:key/1", want: Unknown, says: "which must allow it too"},
 		{name: "a resource of another account", build: func(f *fleet) { f.associate("web", f.role(home, "app", pods(""), allows("*", "*")).ARN) }, action: "sqs:SendMessage", resource: "arn:aws:sqs:us-east-1:444455556666:q", want: Unknown, says: "which must allow it too"},
+		{name: "a service control policy denies", build: func(f *fleet) {
+			f.organize(home, `{"Sid":"NoS3","Effect":"Deny","Action":"s3:*","Resource":"*"}`, "")
+			f.associate("web", f.role(home, "app", pods(""), read).ARN)
+		}, want: Denied, says: "service control policy"},
+		{name: "a service control policy does not allow", build: func(f *fleet) {
+			f.organize(home, allows("ec2:*", "*"), "")
+			f.associate("web", f.role(home, "app", pods(""), read).ARN)
+		}, want: Denied, says: "no service control policy allows"},
+		{name: "a resource control policy denies", build: func(f *fleet) {
+			f.organize(home, allows("*", "*"), `{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*","Condition":{"StringNotEquals":{"aws:PrincipalTag/kubernetes-namespace":"bank"}}}`)
+			f.associate("web", f.role(home, "app", pods(""), read).ARN)
+		}, want: Denied, says: "resource control policy"},
+		{name: "the region that the ARN tells", build: func(f *fleet) {
+			f.organize(home, `{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringNotEquals":{"aws:RequestedRegion":"eu-central-1"}}}`, "")
+			f.associate("web", f.role(home, "app", pods(""), allows("*", "*")).ARN)
+		}, action: "sqs:SendMessage", resource: "arn:aws:sqs:us-east-1:111122223333:q", want: Denied},
+		{name: "the root user too", build: func(f *fleet) { f.organize(home, `{"Effect":"Deny","Action":"s3:*","Resource":"*"}`, "") }, identity: "arn:aws:iam::111122223333:root", want: Denied},
 		{name: "a role by itself", build: func(f *fleet) { f.role(home, "app", nobody, read) }, identity: roleARN("app"), want: Allowed},
 		{name: "a session of it", build: func(f *fleet) { f.role(home, "app", nobody, read) }, identity: "arn:aws:sts::111122223333:assumed-role/app/alice", want: Allowed},
 		{name: "root", build: func(f *fleet) { f.account(home) }, identity: "arn:aws:iam::111122223333:root", want: Allowed},

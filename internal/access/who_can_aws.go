@@ -12,6 +12,7 @@ import (
 // roles, users and root users by themselves or over further roles, service accounts and workloads through the roles that new
 // pods get and running ones can reach, and pods where they hold something else than their workload gives new ones.
 func (a *Access) WhoCanAWS(q AWSQuestion) []Grant {
+	q, _ = q.Normal()
 	w := a.newWho(&q)
 	var all []Grant
 	for _, n := range w.nodes {
