@@ -339,14 +339,20 @@ func (a *Access) notes(s *AWSSession, q *AWSQuestion, d *decision) []string {
 	if !q.assumes() && q.Resource != "*" && !q.mustBeNamed(s) {
 		all = append(all, "no policy of the resource denies it (not read)")
 	}
-	if !a.Guardrails(own).SCPRead {
-		all = append(all, "no service control policy of the organization of account "+own+", if it is in one, denies it (not read)")
-	}
 	if owner == "" {
 		owner = own
 	}
-	if service, _, _ := strings.Cut(strings.ToLower(q.Action), ":"); underRCP[service] && q.Resource != "*" && !a.Guardrails(owner).RCPRead {
-		all = append(all, "no resource control policy of the organization of account "+owner+", if it is in one, denies it (not read)")
+	service, _, _ := strings.Cut(strings.ToLower(q.Action), ":")
+	scp := !a.Guardrails(own).SCPRead
+	rcp := underRCP[service] && q.Resource != "*" && !a.Guardrails(owner).RCPRead
+	switch {
+	case scp && rcp && own == owner:
+		all = append(all, "no service or resource control policy that binds account "+own+" denies it (not read)")
+	case scp:
+		all = append(all, "no service control policy that binds account "+own+" denies it (not read)")
+	}
+	if rcp && !(scp && own == owner) {
+		all = append(all, "no resource control policy that binds account "+owner+" denies it (not read)")
 	}
 	if arn, err := iam.ParseARN(q.Resource); err == nil && q.owner() == "" && arn.Account == "" {
 		all = append(all, "the resource is of account "+own+", which its ARN does not tell")
