@@ -336,13 +336,13 @@ func (a *Access) notes(s *AWSSession, q *AWSQuestion, d *decision) []string {
 		return nil
 	}
 	var all []string
-	if !q.assumes() && q.Resource != "*" && !q.mustBeNamed(s) {
+	service, _, _ := strings.Cut(strings.ToLower(q.Action), ":")
+	if !q.assumes() && q.Resource != "*" && !q.mustBeNamed(s) && service != "iam" { // nothing of IAM but roles has a policy
 		all = append(all, "no policy of the resource denies it (not read)")
 	}
 	if owner == "" {
 		owner = own
 	}
-	service, _, _ := strings.Cut(strings.ToLower(q.Action), ":")
 	scp := !a.Guardrails(own).SCPRead
 	rcp := underRCP[service] && q.Resource != "*" && !a.Guardrails(owner).RCPRead
 	switch {

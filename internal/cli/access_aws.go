@@ -82,9 +82,9 @@ other accounts, whose own policy must allow, are unknown. --given tells conditio
 
 Exit status: 0 allowed, 1 could not do it, 2 called wrongly, 3 denied, 4 unknown. Of several clusters, one that
 denies makes it 3, else one that is unknown 4.`,
-		Example: `  drawbridge access check-aws --demo deploy/shop/web s3:GetObject arn:aws:s3:::shop-assets/logo.png
-  drawbridge access check-aws --demo arn:aws:iam::111122223333:role/ops iam:PassRole -o json
-  drawbridge access check-aws --demo shop/web s3:DeleteObject --given aws:SourceIp=192.0.2.1`,
+		Example: `  drawbridge access check-aws --demo deploy/orders/orders-api s3:GetObject arn:aws:s3:::shop-assets/logo.png
+  drawbridge access check-aws --demo velero/velero iam:CreateUser -o json
+  drawbridge access check-aws --demo arn:aws:iam::111122223333:role/platform-data s3:DeleteObject --given aws:SourceIp=192.0.2.1`,
 		Args: between(2, 3, "access check-aws takes an identity, an action and maybe an ARN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := access.ParseIdentity(args[0])

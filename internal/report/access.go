@@ -44,6 +44,8 @@ type accessView struct {
 	clusters []accessCluster
 	// one says that the question was about one identity, so that every answer is worth its whole chain.
 	one bool
+	// shared are the conditions of all answers with a verdict, which are said once.
+	shared map[access.Verdict][]string
 }
 
 type accessCluster struct {
@@ -79,7 +81,45 @@ func newAccessView(r *access.Result) *accessView {
 		}
 	}
 	v.one = len(identities) < 2
+	v.shared = sharedConditions(r.Answers)
+	if v.one && len(r.Answers) > 0 { // nobody asked about the others
+		v.clusters = slices.DeleteFunc(v.clusters, func(c accessCluster) bool { return len(c.answers) == 0 })
+	}
 	return v
+}
+
+// sharedConditions are the conditions that several answers with the same verdict all have.
+func sharedConditions(answers []access.Grant) map[access.Verdict][]string {
+	shared, n := map[access.Verdict][]string{}, map[access.Verdict]int{}
+	for _, g := range answers {
+		if n[g.Verdict]++; n[g.Verdict] == 1 {
+			shared[g.Verdict] = slices.Clone(g.Conditions)
+			continue
+		}
+		shared[g.Verdict] = slices.DeleteFunc(shared[g.Verdict], func(c string) bool { return !slices.Contains(g.Conditions, c) })
+	}
+	for v := range shared {
+		if n[v] == 1 {
+			delete(shared, v)
+		}
+	}
+	return shared
+}
+
+// said are the lines of the shared conditions.
+func (v *accessView) said() []string {
+	var lines []string
+	for _, verdict := range []access.Verdict{access.Allowed, access.Unknown, access.Denied} {
+		for _, c := range v.shared[verdict] {
+			lines = append(lines, string(verdict)+" "+conditionWord(verdict)+" "+c)
+		}
+	}
+	return lines
+}
+
+// own are the conditions of an answer that not all of its verdict have.
+func (v *accessView) own(g access.Grant) []string {
+	return slices.DeleteFunc(slices.Clone(g.Conditions), func(c string) bool { return slices.Contains(v.shared[g.Verdict], c) })
 }
 
 // counts is the line of counts: what was answered how often.
@@ -159,8 +199,12 @@ func writeAccessMarkdown(w io.Writer, r *access.Result, _ Options) error {
 	m.line("# %s", mdText(r.Question))
 	m.line("")
 	m.line("**%s**", mdText(v.counts()))
+	for _, line := range v.said() {
+		m.line("")
+		m.line("%s", mdText(line))
+	}
 	for _, c := range v.clusters {
-		m.accessCluster(c)
+		m.accessCluster(v, c)
 	}
 	if len(v.gaps) > 0 {
 		m.head("Could not be read")
@@ -174,7 +218,7 @@ func writeAccessMarkdown(w io.Writer, r *access.Result, _ Options) error {
 	return err
 }
 
-func (m *markdown) accessCluster(c accessCluster) {
+func (m *markdown) accessCluster(v *accessView, c accessCluster) {
 	m.head(mdText(c.Label))
 	if len(c.answers) == 0 {
 		m.line("Nobody%s.", map[bool]string{true: " in what could be read"}[c.Unsure])
@@ -190,7 +234,7 @@ func (m *markdown) accessCluster(c accessCluster) {
 		for _, e := range g.Chain {
 			links = append(links, mdText(c.short(e.Text))+" ("+mdCell(c.short(e.Source))+")")
 		}
-		for _, condition := range g.Conditions {
+		for _, condition := range v.own(g) {
 			links = append(links, "*"+conditionWord(g.Verdict)+"* "+mdText(condition))
 		}
 		m.row(mdText(string(g.Verdict)), mdCell(c.short(g.Identity.String())), mdText(scopeText(g)), strings.Join(links, "<br>"))

@@ -24,6 +24,9 @@ func writeAccessTable(w io.Writer, r *access.Result, o Options) error {
 	t.line("")
 	t.wrapped(0, t.bold(visible(r.Question)))
 	t.wrapped(0, v.counts())
+	for _, line := range v.said() {
+		t.wrapped(0, visible(line))
+	}
 	for _, c := range v.clusters {
 		t.accessCluster(v, c)
 	}
@@ -49,12 +52,12 @@ func (t *terminal) accessCluster(v *accessView, c accessCluster) {
 			t.line("")
 		}
 		last = g.Verdict
-		t.answer(c, g, label, full)
+		t.answer(v, c, g, label, full)
 	}
 }
 
 // answer is one identity and where it may, with the chain below: link by link, or in one line.
-func (t *terminal) answer(c accessCluster, g access.Grant, label string, full bool) {
+func (t *terminal) answer(v *accessView, c accessCluster, g access.Grant, label string, full bool) {
 	const indent = margin - 1
 	who := t.bold(visible(c.short(g.Identity.String())))
 	text := who + "  " + t.dim(visible(scopeText(g)))
@@ -69,7 +72,7 @@ func (t *terminal) answer(c accessCluster, g access.Grant, label string, full bo
 	} else if chain := through(g); chain != "" {
 		t.wrapped(indent+2, t.dim(strings.ReplaceAll(visible(c.short(chain)), " -> ", t.glyph(" → ", " -> "))))
 	}
-	for _, condition := range g.Conditions {
+	for _, condition := range v.own(g) {
 		t.wrapped(indent+2, conditionWord(g.Verdict)+" "+visible(c.short(condition)))
 	}
 }
