@@ -223,13 +223,17 @@ func nobodys(s *AWSSession, action string) string {
 // account stands in for them, and what it hides is said by notes. See docs/adr/0006.
 func (a *Access) decide(s *AWSSession, q *AWSQuestion) *decision {
 	d := &decision{session: s, verdict: Allowed}
-	r := iam.Request{Principal: s.Principal, Action: q.Action, Resource: q.Resource, ResourceAccount: q.owner()}
+	r := iam.Request{Principal: s.Principal, Action: q.Action, Resource: q.Resource, ResourceAccount: q.owner(), Context: s.Context}
 	if r.ResourceAccount == "" {
 		r.ResourceAccount = s.Principal.Account
 	}
-	r.Context = a.place(s, q, r.ResourceAccount)
-	p := s.Policies
-	p.RCP = a.Guardrails(r.ResourceAccount).RCP(q.Action)
+	p := a.inOrganization(s.Policies, &r)
+	if len(q.Given) > 0 {
+		r.Context = r.Context.Clone()
+		for key, values := range q.Given {
+			r.Context.Set(key, values...)
+		}
+	}
 	if q.assumes() && q.Resource != "" {
 		return a.decideAssume(d, p, r)
 	}
@@ -239,29 +243,6 @@ func (a *Access) decide(s *AWSSession, q *AWSQuestion) *decision {
 		d.verdict, d.open = Unknown, append(d.open, "the policy of the resource, which must allow it too (policies of resources are not read)")
 	}
 	return d
-}
-
-// place is the context of a session's requests with what follows from where the resource is, and what the question gives.
-func (a *Access) place(s *AWSSession, q *AWSQuestion, owner string) *iam.Context {
-	arn, err := iam.ParseARN(q.Resource)
-	guardrails := a.Guardrails(owner)
-	if err != nil && len(q.Given) == 0 && !guardrails.known {
-		return s.Context
-	}
-	c := guardrails.keys(s.Context.Clone(), "aws:ResourceOrg")
-	if err == nil {
-		c.Set("aws:ResourceAccount", owner)
-		switch region := homeOfIAM[arn.Partition]; {
-		case arn.Region != "":
-			c.Set("aws:RequestedRegion", arn.Region)
-		case arn.Service == "iam" && region != "" && strings.HasPrefix(strings.ToLower(q.Action), "iam:"):
-			c.Set("aws:RequestedRegion", region)
-		}
-	}
-	for key, values := range q.Given {
-		c.Set(key, values...)
-	}
-	return c
 }
 
 // decideAssume asks the trust policy of the role that an action is about.
@@ -340,20 +321,7 @@ func (a *Access) notes(s *AWSSession, q *AWSQuestion, d *decision) []string {
 	if !q.assumes() && q.Resource != "*" && !q.mustBeNamed(s) && service != "iam" { // nothing of IAM but roles has a policy
 		all = append(all, "no policy of the resource denies it (not read)")
 	}
-	if owner == "" {
-		owner = own
-	}
-	scp := !a.Guardrails(own).SCPRead
-	rcp := underRCP[service] && q.Resource != "*" && !a.Guardrails(owner).RCPRead
-	switch {
-	case scp && rcp && own == owner:
-		all = append(all, "no service or resource control policy that binds account "+own+" denies it (not read)")
-	case scp:
-		all = append(all, "no service control policy that binds account "+own+" denies it (not read)")
-	}
-	if rcp && !(scp && own == owner) {
-		all = append(all, "no resource control policy that binds account "+owner+" denies it (not read)")
-	}
+	all = append(all, a.unreadGuardrails(s, q)...)
 	if arn, err := iam.ParseARN(q.Resource); err == nil && q.owner() == "" && arn.Account == "" {
 		all = append(all, "the resource is of account "+own+", which its ARN does not tell")
 	}

@@ -169,7 +169,7 @@ func TestCheckAWS(t *testing.T) {
 		{name: "what is not read is said", build: func(f *fleet) {
 			delete(f.account(home).Read, model.AreaOrganization)
 			f.associate("web", f.role(home, "app", pods(""), read).ARN)
-		}, want: Allowed, says: "no service or resource control policy that binds account 111122223333 denies it (not read)"},
+		}, want: Allowed, says: "no organization policy (SCP, RCP) denies it (not read)"},
 		{name: "nothing", build: func(f *fleet) { f.serviceAccount("web") }, want: Denied, says: "neither a Pod Identity association nor an IRSA annotation"},
 		{name: "nobody", build: func(*fleet) {}, want: Denied, says: "there is no sa/shop/web"},
 		{name: "trust without TagSession", build: func(f *fleet) {

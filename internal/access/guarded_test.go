@@ -42,8 +42,8 @@ func TestCheckAWSInOrganization(t *testing.T) {
 		says         string // somewhere in the answer
 		not          string // nowhere
 	}{
-		{name: "not read", build: everything, action: getIt, what: object, want: Allowed, says: "unless an organization policy (SCP, RCP) denies it: not read"},
-		{name: "not read, no RCP for the service", build: everything, action: "eks:CreateCluster", what: "*", want: Allowed, says: "(SCP) denies it: not read"},
+		{name: "not read", build: everything, action: getIt, what: object, want: Allowed, says: "no organization policy (SCP, RCP) denies it (not read)"},
+		{name: "not read, no RCP for the service", build: everything, action: "eks:CreateCluster", what: "*", want: Allowed, says: "(SCP) denies it (not read)"},
 		{name: "not read, a service-linked role", build: func(f *fleet) { f.role(home, "aws-service-role/x.amazonaws.com/app", nobody, scpFull) }, who: roleIn(home, "aws-service-role/x.amazonaws.com/app"), action: getIt, what: object, want: Allowed, not: "organization"},
 		{name: "read", home: inOrganization(nil, nil), build: everything, action: getIt, what: object, want: Allowed, not: "organization"},
 		{name: "denied", home: scp(`{"Sid":"NoData","Effect":"Deny","Action":"s3:*","Resource":"*"}`), build: everything, action: getIt, what: object, want: Denied, says: "service control policy guard (p-guard123) at ou-ab12-11111111, NoData"},

@@ -204,13 +204,13 @@ func (a *Access) unreadGuardrails(s *AWSSession, q *AWSQuestion) []string {
 	if !a.Guardrails(s.Principal.Account).SCPRead {
 		kinds = append(kinds, "SCP")
 	}
-	if service, _, _ := strings.Cut(strings.ToLower(q.Action), ":"); underRCP[service] && !a.Guardrails(owner).RCPRead {
+	if service, _, _ := strings.Cut(strings.ToLower(q.Action), ":"); underRCP[service] && q.Resource != "*" && !a.Guardrails(owner).RCPRead {
 		kinds = append(kinds, "RCP")
 	}
 	if kinds == nil {
 		return nil
 	}
-	return []string{"unless an organization policy (" + strings.Join(kinds, ", ") + ") denies it: not read"}
+	return []string{"no organization policy (" + strings.Join(kinds, ", ") + ") denies it (not read)"}
 }
 
 // located says in which region a request is made, as far as that follows from its resource. IAM is always asked in one
