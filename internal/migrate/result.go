@@ -1,0 +1,139 @@
+package migrate
+
+import (
+	"fmt"
+	"time"
+
+	"drawbridge/internal/access"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
+)
+
+// KindPlan is the kind of a Result.
+const KindPlan = "Plan"
+
+// Result is a migration of one or several clusters as the command line gives it: what becomes of what, the steps in their
+// phases, the proof, and what stands in the way.
+type Result struct {
+	Version   string            `json:"version"`
+	Kind      string            `json:"kind"`
+	Tool      finding.Tool      `json:"tool"`
+	Time      time.Time         `json:"time"`
+	Migration string            `json:"migration"` // access-entries or pod-identity
+	Clusters  []finding.Cluster `json:"clusters"`
+	Items     []Item            `json:"items"`
+	Phases    []PhaseResult     `json:"phases"`
+	Steps     []Step            `json:"steps"`
+	Proof     *Proof            `json:"proof"`
+	Blockers  []string          `json:"blockers"`
+	Warnings  []string          `json:"warnings"`
+	Gaps      []finding.Gap     `json:"gaps"`
+
+	// Before is the snapshot that the steps start from, After the one that they lead to, for those who write them in the
+	// language of another tool.
+	Before *model.Snapshot `json:"-"`
+	After  *model.Snapshot `json:"-"`
+	// Changes are the steps for programs, one for one.
+	Changes plan.Plan `json:"-"`
+}
+
+// Item is something that is migrated: a row of aws-auth, or a service account.
+type Item struct {
+	Cluster string          `json:"cluster"`
+	Subject finding.Subject `json:"subject"`
+	// Becomes is what becomes of it: see Outcome.
+	Becomes Outcome `json:"becomes"`
+	// Principal is the ARN that gets the access, with its path.
+	Principal string   `json:"principal,omitempty"`
+	Why       string   `json:"why,omitempty"`
+	Notes     []string `json:"notes,omitempty"`
+	Offers    []string `json:"offers,omitempty"`
+}
+
+// PhaseResult is a phase of a cluster's migration.
+type PhaseResult struct {
+	ID      string `json:"id"`
+	Cluster string `json:"cluster"`
+	Title   string `json:"title"`
+	// Steps are the ids of its steps, in order.
+	Steps []string `json:"steps"`
+	// Wait says what has to be seen before the next phase.
+	Wait string `json:"wait"`
+}
+
+// Step is one change of a migration.
+type Step struct {
+	Phase string `json:"phase"`
+	finding.Step
+}
+
+// Proof says what the whole migration does to everybody's effective access: nothing, or exactly these gains and losses.
+type Proof struct {
+	Equal   bool           `json:"equal"`
+	Gained  []access.Grant `json:"gained"`
+	Lost    []access.Grant `json:"lost"`
+	Unknown []access.Grant `json:"unknown"`
+	// Witnesses are requests, one for each gain and loss, that are allowed on one side only.
+	Witnesses []string `json:"witnesses"`
+	// Requests is the number of identities and requests that were compared.
+	Requests int `json:"requests"`
+}
+
+// NewResult puts migrations of clusters of one snapshot together. Tool and time are left to the caller. The error is one of a
+// plan that does not fit the snapshot it was made for.
+func NewResult(kind string, s *model.Snapshot, migrations []*Migration) (*Result, error) {
+	r := &Result{
+		Version: finding.Version, Kind: KindPlan, Migration: kind, Before: s, Clusters: []finding.Cluster{}, Items: []Item{}, Phases: []PhaseResult{},
+		Steps: []Step{}, Blockers: []string{}, Warnings: []string{}, Gaps: []finding.Gap{},
+	}
+	for _, m := range migrations {
+		label := s.Label(m.Cluster.Cluster)
+		r.Clusters = append(r.Clusters, m.Cluster.Facts())
+		r.Items = append(r.Items, m.items(label)...)
+		prefix := ""
+		if len(migrations) > 1 {
+			prefix = label + ": "
+		}
+		for _, b := range m.Blockers {
+			r.Blockers = append(r.Blockers, prefix+b)
+		}
+		for _, w := range m.Warnings {
+			r.Warnings = append(r.Warnings, prefix+w)
+		}
+		for _, p := range m.Phases {
+			first := len(r.Changes)
+			r.Changes = append(r.Changes, p.Plan...)
+			phase := PhaseResult{ID: p.ID, Cluster: label, Title: p.Title, Wait: p.Wait, Steps: []string{}}
+			for i := range p.Plan {
+				phase.Steps = append(phase.Steps, fmt.Sprint(first+i+1))
+				r.Steps = append(r.Steps, Step{Phase: p.ID})
+			}
+			r.Phases = append(r.Phases, phase)
+		}
+	}
+	rendered, err := r.Changes.Render(s)
+	if err != nil {
+		return nil, fmt.Errorf("plan the migration: %w", err)
+	}
+	for i := range rendered.Steps {
+		r.Steps[i].Step = rendered.Steps[i]
+	}
+	if r.After, err = r.Changes.Simulate(s); err != nil {
+		return nil, fmt.Errorf("simulate the migration: %w", err)
+	}
+	return r, nil
+}
+
+func (m *Migration) items(label string) []Item {
+	var items []Item
+	for i := range m.Rows {
+		r := &m.Rows[i]
+		item := Item{Cluster: label, Subject: r.Mapping.Subject(), Becomes: r.Outcome, Principal: r.Principal, Why: r.Why, Notes: r.Notes}
+		for _, o := range r.Offers {
+			item.Offers = append(item.Offers, o.String())
+		}
+		items = append(items, item)
+	}
+	return items
+}
