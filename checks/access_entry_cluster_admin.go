@@ -18,7 +18,7 @@ var accessEntryClusterAdmin = &check.Check{
 		c := p.Cluster
 		for _, e := range c.AccessEntries {
 			for _, a := range p.Access.PolicyAssociationsOf(e.PrincipalARN) {
-				if a.PolicyName() != "AmazonEKSClusterAdminPolicy" || a.Scope.Type != model.ScopeCluster {
+				if !isClusterWideAdmin(a) {
 					continue
 				}
 				p.Report(e, "%s is cluster admin through %s on the whole cluster", e.PrincipalARN, a.PolicyName()).

@@ -25,10 +25,10 @@ var accessEntryExternalAccount = &check.Check{
 			if err != nil || arn.Account == "" || p.Trusts(arn.Account) {
 				continue
 			}
-			p.Report(e, "%s belongs to account %s, which is not among the trusted ones: that account decides who takes it", e.PrincipalARN, arn.Account).
+			r := p.Report(e, "%s belongs to account %s, which is not among the trusted ones: that account decides who takes it", e.PrincipalARN, arn.Account).
 				Because(e, "principalArn", "account %s; the cluster's is %s", arn.Account, p.Cluster.Account).
-				Fix("# if the account is yours, name it: drawbridge scan --trusted-account " + plan.Shell(arn.Account)).
-				Fix(plan.Shell("aws", "eks", "delete-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", e.PrincipalARN))
+				Fix("# if the account is yours, name it: drawbridge scan --trusted-account " + plan.Shell(arn.Account))
+			deleteEntry(r, p, e)
 		}
 	},
 }

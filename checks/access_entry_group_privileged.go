@@ -63,13 +63,14 @@ func reportStrongEntry(p *check.Pass, e *model.AccessEntry, holder rbac.Holder, 
 		Key(h.Power.ID + "@" + h.Namespace)
 	keep, strong := weakGroups(p, holder.Groups)
 	if strong {
-		update := []string{"aws", "eks", "update-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", e.PrincipalARN, "--kubernetes-groups"}
-		if len(keep) == 0 {
-			keep = []string{"[]"}
+		update := plan.UpdateAccessEntry{Cluster: p.Cluster.ID(), PrincipalARN: e.PrincipalARN, Groups: keep}
+		r.Fix("# take the strong groups off the entry; updating replaces the whole list, and this keeps the others")
+		if strongByName(p, e) {
+			r.Fix(plan.Command(update)) // which is not enough
+		} else {
+			r.Plan(update)
+			return
 		}
-		r.Fix("# take the strong groups off the entry; updating replaces the whole list, and this keeps the others").
-			Fix(plan.Shell(append(update, keep...)...))
-		return
 	}
 	r.Fix("# take username " + plan.Shell(holder.User) + " out of the binding that the evidence names, or bind it to what is needed").
 		Fix("kubectl get clusterrolebindings,rolebindings -A -o wide")
@@ -77,6 +78,7 @@ func reportStrongEntry(p *check.Pass, e *model.AccessEntry, holder rbac.Holder, 
 
 // weakGroups returns the groups that are not strong by themselves, and whether any is.
 func weakGroups(p *check.Pass, groups []string) (weak []string, strong bool) {
+	weak = []string{}
 	for _, g := range groups {
 		held, _ := p.Access.PowersOf(rbac.Holder{Groups: []string{g}})
 		if slices.ContainsFunc(held, access.HeldPower.Strong) {
@@ -86,6 +88,14 @@ func weakGroups(p *check.Pass, groups []string) (weak []string, strong bool) {
 		}
 	}
 	return weak, strong
+}
+
+// strongByName says whether an access entry is strong through a username alone.
+func strongByName(p *check.Pass, e *model.AccessEntry) bool {
+	return slices.ContainsFunc(p.Access.EntryHolders(e), func(h rbac.Holder) bool {
+		held, _ := p.Access.PowersOf(rbac.Holder{User: h.User})
+		return slices.ContainsFunc(held, access.HeldPower.Strong)
+	})
 }
 
 func heldAs(e *model.AccessEntry) string {

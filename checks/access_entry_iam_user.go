@@ -24,7 +24,7 @@ var accessEntryIAMUser = &check.Check{
 			p.Report(e, "%s is an IAM user, whose credentials do not expire, not a role", e.PrincipalARN).
 				Because(e, "principalArn", "an IAM user").
 				Fix("# make an entry for a role that the person or program assumes, then delete this one").
-				Fix(plan.Shell("aws", "eks", "delete-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", e.PrincipalARN))
+				Fix(plan.Command(plan.DeleteAccessEntry{Cluster: p.Cluster.ID(), PrincipalARN: e.PrincipalARN}))
 		}
 	},
 }

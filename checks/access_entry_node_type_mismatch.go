@@ -4,7 +4,6 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
-	"drawbridge/internal/plan"
 )
 
 var accessEntryNodeTypeMismatch = &check.Check{
@@ -38,11 +37,11 @@ var accessEntryNodeTypeMismatch = &check.Check{
 				p.NotAssessed("whether instance profile %s, which nodes have, holds %s was not read", unresolved[0], e.PrincipalARN)
 				continue
 			}
-			p.Report(e, "%s may join as a node (%s), but nothing of that kind has the role: no node group, Fargate profile, Auto Mode, Karpenter class or running instance", e.PrincipalARN, e.Type).
+			r := p.Report(e, "%s may join as a node (%s), but nothing of that kind has the role: no node group, Fargate profile, Auto Mode, Karpenter class or running instance", e.PrincipalARN, e.Type).
 				Because(e, "type", "%s", e.Type).
 				Evidence("cluster "+p.Cluster.Name, "node roles in use: %d, Fargate roles: %d", len(used), len(fargate)).
-				Fix("# if no self-managed nodes with that role are about to start").
-				Fix(plan.Shell("aws", "eks", "delete-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", e.PrincipalARN))
+				Fix("# if no self-managed nodes with that role are about to start")
+			deleteEntry(r, p, e)
 		}
 	},
 }

@@ -1,6 +1,8 @@
 package checks
 
 import (
+	"slices"
+
 	"drawbridge/internal/access"
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
@@ -18,7 +20,7 @@ var accessEntryReadsSecrets = &check.Check{
 	Run: func(p *check.Pass) {
 		for _, e := range p.Cluster.AccessEntries {
 			for _, a := range p.Access.PolicyAssociationsOf(e.PrincipalARN) {
-				if a.PolicyName() == "AmazonEKSClusterAdminPolicy" && a.Scope.Type == model.ScopeCluster {
+				if isClusterWideAdmin(a) {
 					continue // access-entry-cluster-admin speaks of that
 				}
 				powers, known := p.Access.PowersOfAssociation(a)
@@ -62,13 +64,21 @@ func reportReachesSecrets(p *check.Pass, e *model.AccessEntry, a *model.PolicyAs
 	if a.Scope.Type != model.ScopeCluster && !a.Scope.Covers("kube-system") {
 		severity, why = finding.Medium, " (medium: in these namespaces only)"
 	}
-	p.Report(e, "%s reads Secrets on %s through %s%s%s", e.PrincipalARN, a.Scope, a.PolicyName(), why, more).
+	r := p.Report(e, "%s reads Secrets on %s through %s%s%s", e.PrincipalARN, a.Scope, a.PolicyName(), why, more).
 		Severity(severity).
 		Chain(secrets.Chain).
 		Fix("# where Secrets are not needed: AmazonEKSViewPolicy, or a group of your own bound to what is needed").
-		Fix(associate(p, e, "AmazonEKSViewPolicy", a)).
-		Fix(disassociate(p, e, a)).
 		Key(a.PolicyARN)
+	view := plan.AssociateAccessPolicy{Cluster: p.Cluster.ID(), PrincipalARN: e.PrincipalARN, PolicyARN: accessPolicyARN(p, "AmazonEKSViewPolicy"), Scope: a.Scope}
+	if a.PolicyName() == "AmazonEKSAdminViewPolicy" && !hasPolicy(p, e, view.PolicyARN) { // AmazonEKSViewPolicy is the part of it without Secrets
+		r.Plan(view, disassociate(p, e, a))
+		return
+	}
+	r.Fix(plan.Command(view)).Fix(plan.Command(disassociate(p, e, a)))
+}
+
+func hasPolicy(p *check.Pass, e *model.AccessEntry, policy string) bool {
+	return slices.ContainsFunc(p.Access.PolicyAssociationsOf(e.PrincipalARN), func(a *model.PolicyAssociation) bool { return a.PolicyARN == policy })
 }
 
 // reportMayReachSecrets says what cannot be told: AWS describes the policy in words or not at all.
@@ -80,7 +90,7 @@ func reportMayReachSecrets(p *check.Pass, e *model.AccessEntry, a *model.PolicyA
 		Severity(finding.Low).
 		Because(e, "associatedAccessPolicies", "%s on %s", a.PolicyARN, a.Scope).
 		Fix("# ask the API server as that principal: kubectl auth can-i get secrets -n NAMESPACE").
-		Fix(disassociate(p, e, a)).
+		Fix(plan.Command(disassociate(p, e, a))).
 		Key(a.PolicyARN)
 }
 
@@ -90,23 +100,6 @@ func awsOwn(p *check.Pass, e *model.AccessEntry, a *model.PolicyAssociation) boo
 	return p.Access.ServiceOwned(e.PrincipalARN) != "" || e.Type == model.EntryEC2 && a.PolicyName() == "AmazonEKSAutoNodePolicy"
 }
 
-func disassociate(p *check.Pass, e *model.AccessEntry, a *model.PolicyAssociation) string {
-	return plan.Shell("aws", "eks", "disassociate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
-		"--principal-arn", e.PrincipalARN, "--policy-arn", a.PolicyARN)
-}
-
-// associate gives another access policy with the scope of a.
-func associate(p *check.Pass, e *model.AccessEntry, policy string, a *model.PolicyAssociation) string {
-	scope := "type=cluster"
-	if a.Scope.Type != model.ScopeCluster {
-		scope = "type=namespace,namespaces="
-		for i, n := range a.Scope.Namespaces {
-			if i > 0 {
-				scope += ","
-			}
-			scope += n
-		}
-	}
-	return plan.Shell("aws", "eks", "associate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
-		"--principal-arn", e.PrincipalARN, "--policy-arn", accessPolicyARN(p, policy), "--access-scope", scope)
+func disassociate(p *check.Pass, e *model.AccessEntry, a *model.PolicyAssociation) plan.Change {
+	return plan.DisassociateAccessPolicy{Cluster: p.Cluster.ID(), PrincipalARN: e.PrincipalARN, PolicyARN: a.PolicyARN}
 }

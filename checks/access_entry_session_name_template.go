@@ -26,22 +26,23 @@ var accessEntrySessionNameTemplate = &check.Check{
 				if authenticator.CallerChoosesGroup(g, e.PrincipalARN) {
 					p.Report(e, "sessions of %s choose their Kubernetes group through their session name: %s", e.PrincipalARN, g).
 						Because(e, "kubernetesGroups", "%s", g).
-						Fix("# name groups in full; updating replaces the whole list, and this keeps the others").
-						Fix(plan.Shell(append([]string{
-							"aws", "eks", "update-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
-							"--principal-arn", e.PrincipalARN, "--kubernetes-groups",
-						}, append(fixedGroups(e), "GROUP")...)...)).
+						Fix("# updating replaces the whole list: this keeps the groups that are named in full; add those that were meant").
+						Plan(plan.UpdateAccessEntry{Cluster: p.Cluster.ID(), PrincipalARN: e.PrincipalARN, Groups: fixedGroups(e)}).
 						Key("group " + g)
 				}
 			}
 			if authenticator.CallerChoosesUsername(e.Username, e.PrincipalARN) {
-				p.Report(e, "sessions of %s choose their Kubernetes username through their session name: %s (medium: which usernames are bound decides what it gives)", e.PrincipalARN, e.Username).
+				r := p.Report(e, "sessions of %s choose their Kubernetes username through their session name: %s (medium: which usernames are bound decides what it gives)", e.PrincipalARN, e.Username).
 					Severity(finding.Medium).
 					Because(e, "username", "%s", e.Username).
-					Fix("# AWS's own default keeps the role in the name: arn:aws:sts::ACCOUNT:assumed-role/ROLE/{{SessionName}}").
-					Fix(plan.Shell("aws", "eks", "update-access-entry", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
-						"--principal-arn", e.PrincipalARN, "--username", "USERNAME")).
 					Key("username")
+				if username, ok := authenticator.DefaultUsername(e.Type, e.PrincipalARN); ok {
+					r.Fix("# AWS's own default keeps the role in the name; bindings of the old usernames do not count for it").
+						Plan(plan.UpdateAccessEntry{Cluster: p.Cluster.ID(), PrincipalARN: e.PrincipalARN, Username: username})
+				} else {
+					r.Fix("# give it a username of its own").
+						Fix(plan.Command(plan.UpdateAccessEntry{Cluster: p.Cluster.ID(), PrincipalARN: e.PrincipalARN, Username: "USERNAME"}))
+				}
 			}
 		}
 	},
@@ -49,5 +50,5 @@ var accessEntrySessionNameTemplate = &check.Check{
 
 // fixedGroups are the groups of an access entry that no caller chooses.
 func fixedGroups(e *model.AccessEntry) []string {
-	return slices.DeleteFunc(slices.Clone(e.Groups), func(g string) bool { return authenticator.CallerChoosesGroup(g, e.PrincipalARN) })
+	return slices.DeleteFunc(append([]string{}, e.Groups...), func(g string) bool { return authenticator.CallerChoosesGroup(g, e.PrincipalARN) })
 }

@@ -20,7 +20,7 @@ var accessEntrySystemNamespaceWrite = &check.Check{
 	Run: func(p *check.Pass) {
 		for _, e := range p.Cluster.AccessEntries {
 			for _, a := range p.Access.PolicyAssociationsOf(e.PrincipalARN) {
-				if a.PolicyName() == "AmazonEKSClusterAdminPolicy" && a.Scope.Type == model.ScopeCluster {
+				if isClusterWideAdmin(a) {
 					continue // access-entry-cluster-admin speaks of that
 				}
 				powers, known := p.Access.PowersOfAssociation(a)
@@ -35,16 +35,32 @@ var accessEntrySystemNamespaceWrite = &check.Check{
 				if namespace == "" {
 					continue
 				}
-				p.Report(e, "%s can run pods as the service accounts of %s through %s on %s", e.PrincipalARN, namespace, a.PolicyName(), a.Scope).
+				r := p.Report(e, "%s can run pods as the service accounts of %s through %s on %s", e.PrincipalARN, namespace, a.PolicyName(), a.Scope).
 					Chain(powers[i].Chain).
 					Chain([]finding.Evidence{why}).
 					Fix("# name the namespaces that the principal works in; associating a policy again replaces its scope").
-					Fix(plan.Shell("aws", "eks", "associate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
-						"--principal-arn", e.PrincipalARN, "--policy-arn", a.PolicyARN, "--access-scope", "type=namespace,namespaces=NAMESPACE")).
 					Key(a.PolicyARN)
+				narrowScope(r, p, a, func(pattern model.AccessScope) bool {
+					namespace, _ := privilegedUnder(p, pattern)
+					return namespace != ""
+				})
 			}
 		}
 	},
+}
+
+// narrowScope proposes to leave those of a scope's namespaces out that reach too far, where the scope names others besides.
+func narrowScope(r *check.Report, p *check.Pass, a *model.PolicyAssociation, tooFar func(model.AccessScope) bool) {
+	keep := slices.DeleteFunc(slices.Clone(a.Scope.Namespaces), func(n string) bool {
+		return tooFar(model.AccessScope{Type: model.ScopeNamespace, Namespaces: []string{n}})
+	})
+	narrow := plan.AssociateAccessPolicy{Cluster: p.Cluster.ID(), PrincipalARN: a.PrincipalARN, PolicyARN: a.PolicyARN, Scope: model.AccessScope{Type: model.ScopeNamespace, Namespaces: keep}}
+	if a.Scope.Type == model.ScopeNamespace && len(keep) > 0 {
+		r.Plan(narrow)
+		return
+	}
+	narrow.Scope.Namespaces = []string{"NAMESPACE"}
+	r.Fix(plan.Command(narrow))
 }
 
 // privilegedUnder finds a namespace that a scope reaches and whose service accounts are privileged; kube-system first,

@@ -28,8 +28,7 @@ var accessEntryUnknownPolicy = &check.Check{
 					Because(e, "associatedAccessPolicies", "%s on %s", a.PolicyARN, a.Scope).
 					Evidence("drawbridge", "access policies as AWS published them on %s", awsdata.AccessPoliciesDate()).
 					Fix("# look it up in the EKS User Guide, \"Review access policy permissions\"; if nobody needs it:").
-					Fix(plan.Shell("aws", "eks", "disassociate-access-policy", "--cluster-name", c.Name, "--region", c.Region,
-						"--principal-arn", e.PrincipalARN, "--policy-arn", a.PolicyARN)).
+					Fix(plan.Command(disassociate(p, e, a))).
 					Key(a.PolicyARN)
 			}
 		}

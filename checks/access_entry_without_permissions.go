@@ -32,9 +32,14 @@ var accessEntryWithoutPermissions = &check.Check{
 			r := p.Report(e, "%s may come in but do nothing that not everybody may: no access policy, and nothing is bound to its groups or username", e.PrincipalARN).
 				Because(e, "associatedAccessPolicies", "none").
 				Because(e, "kubernetesGroups", "%s, bound to nothing", orNobody(strings.Join(e.Groups, ", "))).
-				Fix("# give it what it was meant to have, or delete it").
-				Fix(plan.Shell("aws", "eks", "associate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--principal-arn", e.PrincipalARN,
-					"--policy-arn", accessPolicyARN(p, "AmazonEKSViewPolicy"), "--access-scope", "type=namespace,namespaces=NAMESPACE"))
+				Fix("# give it what it was meant to have").
+				Fix("# " + plan.Command(plan.AssociateAccessPolicy{
+					Cluster: p.Cluster.ID(), PrincipalARN: e.PrincipalARN, PolicyARN: accessPolicyARN(p, "AmazonEKSViewPolicy"),
+					Scope: model.AccessScope{Type: model.ScopeNamespace, Namespaces: []string{"NAMESPACE"}},
+				}))
+			if rows, known := rowsOf(p, e.PrincipalARN); known && len(rows) == 0 {
+				r.Fix("# or delete it").Plan(plan.DeleteAccessEntry{Cluster: p.Cluster.ID(), PrincipalARN: e.PrincipalARN})
+			}
 			if p.Access.ReadsAWSAuth() && p.Cluster.AWSAuth != nil {
 				r.Because(p.Cluster.AWSAuth, "", "an entry goes before a row of aws-auth: an empty one locks its principal out")
 			}

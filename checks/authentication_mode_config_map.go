@@ -25,9 +25,9 @@ var authenticationModeConfigMap = &check.Check{
 		p.Report(c, "authentication mode is CONFIG_MAP: whoever may write one ConfigMap decides who is cluster admin, and the creator is a hidden one").
 			Because(c, "accessConfig.authenticationMode", "CONFIG_MAP").
 			Fix("# 1. open the API beside the ConfigMap; there is no way back; nobody loses access by it, and EKS adds a visible entry for the creator").
-			Fix(plan.Shell("aws", "eks", "update-cluster-config", "--name", c.Name, "--region", c.Region, "--access-config", "authenticationMode=API_AND_CONFIG_MAP")).
+			Fix(plan.Command(plan.SetAuthenticationMode{Cluster: c.ID(), Mode: model.ModeAPIConfigMap})).
 			Fix("# 2. make an access entry for each row of aws-auth, watch the audit log for callers who still come through aws-auth, then empty it").
 			Fix("# 3. close the ConfigMap for good").
-			Fix("# " + plan.Shell("aws", "eks", "update-cluster-config", "--name", c.Name, "--region", c.Region, "--access-config", "authenticationMode=API"))
+			Fix("# " + plan.Command(plan.SetAuthenticationMode{Cluster: c.ID(), Mode: model.ModeAPI}))
 	},
 }

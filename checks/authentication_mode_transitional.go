@@ -26,7 +26,7 @@ var authenticationModeTransitional = &check.Check{
 		if c.AuthenticationMode() != model.ModeAPIConfigMap {
 			return
 		}
-		toAPI := plan.Shell("aws", "eks", "update-cluster-config", "--name", c.Name, "--region", c.Region, "--access-config", "authenticationMode=API")
+		toAPI := plan.SetAuthenticationMode{Cluster: c.ID(), Mode: model.ModeAPI}
 		if unread := storesUnread(p); unread != "" {
 			p.Report(c, "authentication mode is API_AND_CONFIG_MAP; %s", unread).
 				Because(c, "accessConfig.authenticationMode", "API_AND_CONFIG_MAP").
@@ -39,7 +39,7 @@ var authenticationModeTransitional = &check.Check{
 			p.Report(c, "authentication mode is API_AND_CONFIG_MAP and nothing in aws-auth lets anybody in who has no access entry: the last step is open").
 				Because(c, "accessConfig.authenticationMode", "API_AND_CONFIG_MAP").
 				Fix("# keep a copy: kubectl get configmap -n kube-system aws-auth -o yaml > aws-auth.yaml\n# there is no way back from API").
-				Fix(toAPI)
+				Plan(toAPI)
 			return
 		}
 		r := p.Report(c, "authentication mode is API_AND_CONFIG_MAP: %s and %s of aws-auth have no access entry and block the step to API", check.Count(len(blocking), "row"), check.Count(len(accounts), "whole account")).
@@ -54,7 +54,7 @@ var authenticationModeTransitional = &check.Check{
 		for _, a := range accounts {
 			r.Because(c.AWSAuth, "data.mapAccounts", "any principal of account %s", a.ID)
 		}
-		r.Fix("# then close the ConfigMap for good; there is no way back\n# " + toAPI)
+		r.Fix("# then close the ConfigMap for good; there is no way back\n# " + plan.Command(toAPI))
 	},
 }
 

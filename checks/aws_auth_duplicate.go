@@ -29,13 +29,16 @@ var awsAuthDuplicate = &check.Check{
 			if state == authenticator.Undetermined {
 				which = "which one counts is random"
 			}
-			p.Report(m, "the row of %s (groups %s) has a twin (groups %s), and %s", m.Written.ARN, orNobody(strings.Join(m.Read.Groups, ", ")),
+			r := p.Report(m, "the row of %s (groups %s) has a twin (groups %s), and %s", m.Written.ARN, orNobody(strings.Join(m.Read.Groups, ", ")),
 				orNobody(strings.Join(other.Read.Groups, ", ")), which).
 				Because(p.Cluster.AWSAuth, "data."+m.Kind.Block(), "line %d: username %s; %s", m.Line, orNobody(m.Read.Username), m.Effective.Why).
 				Because(p.Cluster.AWSAuth, "data."+other.Kind.Block(), "line %d: %s, username %s", other.Line, other.Read.ARN, orNobody(other.Read.Username)).
-				Fix("# leave one row, the one that says what is meant").
-				Fix("kubectl edit configmap -n kube-system aws-auth").
 				Key(m.Key())
+			if state == authenticator.Shadowed {
+				r.Fix("# this one does nothing; if it is the one that says what is meant, change the other first").Plan(removeRow(p, m))
+			} else {
+				r.Fix("# leave one row, the one that says what is meant").Fix("kubectl edit configmap -n kube-system aws-auth")
+			}
 		}
 	},
 }

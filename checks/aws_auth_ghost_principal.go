@@ -31,12 +31,16 @@ var awsAuthGhostPrincipal = &check.Check{
 			case access.Unread:
 				elsewhere++
 			case access.Absent:
-				p.Report(m, "%s does not exist: whoever creates a %s of that name becomes %s with groups %s", m.Read.ARN, m.Kind,
+				r := p.Report(m, "%s does not exist: whoever creates a %s of that name becomes %s with groups %s", m.Read.ARN, m.Kind,
 					orNobody(m.Read.Username), orNobody(strings.Join(m.Read.Groups, ", "))).
 					Because(p.Cluster.AWSAuth, "data."+m.Kind.Block(), "line %d: %s", m.Line, m.Read.ARN).
 					Evidence("iam:GetAccountAuthorizationDetails", "no %s of that name in the account", m.Kind).
-					Plan(removeRow(p, m)).
 					Key(m.Key())
+				if rows, known := rowsOf(p, m.Read.ARN); known {
+					r.Plan(rows...)
+				} else {
+					r.Fix("kubectl edit configmap -n kube-system aws-auth")
+				}
 			}
 		}
 		if elsewhere > 0 {

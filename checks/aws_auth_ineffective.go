@@ -5,6 +5,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var awsAuthIneffective = &check.Check{
@@ -22,9 +23,8 @@ var awsAuthIneffective = &check.Check{
 			p.Report(p.Cluster.AWSAuth, "aws-auth still holds %s, and in mode API nobody reads them", check.Count(n, "row")).
 				Because(p.Cluster, "accessConfig.authenticationMode", "API").
 				Because(p.Cluster.AWSAuth, "data", "%d rows, %d accounts", len(parsed.Rows), len(parsed.Accounts)).
-				Fix("# keep a copy, then remove what misleads the next reader").
-				Fix("kubectl get configmap -n kube-system aws-auth -o yaml > aws-auth.yaml").
-				Fix("kubectl delete configmap -n kube-system aws-auth")
+				Fix("# remove what misleads the next reader").
+				Plan(plan.PutAWSAuth{Cluster: p.Cluster.ID(), Before: awsAuthBlocks(p.Cluster.AWSAuth)})
 			return
 		}
 		for _, m := range awsAuthRows(p) {
@@ -35,8 +35,19 @@ var awsAuthIneffective = &check.Check{
 				Because(p.Cluster.AWSAuth, "data."+m.Kind.Block(), "line %d: %s", m.Line, m.Effective.Why).
 				Fix("# if access was meant, an access entry takes the ARN with its path").
 				Fix(entryForRow(p, m.Row)).
-				Fix("kubectl edit configmap -n kube-system aws-auth").
+				Plan(removeRow(p, m)).
 				Key(m.Key())
 		}
 	},
+}
+
+// awsAuthBlocks are the parts of aws-auth that the authenticator reads.
+func awsAuthBlocks(a *model.AWSAuth) map[string]string {
+	blocks := map[string]string{}
+	for _, key := range []string{"mapRoles", "mapUsers", "mapAccounts"} {
+		if text, there := a.Data[key]; there {
+			blocks[key] = text
+		}
+	}
+	return blocks
 }

@@ -31,13 +31,17 @@ var awsAuthShadowedByAccessEntry = &check.Check{
 			if slices.Contains(m.Read.Groups, rbac.GroupMasters) {
 				severity, why = finding.High, " (high: cluster admin)"
 			}
-			p.Report(m, "%s has an access entry and this row: delete the entry, and it comes back as %s%s", e.PrincipalARN, back, why).
+			r := p.Report(m, "%s has an access entry and this row: delete the entry, and it comes back as %s%s", e.PrincipalARN, back, why).
 				Severity(severity).
 				Because(e, "principalArn", "counts now: username %s, groups %s", orNobody(e.Username), orNobody(strings.Join(e.Groups, ", "))).
 				Because(p.Cluster.AWSAuth, "data."+m.Kind.Block(), "line %d: %s", m.Line, back).
 				Fix("# take the row out; the entry already decides").
-				Fix("kubectl edit configmap -n kube-system aws-auth").
 				Key(m.Key())
+			if rows, known := rowsOf(p, e.PrincipalARN); known {
+				r.Plan(rows...)
+			} else {
+				r.Fix("kubectl edit configmap -n kube-system aws-auth")
+			}
 		}
 	},
 }

@@ -42,16 +42,20 @@ var awsAuthWritable = &check.Check{
 			if rule < 0 || len(subjects) == 0 {
 				continue
 			}
-			p.Report(b, "%s can %s aws-auth, and so map any IAM principal to any username and group", subjectList(subjects), writeVerbs(absent)).
+			r := p.Report(b, "%s can %s aws-auth, and so map any IAM principal to any username and group", subjectList(subjects), writeVerbs(absent)).
 				Because(b, "subjects", "%s", subjectList(subjects)).
-				Because(role, "rules", "%s", strings.Join(role.Rules[rule].Verbs, ", ")+" on configmaps").
-				Fix("# name the ConfigMaps that are needed (resourceNames), in the namespace where they are").
-				Fix(narrow(b, role))
+				Because(role, "rules", "%s", strings.Join(role.Rules[rule].Verbs, ", ")+" on configmaps")
+			if rules, ok := withoutName(role, "aws-auth"); ok && writesAWSAuth(rules, absent) < 0 {
+				r.Plan(plan.PutRoleRules{Cluster: p.Cluster.ID(), Namespace: role.Namespace, Name: role.Name, Before: role.Rules, After: rules})
+			} else {
+				r.Fix("# name the ConfigMaps that are needed (resourceNames), in the namespace where they are").
+					Fix(narrow(b, role))
+			}
 		}
 		for _, e := range p.Cluster.AccessEntries {
 			for _, a := range p.Access.PolicyAssociationsOf(e.PrincipalARN) {
 				rules, known := access.PolicyRules(a.PolicyARN)
-				if !a.Scope.Covers("kube-system") || a.PolicyName() == "AmazonEKSClusterAdminPolicy" && a.Scope.Type == model.ScopeCluster {
+				if !a.Scope.Covers("kube-system") || isClusterWideAdmin(a) {
 					continue // access-entry-cluster-admin speaks of that
 				}
 				if !known && !awsOwn(p, e, a) {
@@ -60,12 +64,11 @@ var awsAuthWritable = &check.Check{
 				if writesAWSAuth(rules, absent) < 0 {
 					continue
 				}
-				p.Report(e, "%s can %s aws-auth through %s on %s, and so map any IAM principal to any username and group", e.PrincipalARN, writeVerbs(absent), a.PolicyName(), a.Scope).
+				r := p.Report(e, "%s can %s aws-auth through %s on %s, and so map any IAM principal to any username and group", e.PrincipalARN, writeVerbs(absent), a.PolicyName(), a.Scope).
 					Because(e, "associatedAccessPolicies", "%s on %s", a.PolicyARN, a.Scope).
 					Fix("# leave kube-system out of the scope; associating a policy again replaces its scope").
-					Fix(plan.Shell("aws", "eks", "associate-access-policy", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
-						"--principal-arn", e.PrincipalARN, "--policy-arn", a.PolicyARN, "--access-scope", "type=namespace,namespaces=NAMESPACE")).
 					Key(a.PolicyARN)
+				narrowScope(r, p, a, func(pattern model.AccessScope) bool { return pattern.Covers("kube-system") })
 			}
 		}
 	},
@@ -104,20 +107,40 @@ func writeVerbs(absent bool) string {
 // narrow is the command by which the permissions of a binding's subjects are made smaller. Roles that Kubernetes and EKS
 // make, or fill by aggregation, are everybody's: there the binding has to change.
 func narrow(b *model.Binding, role *model.Role) string {
-	command := func(verb, kind, namespace, name string) string {
-		args := []string{"kubectl", verb}
-		if namespace != "" {
-			args = append(args, "-n", namespace)
-		}
-		return plan.Shell(append(args, strings.ToLower(kind)+"/"+name)...) // so that a name like --all is a name
+	if role.Namespace == "" && isShared(role) {
+		return "# ClusterRole " + plan.Shell(role.Name) + " is not only theirs: bind one of your own that grants less, then\n" + plan.Command(plan.DeleteBinding{Namespace: b.Namespace, Name: b.Name})
 	}
-	shared := role.Aggregation != nil || role.Labels["kubernetes.io/bootstrapping"] == "rbac-defaults" || slices.Contains([]string{"cluster-admin", "admin", "edit", "view"}, role.Name) ||
+	return narrowRole(role)
+}
+
+// narrowRole is the command by which a role is edited.
+func narrowRole(role *model.Role) string {
+	args := []string{"kubectl", "edit"}
+	if role.Namespace != "" {
+		args = append(args, "-n", role.Namespace)
+	}
+	return plan.Shell(append(args, strings.ToLower(role.Subject().Kind)+"/"+role.Name)...) // so that a name like --all is a name
+}
+
+// isShared says whether a role is one that Kubernetes or EKS makes, or fills by aggregation.
+func isShared(role *model.Role) bool {
+	return role.Aggregation != nil || role.Labels["kubernetes.io/bootstrapping"] == "rbac-defaults" || slices.Contains([]string{"cluster-admin", "admin", "edit", "view"}, role.Name) ||
 		strings.HasPrefix(role.Name, "system:") || strings.HasPrefix(role.Name, "eks:")
-	if role.Namespace == "" && shared {
-		return "# ClusterRole " + plan.Shell(role.Name) + " is not only theirs: bind one of your own that grants less, then\n" + deleteBinding(b)
+}
+
+// withoutName returns the rules of a role without the name of one ConfigMap, where they name it.
+func withoutName(role *model.Role, name string) (rules []rbacv1.PolicyRule, ok bool) {
+	for _, r := range role.Rules {
+		if slices.Contains(r.ResourceNames, name) && slices.Equal(r.Resources, []string{"configmaps"}) {
+			ok = true
+			r.ResourceNames = slices.DeleteFunc(slices.Clone(r.ResourceNames), func(n string) bool { return n == name })
+			if len(r.ResourceNames) == 0 {
+				continue // without names it would be about all
+			}
+		}
+		rules = append(rules, r)
 	}
-	s := role.Subject()
-	return command("edit", s.Kind, s.Namespace, s.Name)
+	return rules, ok && !isShared(role)
 }
 
 func grantsEverything(r *model.Role) bool {

@@ -28,20 +28,6 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// TestPlans makes every plan that a check proposes for its cases and looks at what comes of it.
-func TestPlans(t *testing.T) {
-	for _, c := range All {
-		t.Run(c.ID, func(t *testing.T) {
-			t.Parallel()
-			archive, err := os.ReadFile(file(c, ".txtar"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			checktest.Plans(t, c, All, archive)
-		})
-	}
-}
-
 // TestTrio refuses a check that is half done: each has code, a page and cases under one name, and stands in the list.
 func TestTrio(t *testing.T) {
 	ids := map[string]bool{}

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"slices"
 	"time"
 
 	"drawbridge/internal/check"
@@ -27,7 +28,7 @@ var clusterCreatorAdmin = &check.Check{
 				Because(c, "accessConfig.authenticationMode", "CONFIG_MAP, in which the creator's power cannot be seen or taken away").
 				Fix("# who it was: the CreateCluster record in CloudTrail, if it is still kept").
 				Fix("# with access entries on, EKS shows an entry for the creator, which can be deleted").
-				Fix(plan.Shell("aws", "eks", "update-cluster-config", "--name", c.Name, "--region", c.Region, "--access-config", "authenticationMode=API_AND_CONFIG_MAP"))
+				Fix(plan.Command(plan.SetAuthenticationMode{Cluster: c.ID(), Mode: model.ModeAPIConfigMap}))
 			return
 		}
 		if d.BootstrapAdmin != nil && !*d.BootstrapAdmin {
@@ -35,19 +36,30 @@ var clusterCreatorAdmin = &check.Check{
 		}
 		for _, e := range c.AccessEntries {
 			for _, a := range p.Access.PolicyAssociationsOf(e.PrincipalARN) {
-				if a.PolicyName() != "AmazonEKSClusterAdminPolicy" || a.Scope.Type != model.ScopeCluster || !madeWith(d.Created, e.Created) {
+				if !isClusterWideAdmin(a) || !madeWith(d.Created, e.Created) {
 					continue
 				}
-				p.Report(e, "%s is cluster admin through an entry made with the cluster, as EKS makes one for whoever creates it", e.PrincipalARN).
+				r := p.Report(e, "%s is cluster admin through an entry made with the cluster, as EKS makes one for whoever creates it", e.PrincipalARN).
 					Because(c, "accessConfig.bootstrapClusterCreatorAdminPermissions", "true, or not told").
 					Because(e, "createdAt", "%s; the cluster was created at %s", e.Created.Format(time.RFC3339), d.Created.Format(time.RFC3339)).
 					Because(e, "associatedAccessPolicies", "%s with access scope cluster", a.PolicyARN).
-					Fix("# make sure that somebody else is admin, then delete the entry").
-					Fix(plan.Shell("aws", "eks", "delete-access-entry", "--cluster-name", c.Name, "--region", c.Region, "--principal-arn", e.PrincipalARN)).
 					Key(a.PolicyARN)
+				if slices.ContainsFunc(c.PolicyAssociations, func(other *model.PolicyAssociation) bool {
+					return other.PrincipalARN != e.PrincipalARN && isClusterWideAdmin(other)
+				}) {
+					r.Fix("# make sure that those who are admin besides are the right ones, then delete the entry")
+					deleteEntry(r, p, e)
+				} else {
+					r.Fix("# make somebody else admin, then delete the entry").
+						Fix(plan.Command(plan.DeleteAccessEntry{Cluster: c.ID(), PrincipalARN: e.PrincipalARN}))
+				}
 			}
 		}
 	},
+}
+
+func isClusterWideAdmin(a *model.PolicyAssociation) bool {
+	return a.PolicyName() == "AmazonEKSClusterAdminPolicy" && a.Scope.Type == model.ScopeCluster
 }
 
 // madeWith says whether an entry was made while the cluster was being created, which takes EKS well under an hour.

@@ -37,7 +37,7 @@ var controlPlaneLogNotForwarded = &check.Check{
 		if g.RetentionDays > 0 && g.RetentionDays < keptAtLeast {
 			p.Report(c, "control-plane logs are kept for %d days only, less than %d", g.RetentionDays, keptAtLeast).
 				Evidence("log group "+g.Name+" retentionInDays", "%d", g.RetentionDays).
-				Fix(plan.Shell("aws", "logs", "put-retention-policy", "--region", c.Region, "--log-group-name", g.Name, "--retention-in-days", "90")).
+				Plan(plan.SetLogRetention{Cluster: c.ID(), LogGroup: g.Name, Days: keptAtLeast}).
 				Key("retention")
 		}
 		switch {

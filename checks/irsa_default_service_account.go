@@ -35,11 +35,22 @@ var irsaDefaultServiceAccount = &check.Check{
 			if len(holders) > 0 {
 				r.Evidence("namespace "+sa.Namespace, "pods with the role: %s", check.Some(holders, 20))
 			}
+			unannotate := plan.UnannotateServiceAccount{Cluster: p.Cluster.ID(), Namespace: sa.Namespace, Name: sa.Name, Key: access.RoleAnnotation}
+			if isUnused(p, sa.Namespace, sa.Name) {
+				r.Fix("# nothing runs as it: take the role away").Plan(unannotate)
+				continue
+			}
 			r.Fix("# give the role to a service account that only the workload in need of it uses, and name that one in the role's trust policy").
-				Fix(plan.Shell("kubectl", "create", "serviceaccount", "-n", sa.Namespace, "NAME")).
-				Fix(plan.Shell("kubectl", "annotate", "-n", sa.Namespace, "serviceaccount/NAME", access.RoleAnnotation+"="+role)).
+				Fix(plan.Command(plan.CreateServiceAccount{Cluster: p.Cluster.ID(), Namespace: sa.Namespace, Name: "NAME"})).
+				Fix(plan.Command(plan.AnnotateServiceAccount{Cluster: p.Cluster.ID(), Namespace: sa.Namespace, Name: "NAME", Key: access.RoleAnnotation, Value: role})).
 				Fix("# set serviceAccountName in that workload, wait for its pods, then take the role from default").
-				Fix(plan.Shell("kubectl", "annotate", "-n", sa.Namespace, "serviceaccount/default", access.RoleAnnotation+"-"))
+				Fix(plan.Command(unannotate))
 		}
 	},
+}
+
+// isUnused says whether it is certain that nothing runs, or would run, as a service account.
+func isUnused(p *check.Pass, namespace, name string) bool {
+	return p.Access.Complete(model.AreaPods) && p.Access.Complete(model.AreaWorkloads) && p.Access.Complete(model.AreaServiceAccounts) &&
+		len(p.Access.PodsOf(namespace, name)) == 0 && len(p.Access.WorkloadsOf(namespace, name)) == 0
 }

@@ -101,10 +101,9 @@ func reportCandidate(p *check.Pass, sa *model.ServiceAccount, role iam.ARN, bloc
 	r.Fix("# 1. add to the trust policy, and keep the statement for IRSA until the end").
 		Fix(podIdentityTrustStatement(p.Cluster.ARN, []*model.PodIdentityAssociation{{Namespace: sa.Namespace, ServiceAccount: sa.Name}})).
 		Fix("# 2. associate, then restart the workloads").
-		Fix(plan.Shell("aws", "eks", "create-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
-			"--namespace", sa.Namespace, "--service-account", sa.Name, "--role-arn", role.String())).
+		Fix(plan.Command(plan.CreatePodIdentityAssociation{Cluster: p.Cluster.ID(), Namespace: sa.Namespace, ServiceAccount: sa.Name, RoleARN: role.String()})).
 		Fix("# 3. see AssumeRole by pods.eks.amazonaws.com in CloudTrail, then take away annotation and IRSA statement").
-		Fix(plan.Shell("kubectl", "annotate", "-n", sa.Namespace, "serviceaccount/"+sa.Name, access.RoleAnnotation+"-"))
+		Fix(plan.Command(plan.UnannotateServiceAccount{Cluster: p.Cluster.ID(), Namespace: sa.Namespace, Name: sa.Name, Key: access.RoleAnnotation}))
 }
 
 // otherIssuers are the OIDC providers besides the cluster's own that a role trusts.

@@ -41,15 +41,43 @@ var irsaProviderStale = &check.Check{
 		slices.Sort(missing)
 		for _, provider := range missing {
 			for _, role := range trusting[provider] {
-				p.Report(role, "%s trusts OIDC provider %s, which IAM does not have: nobody can take the role that way, and the cluster it was for is probably gone", role.Name, provider).
+				r := p.Report(role, "%s trusts OIDC provider %s, which IAM does not have: nobody can take the role that way, and the cluster it was for is probably gone", role.Name, provider).
 					Because(role, "AssumeRolePolicyDocument", "Federated: %s", provider).
 					Evidence("account "+p.Account.ID+" OIDC providers", "%d, this one not among them", len(p.Account.OIDCProviders)).
 					Fix("# take the statement out of the trust policy; if it was the only one, delete the role").
-					Fix(plan.Shell("aws", "iam", "get-role", "--role-name", role.Name, "--query", "Role.[RoleLastUsed,AssumeRolePolicyDocument]")).
 					Key(provider)
+				if trust, ok := withoutProvider(role, provider); ok {
+					r.Plan(trust)
+				} else {
+					r.Fix(plan.Shell("aws", "iam", "get-role", "--role-name", role.Name, "--query", "Role.[RoleLastUsed,AssumeRolePolicyDocument]"))
+				}
 			}
 		}
 	},
+}
+
+// withoutProvider takes the statements that are about one OIDC provider alone out of a trust policy, if that leaves none about it
+// and others: a role cannot be without a trust policy.
+func withoutProvider(role *model.IAMRole, provider string) (plan.Change, bool) {
+	kept, about := 0, 0
+	after, err := iam.EditStatements([]byte(role.Trust), func(s *iam.Statement, text []byte) ([]byte, error) {
+		switch {
+		case s.Principal == nil || !slices.Contains(s.Principal.Federated, provider):
+			kept++
+			return text, nil
+		case !isOnly(s.Principal, provider):
+			about++
+			return text, nil
+		}
+		return nil, nil
+	})
+	return plan.UpdateTrustPolicy{RoleARN: role.ARN, Before: role.Trust, After: model.Document(after)}, err == nil && kept > 0 && about == 0
+}
+
+// isOnly says whether a statement is about one principal, a service or a provider, and nobody else.
+func isOnly(p *iam.Principals, name string) bool {
+	all := slices.Concat(p.AWS, p.Service, p.Federated, p.CanonicalUser, p.Other)
+	return !p.Everyone && len(all) == 1 && all[0] == name
 }
 
 func clusterOfRegion(p *check.Pass) *model.Cluster {

@@ -77,7 +77,7 @@ func reportKeptOut(p *check.Pass, sa *model.ServiceAccount, role, issuer, why st
 	}
 	parsed, _ := iam.ParseARN(role)
 	r.Fix("# if it needs no AWS role any more").
-		Fix(plan.Shell("kubectl", "annotate", "-n", sa.Namespace, "serviceaccount/"+sa.Name, access.RoleAnnotation+"-")).
+		Fix(plan.Command(plan.UnannotateServiceAccount{Cluster: p.Cluster.ID(), Namespace: sa.Namespace, Name: sa.Name, Key: access.RoleAnnotation})).
 		Fix("# else add to the trust policy of the role").
 		Fix(webTrustStatement("arn:"+p.Cluster.Partition+":iam::"+cmp.Or(parsed.Account, p.Cluster.Account)+":oidc-provider/"+issuer, issuer, access.Subject(sa.Namespace, sa.Name)))
 }

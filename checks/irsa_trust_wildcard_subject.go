@@ -2,11 +2,13 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"drawbridge/internal/access"
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
+	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
 	"drawbridge/internal/plan"
 )
@@ -70,6 +72,11 @@ func reportOpening(p *check.Pass, role *model.IAMRole, trust *access.Trust, issu
 	if len(users) > 0 {
 		r.Evidence("list serviceaccounts", "annotated with the role: %s", check.Some(users, 10))
 	}
+	r.Key(o.Pattern)
+	if narrow, ok := toSubjects(p, role, trust, issuer, users); ok {
+		r.Fix("# let in the service accounts that are annotated with the role, and no other").Plan(narrow)
+		return
+	}
 	subject := "system:serviceaccount:NAMESPACE:NAME"
 	if len(users) > 0 {
 		namespace, name, _ := strings.Cut(users[0], "/")
@@ -77,8 +84,52 @@ func reportOpening(p *check.Pass, role *model.IAMRole, trust *access.Trust, issu
 	}
 	r.Fix("# replace the statement for this provider in the trust policy, one subject for each service account that needs the role").
 		Fix(webTrustStatement(trust.Provider(issuer), issuer, subject)).
-		Fix(plan.Shell("aws", "iam", "update-assume-role-policy", "--role-name", role.Name, "--policy-document", "file://trust.json")).
-		Key(o.Pattern)
+		Fix(plan.Shell("aws", "iam", "update-assume-role-policy", "--role-name", role.Name, "--policy-document", "file://trust.json"))
+}
+
+// toSubjects holds the statement for an issuer to the service accounts that are annotated with the role and that it lets in, which
+// gives nobody anything. It takes that all of them are known, and that there is one statement.
+func toSubjects(p *check.Pass, role *model.IAMRole, trust *access.Trust, issuer string, users []string) (plan.Change, bool) {
+	if !p.Access.Complete(model.AreaServiceAccounts) {
+		return nil, false
+	}
+	var subjects []string
+	for _, u := range users {
+		namespace, name, _ := strings.Cut(u, "/")
+		subject := access.Subject(namespace, name)
+		if !trust.WebIdentity(access.WebToken{Issuer: issuer, Subject: subject, Audience: access.IRSAAudience}).Not() {
+			subjects = append(subjects, subject)
+		}
+	}
+	if len(subjects) == 0 {
+		return nil, false
+	}
+	return narrowTrust(role, trust.Provider(issuer), func(text []byte) ([]byte, error) {
+		return iam.SetConditions(text, []string{issuer + ":sub"}, "StringEquals", map[string][]string{issuer + ":sub": subjects})
+	})
+}
+
+// narrowTrust changes the one statement of a trust policy that lets in a service or a provider. Where there are several, or it
+// lets in others as well, it is not told which is meant for what.
+func narrowTrust(role *model.IAMRole, who string, narrow func([]byte) ([]byte, error)) (plan.Change, bool) {
+	narrowed, others := 0, 0
+	after, err := iam.EditStatements([]byte(role.Trust), func(s *iam.Statement, text []byte) ([]byte, error) {
+		switch {
+		case s.Effect != iam.Allow || s.MatchesAction("sts:AssumeRole") == iam.False && s.MatchesAction("sts:AssumeRoleWithWebIdentity") == iam.False:
+			return text, nil
+		case s.Principal == nil || s.Principal.Everyone:
+			others++
+			return text, nil
+		case !slices.Contains(s.Principal.Service, who) && !slices.Contains(s.Principal.Federated, who):
+			return text, nil
+		case !isOnly(s.Principal, who):
+			others++
+			return text, nil
+		}
+		narrowed++
+		return narrow(text)
+	})
+	return plan.UpdateTrustPolicy{RoleARN: role.ARN, Before: role.Trust, After: model.Document(after)}, err == nil && narrowed == 1 && others == 0
 }
 
 func webTrustStatement(provider, issuer, subject string) string {

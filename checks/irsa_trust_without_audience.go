@@ -8,6 +8,7 @@ import (
 	"drawbridge/internal/access"
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
+	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
 	"drawbridge/internal/plan"
 )
@@ -56,7 +57,22 @@ func reportAnyAudience(p *check.Pass, role *model.IAMRole, trust *access.Trust, 
 	for _, s := range e.Statements {
 		r.Because(role, "AssumeRolePolicyDocument", "%s", s)
 	}
+	if narrow, ok := narrowTrust(role, trust.Provider(issuer), func(text []byte) ([]byte, error) {
+		return iam.SetConditions(text, nil, "StringEquals", map[string][]string{issuer + ":aud": {access.IRSAAudience}})
+	}); ok && !otherAudience(p, role) {
+		r.Plan(narrow)
+		return
+	}
 	r.Fix("# add to the Condition of the statement for this provider").
 		Fix(fmt.Sprintf(`"StringEquals": {%q: "sts.amazonaws.com"}`, issuer+":aud")).
 		Fix(plan.Shell("aws", "iam", "update-assume-role-policy", "--role-name", role.Name, "--policy-document", "file://trust.json"))
+}
+
+// otherAudience says whether a service account that is annotated with the role has tokens made out for another audience than
+// AWS's default, or may have.
+func otherAudience(p *check.Pass, role *model.IAMRole) bool {
+	return !p.Access.Complete(model.AreaServiceAccounts) || slices.ContainsFunc(p.Cluster.ServiceAccounts, func(sa *model.ServiceAccount) bool {
+		audience := sa.Annotations[access.AudienceAnnotation]
+		return access.IRSARole(sa) == role.ARN && audience != "" && audience != access.IRSAAudience
+	})
 }

@@ -35,12 +35,12 @@ var podIdentityDangling = &check.Check{
 				reportVacant(p, a, claims.ofServiceAccount(a), "service account "+a.Namespace+"/"+a.ServiceAccount)
 			}
 			if _, role := p.Access.Access().Role(a.RoleARN); role == access.Absent && a.RoleARN != "" {
-				p.Report(a, "the association gives %s/%s the IAM role %s, which does not exist; low, because pods get no credentials until somebody creates a role of that name",
+				r := p.Report(a, "the association gives %s/%s the IAM role %s, which does not exist; low, because pods get no credentials until somebody creates a role of that name",
 					a.Namespace, a.ServiceAccount, a.RoleARN).
 					Severity(finding.Low).
 					Because(a, "roleArn", "%s is not among the roles of account %s", a.RoleARN, p.Cluster.Account).
-					Fix(deleteAssociation(p, a)).
 					Key("role")
+				deleteAssociation(r, p, a)
 			}
 		}
 	},
@@ -52,8 +52,17 @@ var areasOfRights = []model.Area{
 	model.AreaAccessEntries, model.AreaPolicyAssociations,
 }
 
-func deleteAssociation(p *check.Pass, a *model.PodIdentityAssociation) string {
-	return plan.Shell("aws", "eks", "delete-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region, "--association-id", a.ID)
+// deleteAssociation proposes to delete an association that nothing uses. One that an add-on made is the add-on's to take away.
+func deleteAssociation(r *check.Report, p *check.Pass, a *model.PodIdentityAssociation) {
+	if a.OwnerARN != "" {
+		r.Fix("# the association is part of add-on " + plan.Shell(a.OwnerARN) + ": take it out of the add-on's podIdentityAssociations")
+		return
+	}
+	r.Plan(dissociation(p, a))
+}
+
+func dissociation(p *check.Pass, a *model.PodIdentityAssociation) plan.Change {
+	return plan.DeletePodIdentityAssociation{Cluster: p.Cluster.ID(), Namespace: a.Namespace, ServiceAccount: a.ServiceAccount, ID: a.ID}
 }
 
 // reportVacant reports an association whose service account anybody could still be.
@@ -77,8 +86,8 @@ func reportVacant(p *check.Pass, a *model.PodIdentityAssociation, c claimants, w
 		Evidence("cluster "+p.Cluster.Name, "%s is not there", what).
 		Chain(c.evidence).
 		Fix("# nothing uses it: take the association away, or make what it is for before somebody else does").
-		Fix(deleteAssociation(p, a)).
 		Key("service-account")
+	deleteAssociation(r, p, a)
 	if len(c.others) > 0 {
 		r.Severity(finding.High)
 	}

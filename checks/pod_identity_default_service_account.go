@@ -32,12 +32,16 @@ var podIdentityDefaultServiceAccount = &check.Check{
 			if len(holders) > 0 {
 				r.Evidence("namespace "+a.Namespace, "pods with the role: %s", check.Some(holders, 20))
 			}
+			if isUnused(p, a.Namespace, a.ServiceAccount) {
+				r.Fix("# nothing runs as it: take the role away")
+				deleteAssociation(r, p, a)
+				continue
+			}
 			r.Fix("# give the role to a service account that only the workload in need of it uses").
-				Fix(plan.Shell("kubectl", "create", "serviceaccount", "-n", a.Namespace, "NAME")).
-				Fix(plan.Shell("aws", "eks", "create-pod-identity-association", "--cluster-name", c.Name, "--region", c.Region,
-					"--namespace", a.Namespace, "--service-account", "NAME", "--role-arn", a.RoleARN)).
+				Fix(plan.Command(plan.CreateServiceAccount{Cluster: c.ID(), Namespace: a.Namespace, Name: "NAME"})).
+				Fix(plan.Command(plan.CreatePodIdentityAssociation{Cluster: c.ID(), Namespace: a.Namespace, ServiceAccount: "NAME", RoleARN: a.RoleARN})).
 				Fix("# set serviceAccountName in that workload, wait for its pods, then take the role from default").
-				Fix(plan.Shell("aws", "eks", "delete-pod-identity-association", "--cluster-name", c.Name, "--region", c.Region, "--association-id", a.ID)).
+				Fix(plan.Command(dissociation(p, a))).
 				Fix("# automountServiceAccountToken: false does not help: the webhook that gives the credentials does not read it")
 		}
 	},

@@ -21,8 +21,9 @@ var podIdentitySessionTagsDisabled = &check.Check{
 			if !a.DisableSessionTags {
 				continue
 			}
-			refused := ""
-			if trust := trustOfAssociation(p, a); trust != nil && trust.PodIdentity(p.Access.Session(a)).Not() {
+			refused, trust := "", trustOfAssociation(p, a)
+			in := trust != nil && !trust.PodIdentity(p.Access.Session(a)).Not()
+			if trust != nil && !in {
 				tagged := p.Access.Session(a)
 				tagged.Untagged = false
 				if !trust.PodIdentity(tagged).Not() {
@@ -41,9 +42,13 @@ var podIdentitySessionTagsDisabled = &check.Check{
 			if a.Policy != "" {
 				r.Fix("# session policy and session tags exclude each other: keep one of them, and give the role only what the session policy leaves")
 			}
-			r.Fix(plan.Shell("aws", "eks", "update-pod-identity-association", "--cluster-name", c.Name, "--region", c.Region,
-				"--association-id", a.ID, "--no-disable-session-tags")).
-				Fix("# then restart the pods: sessions that are open stay without tags")
+			on := plan.UpdatePodIdentityAssociation{Cluster: c.ID(), Namespace: a.Namespace, ServiceAccount: a.ServiceAccount, ID: a.ID, DisableSessionTags: new(bool)}
+			if in && a.Policy == "" { // else the tags let the pods into the role
+				r.Plan(on)
+			} else {
+				r.Fix(plan.Command(on))
+			}
+			r.Fix("# then restart the pods: sessions that are open stay without tags")
 		}
 	},
 }

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"drawbridge/internal/access"
@@ -34,10 +35,23 @@ var podIdentityShadowsIRSA = &check.Check{
 			}
 			r.Because(sa, "metadata.annotations", "%s: %s", access.RoleAnnotation, annotated).
 				Because(a, "roleArn", "%s, which goes before the annotation when a pod is made", a.RoleARN).
-				Fix("# when all pods run through Pod Identity, take the annotation away, and then the cluster's OIDC provider from the old role's trust policy").
-				Fix(plan.Shell("kubectl", "annotate", "-n", sa.Namespace, "serviceaccount/"+sa.Name, access.RoleAnnotation+"-"))
+				Fix("# when all pods run through Pod Identity, take the annotation away, and then the cluster's OIDC provider from the old role's trust policy")
+			unannotate := plan.UnannotateServiceAccount{Cluster: p.Cluster.ID(), Namespace: sa.Namespace, Name: sa.Name, Key: access.RoleAnnotation}
+			if usesIRSA(p, sa) {
+				r.Fix(plan.Command(unannotate))
+			} else {
+				r.Plan(unannotate)
+			}
 		}
 	},
+}
+
+// usesIRSA says whether pods of a service account run with the role of its annotation, or may.
+func usesIRSA(p *check.Pass, sa *model.ServiceAccount) bool {
+	return !p.Access.Complete(model.AreaPods) || slices.ContainsFunc(p.Access.PodsOf(sa.Namespace, sa.Name), func(pod *model.Pod) bool {
+		via := p.Access.CredentialsOf(pod).Via
+		return via == access.ViaIRSA || via == access.ViaUnknown
+	})
 }
 
 // usedByPods says in words which identity the pods of an association's service account have now.

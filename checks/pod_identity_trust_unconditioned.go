@@ -2,12 +2,14 @@ package checks
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"drawbridge/internal/access"
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
+	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
 	"drawbridge/internal/plan"
 )
@@ -29,12 +31,18 @@ var podIdentityTrustUnconditioned = &check.Check{
 			users[a.RoleARN] = append(users[a.RoleARN], a)
 		}
 		slices.Sort(arns)
+		everywhere := map[string][]roleUse{}
+		for _, c := range p.Access.Access().Clusters() {
+			for _, a := range c.PodIdentityAssociations {
+				everywhere[a.RoleARN] = append(everywhere[a.RoleARN], roleUse{c, a})
+			}
+		}
 		for _, arn := range arns {
 			role, presence := p.Access.Access().Role(arn)
 			trust := p.Access.Access().Trust(role)
 			switch {
 			case trust != nil:
-				reportPodIdentityReach(p, role, trust.PodIdentityReach(p.Cluster.Region), users[arn])
+				reportPodIdentityReach(p, role, trust.PodIdentityReach(p.Cluster.Region), users[arn], everywhere[arn])
 			case presence != access.Absent: // a role that is gone is for pod-identity-dangling
 				p.NotAssessed("the trust policy of %s was not read", arn)
 			}
@@ -42,7 +50,13 @@ var podIdentityTrustUnconditioned = &check.Check{
 	},
 }
 
-func reportPodIdentityReach(p *check.Pass, role *model.IAMRole, reach access.PodIdentityReach, users []*model.PodIdentityAssociation) {
+// roleUse is an association with a role, in any cluster.
+type roleUse struct {
+	cluster     *access.Cluster
+	association *model.PodIdentityAssociation
+}
+
+func reportPodIdentityReach(p *check.Pass, role *model.IAMRole, reach access.PodIdentityReach, users []*model.PodIdentityAssociation, everywhere []roleUse) {
 	var r *check.Report
 	switch {
 	case reach.Anybody == access.Yes && len(reach.Conditions) == 0:
@@ -66,13 +80,45 @@ func reportPodIdentityReach(p *check.Pass, role *model.IAMRole, reach access.Pod
 	for _, a := range users {
 		names = append(names, a.Namespace+"/"+a.ServiceAccount)
 	}
-	r.Evidence("cluster "+p.Cluster.Name, "associated with %s", check.Some(names, 10)).
-		Fix("# replace the statement for pods.eks.amazonaws.com in the trust policy, leaving others as they are").
+	r.Evidence("cluster "+p.Cluster.Name, "associated with %s", check.Some(names, 10))
+	if narrow, ok := toAssociations(p.Access.Access().Trust(role), everywhere); ok {
+		r.Fix("# let in the service accounts that are associated with the role, in the clusters of this snapshot, and no other").Plan(narrow)
+		return
+	}
+	r.Fix("# replace the statement for pods.eks.amazonaws.com in the trust policy, leaving others as they are").
 		Fix(podIdentityTrustStatement(p.Cluster.ARN, users)).
 		Fix(plan.Shell("aws", "iam", "update-assume-role-policy", "--role-name", role.Name, "--policy-document", "file://trust.json"))
 	if slices.ContainsFunc(users, func(a *model.PodIdentityAssociation) bool { return a.DisableSessionTags }) {
 		r.Fix("# session tags are disabled for an association: turn them on first, or these conditions keep its pods out")
 	}
+}
+
+// toAssociations holds the statement for Pod Identity to the clusters, namespaces and service accounts that are associated with the
+// role, which gives nobody anything: each of them is let in now. It takes that all their sessions have tags.
+func toAssociations(trust *access.Trust, everywhere []roleUse) (plan.Change, bool) {
+	set := map[string][]string{}
+	add := func(key, value string) {
+		if !slices.Contains(set[key], value) {
+			set[key] = append(set[key], value)
+		}
+	}
+	for _, use := range everywhere {
+		if use.association.DisableSessionTags || use.cluster.ARN == "" {
+			return nil, false
+		}
+		if trust.PodIdentity(use.cluster.Session(use.association)).Not() {
+			continue
+		}
+		add("aws:RequestTag/eks-cluster-arn", use.cluster.ARN)
+		add("aws:RequestTag/kubernetes-namespace", use.association.Namespace)
+		add("aws:RequestTag/kubernetes-service-account", use.association.ServiceAccount)
+	}
+	if len(set) == 0 {
+		return nil, false
+	}
+	return narrowTrust(trust.Role, access.PodIdentityService, func(text []byte) ([]byte, error) {
+		return iam.SetConditions(text, slices.Sorted(maps.Keys(set)), "StringEquals", set)
+	})
 }
 
 // podIdentityTrustStatement is a statement that lets in what is associated in this cluster and nothing else.

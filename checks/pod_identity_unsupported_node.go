@@ -46,8 +46,10 @@ var podIdentityUnsupportedNode = &check.Check{
 					r.Because(u.Object, "spec", "runs on %s as service account %s", why, a.ServiceAccount)
 				}
 				r.Fix("# on " + why + " give the role through IRSA: no association, this annotation, and a trust policy for the cluster's OIDC provider").
-					Fix(deleteAssociation(p, a)).
-					Fix(plan.Shell("kubectl", "annotate", "-n", a.Namespace, "serviceaccount/"+a.ServiceAccount, access.RoleAnnotation+"="+a.RoleARN)).
+					Fix(plan.Command(dissociation(p, a))).
+					Fix(plan.Command(plan.AnnotateServiceAccount{
+						Cluster: p.Cluster.ID(), Namespace: a.Namespace, Name: a.ServiceAccount, Key: access.RoleAnnotation, Value: a.RoleARN,
+					})).
 					Key(why)
 			}
 		}

@@ -35,13 +35,35 @@ var rbacDefaultServiceAccountPrivileged = &check.Check{
 			if j < 0 {
 				continue
 			}
-			p.Report(b, "%s can %s %s: so can every pod there that names no service account", access.SubjectText(b.Subjects[i]), held[j].Power.Title, held[j].Where()).
+			r := p.Report(b, "%s can %s %s: so can every pod there that names no service account", access.SubjectText(b.Subjects[i]), held[j].Power.Title, held[j].Where()).
 				Because(b, "subjects", "%s", access.SubjectText(b.Subjects[i])).
-				Chain(held[j].Chain).
-				Fix("# give the workload that needs it a service account of its own, bind that, then delete this binding").
-				Fix(deleteBinding(b))
+				Chain(held[j].Chain)
+			fix := withoutSubjects(p, b, func(s rbacv1.Subject) bool { return defaultServiceAccount(s, b.Namespace) })
+			if nobodyRunsAs(p, b) {
+				r.Fix("# nothing runs as such a service account: take it out of the binding").Plan(fix...)
+				continue
+			}
+			r.Fix("# give the workload that needs it a service account of its own, bind that, then take this one out")
+			for _, c := range fix {
+				r.Fix(plan.Command(c))
+			}
 		}
 	},
+}
+
+// nobodyRunsAs says whether it is certain that nothing runs as the default service accounts that a binding names one by one.
+func nobodyRunsAs(p *check.Pass, b *model.Binding) bool {
+	for _, s := range b.Subjects {
+		if !defaultServiceAccount(s, b.Namespace) {
+			continue
+		}
+		user, _ := rbac.Names(s, b.Namespace)
+		namespace, name, ok := strings.Cut(strings.TrimPrefix(user, "system:serviceaccount:"), ":")
+		if !ok || !isUnused(p, namespace, name) {
+			return false
+		}
+	}
+	return true
 }
 
 // defaultServiceAccount says whether a subject is a namespace's default service account, or all service accounts of a
@@ -49,11 +71,4 @@ var rbacDefaultServiceAccountPrivileged = &check.Check{
 func defaultServiceAccount(s rbacv1.Subject, namespace string) bool {
 	user, group := rbac.Names(s, namespace)
 	return strings.HasPrefix(user, "system:serviceaccount:") && strings.HasSuffix(user, ":default") || strings.HasPrefix(group, rbac.GroupServiceAccounts+":")
-}
-
-func deleteBinding(b *model.Binding) string {
-	if b.Namespace == "" {
-		return plan.Shell("kubectl", "delete", "clusterrolebinding/"+b.Name)
-	}
-	return plan.Shell("kubectl", "delete", "-n", b.Namespace, "rolebinding/"+b.Name)
 }

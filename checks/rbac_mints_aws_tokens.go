@@ -9,6 +9,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var rbacMintsAWSTokens = &check.Check{
@@ -66,7 +67,7 @@ func reportRolesInReach(p *check.Pass, powers []string, report func(model.Object
 	}
 	for _, e := range p.Cluster.AccessEntries {
 		for _, a := range p.Access.PolicyAssociationsOf(e.PrincipalARN) {
-			if a.PolicyName() == "AmazonEKSClusterAdminPolicy" && a.Scope.Type == model.ScopeCluster {
+			if isClusterWideAdmin(a) {
 				continue // access-entry-cluster-admin speaks of that
 			}
 			held, _ := p.Access.PowersOfAssociation(a)
@@ -78,7 +79,7 @@ func reportRolesInReach(p *check.Pass, powers []string, report func(model.Object
 			}
 			r := report(e, e.PrincipalARN, held[i], reach).Chain(held[i].Chain)
 			becauseOfRoles(r, reach)
-			r.Fix(disassociate(p, e, a)).Key(a.PolicyARN)
+			r.Fix(plan.Command(disassociate(p, e, a))).Key(a.PolicyARN)
 		}
 	}
 }

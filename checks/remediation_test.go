@@ -101,7 +101,7 @@ roleBindings:
 serviceAccounts: [{namespace: shop, name: web, automount: false}]
 workloads: [{namespace: shop, name: d, kind: Deployment, serviceAccount: web, automount: true}]
 `,
-			want: []string{"take automountServiceAccountToken out of the template of shop/deployment/d"},
+			want: []string{`kubectl patch -n shop deployment/d -p '{"spec":{"template":{"spec":{"automountServiceAccountToken":null}}}}'`},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -42,15 +42,41 @@ var serviceAccountTokenAutomounted = &check.Check{
 				Because(sa, "automountServiceAccountToken", "in force: %s", why[sa]).
 				Evidence("rbac.authorization.k8s.io", "no RoleBinding or ClusterRoleBinding names the service account or its namespace's group").
 				Because(units[sa][0].Object, "spec.automountServiceAccountToken", "mounts the token (the first of %d)", len(units[sa]))
-			if set := slices.IndexFunc(units[sa], func(u *access.Unit) bool { return u.Spec.Automount != nil }); set >= 0 {
-				o := units[sa][set].Object.Subject()
-				r.Fix("# the pod's own field goes before the service account's: take automountServiceAccountToken out of the template of " + plan.Shell(o.Namespace+"/"+o.Name))
+			changes, stuck := automountOff(p, sa, units[sa])
+			r.Fix("# pods get no Kubernetes token from then on; running ones keep theirs until they restart")
+			switch {
+			case len(stuck) > 0:
+				r.Fix("# the pod's own field goes before the service account's: take automountServiceAccountToken out where these are made: " + plan.Shell(stuck[:min(len(stuck), 10)]...))
+				for _, c := range changes {
+					r.Fix(plan.Command(c))
+				}
+			default:
+				r.Plan(changes...)
 			}
-			r.Fix("# pods get no Kubernetes token from then on; running ones keep theirs until they restart").
-				Fix(plan.Shell("kubectl", "patch", "-n", sa.Namespace, "serviceaccount/"+sa.Name, "-p", `{"automountServiceAccountToken":false}`)).
-				Fix("# this does not stop Pod Identity or IRSA: their tokens are injected all the same")
+			r.Fix("# this does not stop Pod Identity or IRSA: their tokens are injected all the same")
 		}
 	},
+}
+
+// automountOff are the changes by which a service account's token is mounted no more: templates of workloads that set it
+// themselves no longer do, and the service account says no. stuck names pods, and workloads, that set it themselves and cannot be
+// changed.
+func automountOff(p *check.Pass, sa *model.ServiceAccount, units []*access.Unit) (changes []plan.Change, stuck []string) {
+	for _, u := range units {
+		if u.Spec.Automount == nil {
+			continue
+		}
+		o := u.Object.Subject()
+		if w, ok := u.Object.(*model.Workload); !ok || w.Kind == "Job" || w.Owner != "" {
+			stuck = append(stuck, o.Namespace+"/"+o.Name)
+			continue
+		}
+		changes = append(changes, plan.SetAutomount{Cluster: p.Cluster.ID(), Kind: o.Kind, Namespace: o.Namespace, Name: o.Name})
+	}
+	if sa.Automount == nil || *sa.Automount {
+		changes = append(changes, plan.SetAutomount{Cluster: p.Cluster.ID(), Kind: "ServiceAccount", Namespace: sa.Namespace, Name: sa.Name, Value: new(bool)})
+	}
+	return changes, stuck
 }
 
 // usesKubernetes says whether a binding gives the service account something that not every authenticated user has.

@@ -28,7 +28,7 @@ var workloadDefaultServiceAccount = &check.Check{
 			}
 			name := u.Object.Subject().Name
 			r.Fix("# give the workload a service account of its own").
-				Fix(plan.Shell("kubectl", "create", "serviceaccount", "-n", u.Namespace, "NAME"))
+				Fix(plan.Command(plan.CreateServiceAccount{Cluster: p.Cluster.ID(), Namespace: u.Namespace, Name: "NAME"}))
 			if _, isWorkload := u.Object.(*model.Workload); isWorkload {
 				r.Fix(plan.Shell("kubectl", "set", "serviceaccount", "-n", u.Namespace, name, "NAME"))
 			} else {

@@ -50,9 +50,8 @@ var workloadIdentityShared = &check.Check{
 				r.Because(u.Object, "spec.serviceAccountName", "%s", sa.Name)
 			}
 			r.Fix("# give each workload a service account and a role of its own").
-				Fix(plan.Shell("kubectl", "create", "serviceaccount", "-n", sa.Namespace, "NAME")).
-				Fix(plan.Shell("aws", "eks", "create-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
-					"--namespace", sa.Namespace, "--service-account", "NAME", "--role-arn", "ARN"))
+				Fix(plan.Command(plan.CreateServiceAccount{Cluster: p.Cluster.ID(), Namespace: sa.Namespace, Name: "NAME"})).
+				Fix(plan.Command(plan.CreatePodIdentityAssociation{Cluster: p.Cluster.ID(), Namespace: sa.Namespace, ServiceAccount: "NAME", RoleARN: "ARN"}))
 			if w, ok := apps[len(apps)-1].Object.(*model.Workload); ok {
 				r.Fix(plan.Shell("kubectl", "set", "serviceaccount", "-n", sa.Namespace, w.Subject().Name, "NAME"))
 			}

@@ -28,8 +28,7 @@ var workloadStaticAWSCredentials = &check.Check{
 					Severity(finding.Medium).
 					Because(u.Object, "metadata.annotations", "%s is %s", key, role).
 					Fix("# give the service account a Pod Identity association, restart, then remove the annotation").
-					Fix(plan.Shell("aws", "eks", "create-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
-						"--namespace", u.Namespace, "--service-account", u.ServiceAccount(), "--role-arn", "ROLE-ARN")).
+					Fix(plan.Command(plan.CreatePodIdentityAssociation{Cluster: p.Cluster.ID(), Namespace: u.Namespace, ServiceAccount: u.ServiceAccount(), RoleARN: "ROLE-ARN"})).
 					Key(key)
 			}
 		}
@@ -53,8 +52,7 @@ func reportStaticKeys(p *check.Pass, o model.Object, s *model.PodSpec) {
 			p.Report(o, "container %s has long-lived AWS keys in %s, %s", c.Name, name, where).
 				Because(o, "spec.containers["+c.Name+"].env["+name+"]", "%s", where).
 				Fix("# give the service account a Pod Identity association, remove the variables, then delete the keys in IAM").
-				Fix(plan.Shell("aws", "eks", "create-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
-					"--namespace", o.Subject().Namespace, "--service-account", serviceAccountOf(s), "--role-arn", "ROLE-ARN")).
+				Fix(plan.Command(plan.CreatePodIdentityAssociation{Cluster: p.Cluster.ID(), Namespace: o.Subject().Namespace, ServiceAccount: serviceAccountOf(s), RoleARN: "ROLE-ARN"})).
 				Fix(plan.Shell("aws", "iam", "delete-access-key", "--user-name", "USER", "--access-key-id", "KEY-ID")).
 				Key(c.Name + "/" + name)
 		}
@@ -88,8 +86,7 @@ func reportKeyFiles(p *check.Pass, o model.Object, s *model.PodSpec) {
 			r := p.Report(o, "container %s has an AWS credentials file from Secret %s, mounted %s", c.Name, secret, how).
 				Because(o, "spec.containers["+c.Name+"].volumeMounts", "%s from secret/%s", m.Path, secret).
 				Fix("# give the service account a Pod Identity association, take the mount out, then delete the keys in IAM").
-				Fix(plan.Shell("aws", "eks", "create-pod-identity-association", "--cluster-name", p.Cluster.Name, "--region", p.Cluster.Region,
-					"--namespace", o.Subject().Namespace, "--service-account", serviceAccountOf(s), "--role-arn", "ROLE-ARN")).
+				Fix(plan.Command(plan.CreatePodIdentityAssociation{Cluster: p.Cluster.ID(), Namespace: o.Subject().Namespace, ServiceAccount: serviceAccountOf(s), RoleARN: "ROLE-ARN"})).
 				Key(c.Name + " " + m.Path)
 			if !inHome {
 				r.Severity(finding.Medium)

@@ -17,7 +17,9 @@ func held(s *model.Snapshot) map[string]bool {
 	for _, c := range facts.Clusters() {
 		has := func(who string, powers []access.HeldPower) {
 			for _, h := range powers {
-				all[fmt.Sprintf("%s: %s can %s %s %v", c.Name, who, h.Power.Title, h.Where(), h.Names)] = true
+				for _, name := range append(h.Names, "any")[:max(len(h.Names), 1)] {
+					all[fmt.Sprintf("%s: %s can %s %s: %s", c.Name, who, h.Power.Title, h.Where(), name)] = true
+				}
 			}
 		}
 		for _, arn := range principals(s, c) {
@@ -69,7 +71,9 @@ func accounts(s *model.Snapshot, facts *access.Access, c *access.Cluster, all ma
 				for _, o := range trust.Openings(c.Issuer()) {
 					all[fmt.Sprintf("%s lets in %s", role.ARN, o.Pattern)] = true
 				}
-				all[fmt.Sprintf("%s is open to Pod Identity: %v", role.ARN, trust.PodIdentityReach(c.Region).Anybody)] = true
+				if trust.PodIdentityReach(c.Region).Anybody != access.No {
+					all[role.ARN+" is open to Pod Identity"] = true
+				}
 			}
 		}
 	}
