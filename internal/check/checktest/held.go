@@ -2,6 +2,7 @@ package checktest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"drawbridge/internal/access"
@@ -17,7 +18,7 @@ func held(s *model.Snapshot) map[string]bool {
 	for _, c := range facts.Clusters() {
 		has := func(who string, powers []access.HeldPower) {
 			for _, h := range powers {
-				for _, name := range append(h.Names, "any")[:max(len(h.Names), 1)] {
+				for _, name := range slices.Concat(h.Names, []string{"any"})[:max(len(h.Names), 1)] {
 					all[fmt.Sprintf("%s: %s can %s %s: %s", c.Name, who, h.Power.Title, h.Where(), name)] = true
 				}
 			}
