@@ -173,17 +173,41 @@ func (a *Access) candidates(s *AWSSession) []*model.IAMRole {
 		some = append(some, x.named[s.Principal.UniqueID]...)
 	}
 	if leaving := x.accounts[s.Principal.Account]; len(leaving) > 0 {
-		arns, literal := targets(s.Policies.Identity, assumeRole)
-		if !literal || slices.Contains(s.Policies.Unread, iam.IdentityPolicy) {
-			some = append(some, leaving...)
-		} else {
-			for _, arn := range arns {
-				if r := a.roles[arn]; r != nil {
-					some = append(some, r)
-				}
-			}
-		}
+		some = append(some, nameable(s, leaving, a.roles)...)
 	}
 	slices.SortFunc(some, func(r, q *model.IAMRole) int { return x.order[r] - x.order[q] })
 	return slices.Compact(some)
+}
+
+// nameable returns those of some roles that a session's own policies may let it assume; byARN are all that were read.
+func nameable(s *AWSSession, roles []*model.IAMRole, byARN map[string]*model.IAMRole) []*model.IAMRole {
+	if slices.Contains(s.Policies.Unread, iam.IdentityPolicy) {
+		return roles
+	}
+	var some []*model.IAMRole
+	arns, literal := targets(s.Policies.Identity, assumeRole)
+	if literal {
+		for _, arn := range arns {
+			if r := byARN[arn]; r != nil {
+				some = append(some, r)
+			}
+		}
+		return some
+	}
+	var allowing []*iam.Statement
+	for i := range s.Policies.Identity {
+		list := s.Policies.Identity[i].Policy.Statements
+		for j := range list {
+			if list[j].Effect != iam.Deny && list[j].MatchesAction(assumeRole) != iam.False {
+				allowing = append(allowing, &list[j])
+			}
+		}
+	}
+	for _, r := range roles {
+		request := iam.Request{Principal: s.Principal, Action: assumeRole, Resource: r.ARN, Context: s.Context}
+		if slices.ContainsFunc(allowing, func(st *iam.Statement) bool { return st.MatchesResource(&request) != iam.False }) {
+			some = append(some, r)
+		}
+	}
+	return some
 }

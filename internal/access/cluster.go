@@ -34,6 +34,7 @@ type Cluster struct {
 	podsOn            func() map[string][]*model.Pod    // by node
 	work              func() map[name][]*model.Workload // by service account
 	held              func() map[*model.Pod]Credentials
+	agent             func() Presence // of something that gives pods Pod Identity credentials
 	rbac              func() *rules
 	units             func() []*Unit
 
@@ -92,6 +93,7 @@ func newCluster(a *Access, c *model.Cluster) *Cluster {
 	k.mapper = sync.OnceValue(k.newMapper)
 	k.rowMapper = sync.OnceValue(k.newRowMapper)
 	k.rbac = sync.OnceValue(k.newRules)
+	k.agent = sync.OnceValue(k.findAgent)
 	k.units = sync.OnceValue(k.newUnits)
 	k.rolePowers = map[rolePlace][]HeldPower{}
 	k.entryByBare = sync.OnceValue(k.newEntryByBare)

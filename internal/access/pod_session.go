@@ -196,8 +196,8 @@ func (c *Cluster) served(s AWSSession, t *podTemplate, running []*model.Pod) AWS
 	return s
 }
 
-// agent says whether something answers pods with Pod Identity credentials: the agent, or Auto Mode, which has it built in.
-func (c *Cluster) agent() Presence {
+// findAgent says whether something answers pods with Pod Identity credentials: the agent, or Auto Mode, which has it built in.
+func (c *Cluster) findAgent() Presence {
 	switch {
 	case len(c.Agents()) > 0, c.Description != nil && c.Description.AutoMode,
 		slices.ContainsFunc(c.Nodes, func(n *model.Node) bool { return n.Labels[ComputeTypeLabel] == AutoComputeType }):
@@ -387,7 +387,7 @@ func (c *Cluster) sessionsOfPod(id Identity, p *model.Pod) []AWSSession {
 	if finished(p) {
 		return []AWSSession{without(id, id.Cluster, fact(p, "status.phase", "%s: its containers are gone", p.Phase))}
 	}
-	held, in := c.CredentialsOf(p), Injected(&p.PodSpec)
+	held, in := c.credentialsOf(p), Injected(&p.PodSpec)
 	t := &podTemplate{p.Namespace, ServiceAccountName(&p.PodSpec), p.Labels, p.Annotations, &p.PodSpec}
 	sa, _ := c.ServiceAccount(t.namespace, t.account)
 	association := c.Association(t.namespace, t.account)

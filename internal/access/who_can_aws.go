@@ -204,15 +204,10 @@ func (w *who) cluster(c *Cluster) []Grant {
 		}
 	}
 	nodes := w.nodesThatMatter(c)
-	reaching := func(pods []*model.Pod) []*model.Pod {
-		if len(nodes) == 0 {
-			return nil
-		}
-		return slices.DeleteFunc(slices.Clone(pods), func(p *model.Pod) bool { return !nodes[p.NodeName] })
-	}
+	reaches := func(p *model.Pod) bool { return nodes[p.NodeName] }
 	for _, sa := range c.accountNames() {
 		id := Identity{Kind: KindServiceAccount, Cluster: label, Namespace: sa.namespace, Name: sa.name}
-		if pods := reaching(c.PodsOf(sa.namespace, sa.name)); len(pods) > 0 || w.given(c, sa) {
+		if w.given(c, sa) || len(nodes) > 0 && slices.ContainsFunc(c.PodsOf(sa.namespace, sa.name), reaches) {
 			sessions, _ := c.awsSessions(id)
 			add(id, sessions)
 		}
@@ -220,7 +215,7 @@ func (w *who) cluster(c *Cluster) []Grant {
 	for _, u := range c.Units() {
 		matters := w.given(c, name{u.Namespace, u.ServiceAccount()})
 		workload, ok := u.Object.(*model.Workload)
-		if ok && (matters || len(StaticKeys(u.Spec)) > 0 || len(reaching(u.Pods)) > 0) {
+		if ok && (matters || len(StaticKeys(u.Spec)) > 0 || slices.ContainsFunc(u.Pods, reaches)) {
 			id := Identity{Kind: KindWorkload, Cluster: label, Namespace: workload.Namespace, Name: strings.ToLower(workload.Kind) + "/" + workload.Name}
 			add(id, c.sessionsOfTemplate(id, &podTemplate{u.Namespace, u.ServiceAccount(), u.Labels, u.Annotations, u.Spec}, u.Pods))
 		}
@@ -229,7 +224,7 @@ func (w *who) cluster(c *Cluster) []Grant {
 			in, keys := Injected(&p.PodSpec), len(StaticKeys(&p.PodSpec)) > 0
 			switch other := in != given || keys != (len(StaticKeys(u.Spec)) > 0); {
 			case ok && !other: // it holds what its workload gives new pods
-			case matters || keys || in != Injection{} || len(nodes) > 0 && nodes[p.NodeName]:
+			case matters || keys || in != Injection{} || reaches(p):
 				id := Identity{Kind: KindPod, Cluster: label, Namespace: p.Namespace, Name: p.Name}
 				add(id, c.sessionsOfPod(id, p))
 			}

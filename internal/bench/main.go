@@ -59,6 +59,9 @@ func run() error {
 		if _, err = measure("scan of the snapshot, JSON out", "scan", "-f", snapshot, "-o", "json", "--fail-on", "none"); err != nil {
 			return err
 		}
+		if _, err = measure("who can delete an object in S3", "access", "who-can-aws", "s3:DeleteObject", "arn:aws:s3:::data-app-00001/key", "-f", snapshot, "-o", "json"); err != nil {
+			return err
+		}
 		if err := os.RemoveAll(dumps); err != nil {
 			return err
 		}
