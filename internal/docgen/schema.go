@@ -3,13 +3,16 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"time"
 
 	"github.com/invopop/jsonschema"
+	rbacv1 "k8s.io/api/rbac/v1"
 
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 // addSchemas writes the JSON Schemas of the formats, from the Go types that are written and read.
@@ -18,6 +21,7 @@ func addSchemas(pages map[string]string) error {
 	result := r.Reflect(&finding.Result{})
 	result.ID, result.Title = "", "drawbridge result, version "+finding.Version
 	result.Description = "What `drawbridge scan -o json` prints and `drawbridge convert` reads."
+	addChanges(r, result)
 	if err := addSchema(pages, "formats/result.schema.json", result); err != nil {
 		return err
 	}
@@ -31,16 +35,39 @@ func addSchemas(pages map[string]string) error {
 func reflector() *jsonschema.Reflector {
 	return &jsonschema.Reflector{
 		ExpandedStruct: true, AllowAdditionalProperties: true, Anonymous: true,
+		Namer: func(t reflect.Type) string {
+			if t == reflect.TypeFor[rbacv1.Subject]() {
+				return "BindingSubject" // Subject is what findings are about
+			}
+			return ""
+		},
 		Mapper: func(t reflect.Type) *jsonschema.Schema {
 			switch t {
 			case reflect.TypeFor[model.Document]():
 				return &jsonschema.Schema{Type: "string", Description: "A policy document: JSON text as AWS stores it."}
+			case reflect.TypeFor[json.RawMessage]():
+				return &jsonschema.Schema{Ref: "#/$defs/Change"}
 			case reflect.TypeFor[time.Time]():
 				return &jsonschema.Schema{Type: "string", Format: "date-time"}
 			}
 			return nil
 		},
 	}
+}
+
+// addChanges describes what a step of a plan can be: one change of a closed set, told apart by its action.
+func addChanges(r *jsonschema.Reflector, result *jsonschema.Schema) {
+	any := &jsonschema.Schema{Description: "One call of an API of AWS or Kubernetes."}
+	for _, c := range plan.Changes() {
+		one := r.Reflect(c)
+		maps.Copy(result.Definitions, one.Definitions)
+		one.Definitions, one.Version, one.ID = nil, "", ""
+		one.Properties.Set("action", &jsonschema.Schema{Const: plan.Action(c)})
+		one.Required = append(one.Required, "action")
+		result.Definitions[plan.Action(c)] = one
+		any.OneOf = append(any.OneOf, &jsonschema.Schema{Ref: "#/$defs/" + plan.Action(c)})
+	}
+	result.Definitions["Change"] = any
 }
 
 // snapshotSchema describes the file: a header, and sections whose items depend on their area.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
@@ -24,13 +25,19 @@ var changes = []Change{
 	AttachPolicy{}, DetachPolicy{}, PutInlinePolicy{}, DeleteInlinePolicy{}, UpdateTrustPolicy{},
 }
 
+// Changes returns an empty change of every type there is.
+func Changes() []Change { return slices.Clone(changes) }
+
+// Action is the name of a change's type, which is its action in JSON.
+func Action(c Change) string { return reflect.TypeOf(c).Name() }
+
 // Encode writes a change as JSON: an object with its name as action and its fields, the same bytes for the same change.
 func Encode(c Change) ([]byte, error) {
 	fields, err := json.Marshal(c, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		return nil, fmt.Errorf("encode change %T: %w", c, err)
 	}
-	head := `{"action":` + strconv.Quote(reflect.TypeOf(c).Name()) + ","
+	head := `{"action":` + strconv.Quote(Action(c)) + ","
 	return append([]byte(head), fields[1:]...), nil
 }
 
@@ -50,11 +57,10 @@ func Decode(b []byte) (Change, error) {
 		return nil, fmt.Errorf("decode change %s: %w", name, err)
 	}
 	for _, c := range changes {
-		t := reflect.TypeOf(c)
-		if t.Name() != name {
+		if Action(c) != name {
 			continue
 		}
-		v := reflect.New(t)
+		v := reflect.New(reflect.TypeOf(c))
 		if err := json.Unmarshal(rest, v.Interface(), json.RejectUnknownMembers(true)); err != nil {
 			return nil, fmt.Errorf("decode change %s: %w", name, err)
 		}

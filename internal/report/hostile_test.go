@@ -57,6 +57,12 @@ func hostileFinding() *rapid.Generator[finding.Finding] {
 			Remediation: finding.Remediation{Text: s("remediation")}, Controls: []finding.Control{{Framework: s("framework"), ID: s("control")}},
 			Techniques: []string{s("technique"), s("technique2")}, Fingerprint: s("fingerprint"),
 		}
+		if rapid.Bool().Draw(t, "planned") {
+			f.Remediation.Plan = &finding.Plan{Steps: []finding.Step{{
+				ID: s("step"), Text: s("text"), Change: []byte(`{"action":"DeleteAccessEntry","cluster":"c","principalArn":"p"}`), Target: finding.Target{Cluster: s("in"), Subject: f.Subject},
+				Irreversible: s("irreversible"), Precondition: s("precondition"), Verify: s("verify"),
+			}}}
+		}
 		if rapid.Bool().Draw(t, "located") {
 			f.Location = &finding.Location{File: s("file"), Line: rapid.IntRange(0, 9).Draw(t, "line")}
 		}

@@ -277,6 +277,7 @@ func newHTMLFinding(v *view, f finding.Finding) htmlFinding {
 	if f.Time != nil {
 		meta("Time", f.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
+	meta("Plan", planWords(f.Remediation.Plan))
 	meta("Controls", strings.Join(controlWords(f.Controls), ", "))
 	meta("Fingerprint", f.Fingerprint)
 	for _, t := range f.Techniques {

@@ -139,6 +139,10 @@ func (m *markdown) fixes(v *view, o Options) {
 		m.line("")
 		m.line("%s", mdBlock(visibleText(f.Remediation.Text)))
 		m.line("")
+		if f.Remediation.Plan != nil {
+			m.line("Plan: %s.", mdText(planWords(f.Remediation.Plan)))
+			m.line("")
+		}
 		m.line("</details>")
 		m.line("")
 	}

@@ -181,6 +181,7 @@ func (t *terminal) details(f finding.Finding) {
 	field("controls", visible(strings.Join(controlWords(f.Controls), ", ")))
 	field("techniques", visible(strings.Join(f.Techniques, ", ")))
 	field("fingerprint", visible(f.Fingerprint))
+	field("plan", visible(planWords(f.Remediation.Plan)))
 	if lines := visibleLines(f.Remediation.Text); len(lines) > 0 {
 		t.line(strings.Repeat(" ", indent) + t.dim("remediation"))
 		for _, line := range lines {

@@ -185,6 +185,24 @@ func (v *view) mergeGaps() []gapView {
 	return gaps
 }
 
+// planWords says of a plan what the commands do not: whether it can be undone, and what not.
+func planWords(p *finding.Plan) string {
+	if p == nil {
+		return ""
+	}
+	words := plural(len(p.Steps), "change")
+	var stuck []string
+	for _, s := range p.Steps {
+		if !s.Reversible {
+			stuck = append(stuck, s.Text+" ("+s.Irreversible+")")
+		}
+	}
+	if len(stuck) == 0 {
+		return words + ", which can be undone"
+	}
+	return words + "; not to be undone: " + strings.Join(stuck, "; ")
+}
+
 // unassessed is what could not be assessed on a cluster for one reason, and which checks it concerns.
 type unassessed struct {
 	Cluster, Message string

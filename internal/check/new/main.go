@@ -43,6 +43,7 @@ func run(args []string) error {
 		fmt.Println(path)
 	}
 	fmt.Printf("now add %s to All in checks/checks.go, and the id to a control in controls/*.yml\n", variable)
+	fmt.Println("a fix that needs a decision is text (Fix) and no Plan: then say why in checks/plans_test.go")
 	return nil
 }
 
@@ -52,6 +53,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 var %s = &check.Check{
@@ -64,7 +66,7 @@ var %s = &check.Check{
 		for _, e := range p.Cluster.AccessEntries {
 			p.Report(e, "what is wrong with %%s, in one sentence", e.PrincipalARN).
 				Because(e, "principalArn", "the fact that shows it").
-				Fix("a command that can be pasted")
+				Plan(plan.DeleteAccessEntry{Cluster: p.Cluster.ID(), PrincipalARN: e.PrincipalARN})
 		}
 	},
 }
