@@ -39,9 +39,9 @@ type rolePlace struct {
 // RoleOf returns the Role or ClusterRole that a binding refers to, or nil where it is not in the snapshot.
 func (c *Cluster) RoleOf(b *model.Binding) *model.Role {
 	if b.RoleRef.Kind == "Role" {
-		return c.rbac().roles[name{b.Namespace, b.RoleRef.Name}]
+		return c.rbac().roles()[name{b.Namespace, b.RoleRef.Name}]
 	}
-	return c.rbac().roles[name{"", b.RoleRef.Name}]
+	return c.rbac().roles()[name{"", b.RoleRef.Name}]
 }
 
 // Bindings lists all bindings of the cluster, ClusterRoleBindings first.

@@ -91,7 +91,7 @@ func everIs(h rbac.Holder) string {
 func (c *Cluster) nobody() string {
 	n := "\x00"
 	for {
-		if _, named := slices.BinarySearch(c.rbac().users, n); !named {
+		if _, named := slices.BinarySearch(c.rbac().subjects().users, n); !named {
 			return n
 		}
 		n += "\x00"
@@ -149,7 +149,7 @@ const clusterAdminAssumed = "ClusterRole cluster-admin, which was not read, has 
 
 // doubtRole says so where a role is not from the input.
 func (c *Cluster) doubtRole(r *rbac.Role) []string {
-	if r.Namespace == "" && r.Name == clusterAdmin.Name && c.RoleObject(r) == clusterAdmin {
+	if r.Namespace == "" && r.Name == clusterAdmin.Name && c.rbac().assumed {
 		return []string{clusterAdminAssumed}
 	}
 	return nil
@@ -217,7 +217,7 @@ func counts(s model.AccessScope, r rbac.Request) bool {
 func policyChain(p *model.PolicyAssociation, rule string, i int) []finding.Evidence {
 	return []finding.Evidence{
 		{Text: fmt.Sprintf("associates %s with %s", p.PolicyName(), p.Scope), Source: "AccessEntry " + p.PrincipalARN + " associatedAccessPolicies"},
-		{Text: rule, Source: fmt.Sprintf("access policy %s rules[%d], as published on %s", p.PolicyName(), i, awsdata.AccessPoliciesDate())},
+		{Text: rule + ", as AWS published it by " + awsdata.AccessPoliciesDate(), Source: fmt.Sprintf("access policy %s rules[%d]", p.PolicyName(), i)},
 	}
 }
 

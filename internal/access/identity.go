@@ -137,6 +137,11 @@ func (id Identity) OfKubernetes() bool { return id.ARN == "" }
 
 // Compare orders identities: those of AWS first, then by cluster, kind, namespace and name.
 func (id Identity) Compare(other Identity) int {
-	return cmp.Or(cmp.Compare(id.Cluster, other.Cluster), cmp.Compare(id.Kind, other.Kind), cmp.Compare(id.ARN, other.ARN),
-		cmp.Compare(id.Namespace, other.Namespace), cmp.Compare(id.Name, other.Name))
+	if c := cmp.Compare(id.Cluster, other.Cluster); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(id.Kind, other.Kind); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(id.ARN, other.ARN), cmp.Compare(id.Namespace, other.Namespace), cmp.Compare(id.Name, other.Name))
 }

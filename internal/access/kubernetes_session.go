@@ -24,9 +24,9 @@ func (c *Cluster) sessions(k *KubernetesIdentity, who caller, r authenticator.Re
 		if !authenticator.Renders(t) {
 			continue
 		}
-		bound := c.rbac().users
+		bound := c.rbac().subjects().users
 		if i > 0 {
-			bound = slices.Sorted(slices.Values(append([]string{rbac.GroupMasters, groupNodes}, c.rbac().groups...)))
+			bound = slices.Sorted(slices.Values(append([]string{rbac.GroupMasters, groupNodes}, c.rbac().subjects().groups...)))
 		}
 		made, filled := namesOf(t, bound)
 		if who.arn.IsRole() {

@@ -55,7 +55,7 @@ func (c *Cluster) strongByName(h rbac.Held) bool {
 			if n == "cluster-admin" || n == "admin" || n == "edit" {
 				return true
 			}
-			role := c.rbac().roles[name{"", n}]
+			role := c.rbac().roles()[name{"", n}]
 			return role != nil && slices.ContainsFunc(rbac.PowersOf(role.Rules), func(of rbac.Held) bool {
 				return strong[of.Power.ID] && len(of.Names) == 0 && c.open(of.Way)
 			})
@@ -100,7 +100,7 @@ func (c *Cluster) newPrivileged() map[string]finding.Evidence {
 }
 
 func (c *Cluster) strongPowerOf(clusterRole string) string {
-	role := c.rbac().roles[name{"", clusterRole}]
+	role := c.rbac().roles()[name{"", clusterRole}]
 	if role == nil {
 		return ""
 	}

@@ -65,7 +65,7 @@ func (c *Cluster) boundUsers(template string) []string {
 		return nil
 	}
 	prefix, _, _ := strings.Cut(template, "{{")
-	users := c.rbac().users
+	users := c.rbac().subjects().users
 	from, _ := slices.BinarySearch(users, prefix)
 	var made []string
 	for _, u := range users[from:] {

@@ -2,6 +2,7 @@ package access
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -65,17 +66,20 @@ type query struct {
 	anywhere bool
 	label    string
 
-	accounts map[name][]hit // service accounts
-	users    map[string][]hit
-	groups   map[string][]hit
+	// all are the hits; the maps hold the last of each subject, which leads to those before it. 0 is none.
+	all      []hit
+	accounts map[name]int32 // service accounts
+	users    map[string]int32
+	groups   map[string]int32
 
 	grants []Grant
 }
 
 // hit is a binding that allows the request, or whose role is missing.
 type hit struct {
-	binding, subject, rule int
 	role                   *rbac.Role // nil where it is missing
+	binding, subject, rule int32
+	before                 int32 // the hit of the same subject before this one
 	// narrow says that the rule is for certain names only.
 	narrow bool
 }
@@ -92,7 +96,7 @@ type found struct {
 
 // findBindings files every binding that bears on the request under its subjects.
 func (q *query) findBindings() {
-	q.accounts, q.users, q.groups = map[name][]hit{}, map[string][]hit{}, map[string][]hit{}
+	q.accounts, q.users, q.groups, q.all = map[name]int32{}, map[string]int32{}, map[string]int32{}, make([]hit, 1)
 	index := q.c.RBAC()
 	for i := range index.Bindings() {
 		b := &index.Bindings()[i]
@@ -101,73 +105,109 @@ func (q *query) findBindings() {
 		}
 		role := index.Role(b)
 		if role == nil {
-			q.file(b, hit{binding: i})
+			q.file(b, hit{binding: int32(i)}) //nolint:gosec // no cluster has two thousand million bindings
 			continue
 		}
-		for _, h := range q.rules(role) {
-			h.binding, h.role = i, role
+		q.rules(role, func(h hit) {
+			h.binding, h.role = int32(i), role //nolint:gosec // as above
 			q.file(b, h)
-		}
+		})
 	}
 }
 
 // rules are the first rule of a role that allows the request, or, if the request names no object, those that allow it for
 // certain names.
-func (q *query) rules(role *rbac.Role) []hit {
-	var narrow []hit
+func (q *query) rules(role *rbac.Role, found func(hit)) {
+	named := false
 	for i := range role.Rules {
 		rule := &role.Rules[i]
+		named = named || len(rule.ResourceNames) > 0
 		if rbac.Allows(*rule, q.r) {
-			return []hit{{rule: i}}
+			found(hit{rule: int32(i)}) //nolint:gosec // as above
+			return
 		}
-		if q.r.Name == "" && len(rule.ResourceNames) > 0 && q.r.NonResourceURL == "" {
+	}
+	if !named || q.r.Name != "" || q.r.NonResourceURL != "" {
+		return
+	}
+	for i := range role.Rules {
+		if rule := &role.Rules[i]; len(rule.ResourceNames) > 0 {
 			named := q.r
 			named.Name = rule.ResourceNames[0]
 			if rbac.Allows(*rule, named) {
-				narrow = append(narrow, hit{rule: i, narrow: true})
+				found(hit{rule: int32(i), narrow: true}) //nolint:gosec // as above
 			}
 		}
 	}
-	return narrow
 }
 
-// file puts a hit under each subject of its binding, once for each that stands for somebody else.
+// file puts a hit under each subject of its binding.
 func (q *query) file(b *rbac.Binding, h hit) {
 	for i, s := range b.Subjects {
-		h.subject = i
-		user, group := rbac.Names(s, b.Namespace)
-		switch {
-		case group != "" || s.Kind == rbacv1.GroupKind:
-			q.groups[group] = append(q.groups[group], h)
-		case user != "" || s.Kind == rbacv1.UserKind:
-			if id := IdentityOfUser(user); id.Kind == KindServiceAccount {
-				sa := name{id.Namespace, id.Name}
-				q.accounts[sa] = append(q.accounts[sa], h)
-			} else {
-				q.users[user] = append(q.users[user], h)
+		h.subject = int32(i)   //nolint:gosec // as above
+		n := int32(len(q.all)) //nolint:gosec // as above
+		switch s.Kind {
+		case rbacv1.GroupKind:
+			h.before, q.groups[s.Name] = q.groups[s.Name], n
+		case rbacv1.UserKind, rbacv1.ServiceAccountKind:
+			sa, user := subjectAccount(s, b.Namespace)
+			switch {
+			case sa.name != "":
+				h.before, q.accounts[sa] = q.accounts[sa], n
+			case user != "" || s.Kind == rbacv1.UserKind:
+				h.before, q.users[user] = q.users[user], n
+			default:
+				continue
 			}
+		default:
+			continue
+		}
+		q.all = append(q.all, h)
+	}
+}
+
+// subjectAccount is the service account that a subject stands for, by its kind or by its username, or else the username.
+func subjectAccount(s rbacv1.Subject, namespace string) (name, string) {
+	if s.Kind == rbacv1.ServiceAccountKind {
+		if s.Namespace != "" {
+			namespace = s.Namespace
+		}
+		if namespace != "" && s.Name != "" && !strings.Contains(namespace, ":") && !strings.Contains(s.Name, ":") {
+			return name{namespace, s.Name}, ""
 		}
 	}
+	user, _ := rbac.Names(s, namespace)
+	return accountOf(user), user
+}
+
+// accountOf is the service account of a username, or nothing.
+func accountOf(user string) name {
+	if id := IdentityOfUser(user); id.Kind == KindServiceAccount {
+		return name{id.Namespace, id.Name}
+	}
+	return name{}
 }
 
 // hits are those of a username and groups.
 func (q *query) hits(h rbac.Holder) []hit {
-	var all []hit
-	if id := IdentityOfUser(h.User); id.Kind == KindServiceAccount {
-		all = q.accounts[name{id.Namespace, id.Name}]
-	} else {
-		all = q.users[h.User]
+	first := q.users[h.User]
+	if sa := accountOf(h.User); sa.name != "" {
+		first = q.accounts[sa]
 	}
-	return q.withGroups(all, h.Groups)
+	return q.collect(nil, first, h.Groups...)
 }
 
-func (q *query) withGroups(all []hit, groups []string) []hit {
+// collect adds to a list the hits that one leads to, and those of groups.
+func (q *query) collect(list []hit, first int32, groups ...string) []hit {
+	for i := first; i != 0; i = q.all[i].before {
+		list = append(list, q.all[i])
+	}
 	for _, g := range groups {
-		if more := q.groups[g]; len(more) > 0 {
-			all = append(all[:len(all):len(all)], more...)
+		for i := q.groups[g]; i != 0; i = q.all[i].before {
+			list = append(list, q.all[i])
 		}
 	}
-	return all
+	return list
 }
 
 // held turns hits into what is held in each place, leaving out what something else covers.
@@ -176,19 +216,19 @@ func (q *query) held(hits []hit) []found {
 		return nil
 	}
 	bindings := q.c.RBAC().Bindings()
-	hits = slices.Clone(hits)
-	slices.SortStableFunc(hits, func(a, b hit) int {
-		return cmp.Or(cmp.Compare(bindings[a.binding].Namespace, bindings[b.binding].Namespace), cmp.Compare(rank(a), rank(b)), cmp.Compare(a.binding, b.binding), cmp.Compare(a.rule, b.rule))
+	slices.SortFunc(hits, func(a, b hit) int {
+		return cmp.Or(cmp.Compare(bindings[a.binding].Namespace, bindings[b.binding].Namespace), cmp.Compare(rank(a), rank(b)),
+			cmp.Compare(a.binding, b.binding), cmp.Compare(a.rule, b.rule), cmp.Compare(a.subject, b.subject))
 	})
 	var all []found
 	whole, here, last := false, "", -1
-	for _, h := range hits {
+	for i, h := range hits {
 		b := &bindings[h.binding]
 		if last < 0 || b.Namespace != here {
 			here, last = b.Namespace, -1
 		}
 		// What is allowed without limits covers the rest of its place, and in the whole cluster everything.
-		if whole || last == 0 {
+		if whole || last == 0 || i > 0 && hits[i-1].binding == h.binding && hits[i-1].rule == h.rule { // by another subject
 			continue
 		}
 		last = rank(h)
@@ -213,7 +253,7 @@ func (q *query) found(b *rbac.Binding, h hit) found {
 	if h.role == nil {
 		return found{verdict: Unknown, namespace: q.place(b.Namespace), open: []string{q.c.missingRole(b)}}
 	}
-	f := found{verdict: Allowed, namespace: q.place(b.Namespace), chain: q.c.Chain(rbac.Grant{Binding: b, Subject: h.subject, Role: h.role, Rule: h.rule}), assumed: q.c.doubtRole(h.role)}
+	f := found{verdict: Allowed, namespace: q.place(b.Namespace), chain: q.c.Chain(rbac.Grant{Binding: b, Subject: int(h.subject), Role: h.role, Rule: int(h.rule)}), assumed: q.c.doubtRole(h.role)}
 	if h.narrow {
 		f.rule = &h.role.Rules[h.rule]
 	}
@@ -363,16 +403,19 @@ func (q *query) byPolicy(p *model.PolicyAssociation) []found {
 
 // serviceAccounts answers for the service accounts that exist, run or are bound, and for what runs as them.
 func (q *query) serviceAccounts() {
-	general := q.c.generalGroups(q.groups)
-	done := map[name][]found{}
+	general := generalGroups(q.groups)
+	if len(q.accounts) == 0 && !general {
+		return
+	}
+	done := make(map[name][]found, len(q.accounts))
+	var hits []hit
 	answer := func(sa name) []found {
 		list, known := done[sa]
 		if known {
 			return list
 		}
-		hits := q.accounts[sa]
-		if general {
-			hits = q.withGroups(hits, []string{rbac.GroupServiceAccounts, rbac.GroupServiceAccounts + ":" + sa.namespace, rbac.GroupAuthenticated})
+		if hits = q.collect(hits[:0], q.accounts[sa]); general {
+			hits = q.collect(hits, 0, rbac.GroupServiceAccounts, rbac.GroupServiceAccounts+":"+sa.namespace, rbac.GroupAuthenticated)
 		}
 		list = q.held(hits)
 		done[sa] = list
@@ -382,16 +425,15 @@ func (q *query) serviceAccounts() {
 		}
 		return list
 	}
-	for sa := range q.accounts {
+	bound := slices.Collect(maps.Keys(q.accounts))
+	slices.SortFunc(bound, func(a, b name) int { return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name)) })
+	for _, sa := range bound {
 		answer(sa)
 	}
 	if general {
 		for _, sa := range q.c.ServiceAccounts {
 			answer(name{sa.Namespace, sa.Name})
 		}
-	}
-	if len(q.accounts) == 0 && !general {
-		return
 	}
 	for _, u := range q.c.Units() {
 		own := name{u.Namespace, u.ServiceAccount()}
@@ -409,7 +451,7 @@ func (q *query) serviceAccounts() {
 }
 
 // generalGroups says whether some groups are those of service accounts in general.
-func (c *Cluster) generalGroups(groups map[string][]hit) bool {
+func generalGroups(groups map[string]int32) bool {
 	for g := range groups {
 		if g == rbac.GroupAuthenticated || g == rbac.GroupServiceAccounts || strings.HasPrefix(g, rbac.GroupServiceAccounts+":") {
 			return true
@@ -433,7 +475,7 @@ func (q *query) runs(o model.Object, namespace string, s *model.PodSpec, list []
 func (q *query) everyKubelet() (done bool) {
 	k := asGroup(groupNodes)
 	emit := func(f found) {
-		if len(q.groups[groupNodes]) == 0 || f.verdict == Unknown {
+		if q.groups[groupNodes] == 0 || f.verdict == Unknown {
 			q.emit(Identity{Kind: KindGroup, Name: groupNodes}, &k, []found{f})
 		}
 	}
@@ -472,7 +514,7 @@ func (q *query) kubelets() {
 	ask := func(node, namespace string) {
 		user, r := nodeUserPrefix+node, q.r
 		r.Namespace = namespace
-		if seen[place{node, namespace}] || len(q.users[user]) > 0 {
+		if seen[place{node, namespace}] || q.users[user] != 0 {
 			return
 		}
 		seen[place{node, namespace}] = true

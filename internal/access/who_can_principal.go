@@ -98,7 +98,7 @@ func (q *query) candidates() []iam.ARN {
 				addByName(arn)
 			}
 		}
-		if acct := c.all.snapshot.Account(account); acct != nil && len(q.groups[rbac.GroupAuthenticated]) > 0 {
+		if acct := c.all.snapshot.Account(account); acct != nil && q.groups[rbac.GroupAuthenticated] != 0 {
 			for _, r := range acct.Roles {
 				add(r.ARN)
 			}

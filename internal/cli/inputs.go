@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"drawbridge/internal/demo"
 	"drawbridge/internal/model"
@@ -22,7 +22,8 @@ type inputs struct {
 	profile     string
 	roles       []string
 	externalID  string
-	kube        *genericclioptions.ConfigFlags
+	kubeconfig  string
+	context     string // of the kubeconfig
 
 	files []string
 	demo  bool
@@ -39,14 +40,21 @@ func (in *inputs) flags(cmd *cobra.Command) {
 	f.StringArrayVarP(&in.files, "filename", "f", nil,
 		"`PATH` of a snapshot, of what aws and kubectl printed, of manifests, or of a folder of them; repeatable, - is standard input")
 	f.BoolVar(&in.demo, "demo", false, "use the built-in small fleet with everything wrong")
-	in.kube = &genericclioptions.ConfigFlags{KubeConfig: new(string), Context: new(string)}
-	in.kube.AddFlags(f)
+	f.StringVar(&in.kubeconfig, "kubeconfig", "", "`PATH` of the kubeconfig file; default: KUBECONFIG, else ~/.kube/config")
+	f.StringVar(&in.context, "context", "", "`NAME` of the kubeconfig context; default: the current one")
 	cmd.MarkFlagsMutuallyExclusive("demo", "filename")
 	for _, live := range []string{"cluster", "all-clusters", "region", "profile", "role-arn", "external-id", "kubeconfig", "context"} {
 		cmd.MarkFlagsMutuallyExclusive("demo", live)
 		cmd.MarkFlagsMutuallyExclusive("filename", live)
 	}
 	cmd.MarkFlagsMutuallyExclusive("cluster", "all-clusters")
+}
+
+// kube loads the kubeconfig as kubectl does.
+func (in *inputs) kube() clientcmd.ClientConfig {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = in.kubeconfig
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: in.context})
 }
 
 // load reads the state into one snapshot; with areas given, no others are decoded of snapshot files.

@@ -20,7 +20,7 @@ import (
 // loadLive reads clusters through the AWS and Kubernetes APIs. Without --cluster it reads the one that the kubeconfig
 // context names; with it, each cluster's Kubernetes API through the context that names it.
 func (in *inputs) loadLive(ctx context.Context, e *env) (*model.Snapshot, error) {
-	loader := in.kube.ToRawKubeConfigLoader()
+	loader := in.kube()
 	config, err := loader.RawConfig()
 	if err != nil {
 		return nil, failed(fmt.Errorf("read kubeconfig: %w", err), "")
@@ -29,7 +29,7 @@ func (in *inputs) loadLive(ctx context.Context, e *env) (*model.Snapshot, error)
 	defer bar.done()
 
 	if len(in.clusters) == 0 && !in.allClusters {
-		context := cmp.Or(*in.kube.Context, config.CurrentContext)
+		context := cmp.Or(in.context, config.CurrentContext)
 		if context == "" {
 			return nil, &exitError{
 				code: exitUsage, err: errors.New("nothing to read: no kubeconfig context, and none of --cluster, --all-clusters, -f, --demo"),

@@ -3,6 +3,7 @@ package rbac
 import (
 	"cmp"
 	"slices"
+	"sync"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 )
@@ -47,13 +48,15 @@ func ServiceAccountUsername(namespace, name string) string {
 type Index struct {
 	roles    map[roleKey]*Role
 	bindings []Binding
-	byRole   map[*Role][]int // bindings in order
-	users    map[string][]through
-	groups   map[string][]through
-	missing  []*Binding
+	// What is costly is worked out when it is first asked for.
+	bySubject func() subjects
+	byRole    func() map[*Role][]int // bindings in order; those whose role is missing under nil
 }
 
 type roleKey struct{ namespace, name string }
+
+// subjects are the ways in which users and groups come into bindings.
+type subjects struct{ users, groups map[string][]through }
 
 // through is one way into a binding: the first of its subjects that names the user or group.
 type through struct{ binding, subject int32 }
@@ -61,30 +64,36 @@ type through struct{ binding, subject int32 }
 // NewIndex indexes roles and bindings. Rules are taken as they stand: see Aggregate for roles
 // that were not read from a live cluster.
 func NewIndex(roles []Role, bindings []Binding) *Index {
-	x := &Index{
-		roles: make(map[roleKey]*Role, len(roles)), bindings: bindings, byRole: map[*Role][]int{},
-		users: map[string][]through{}, groups: map[string][]through{},
-	}
+	x := &Index{roles: make(map[roleKey]*Role, len(roles)), bindings: bindings}
 	for i := range roles {
 		x.roles[roleKey{roles[i].Namespace, roles[i].Name}] = &roles[i]
 	}
-	for i := range bindings {
-		b := &bindings[i]
-		if role := x.Role(b); role != nil {
-			x.byRole[role] = append(x.byRole[role], i)
-		} else {
-			x.missing = append(x.missing, b)
+	x.bySubject = sync.OnceValue(x.fileSubjects)
+	x.byRole = sync.OnceValue(func() map[*Role][]int {
+		by := map[*Role][]int{}
+		for i := range bindings {
+			role := x.Role(&bindings[i])
+			by[role] = append(by[role], i)
 		}
+		return by
+	})
+	return x
+}
+
+func (x *Index) fileSubjects() subjects {
+	f := subjects{map[string][]through{}, map[string][]through{}}
+	for i := range x.bindings {
+		b := &x.bindings[i]
 		for j, s := range b.Subjects {
 			switch user, group := Names(s, b.Namespace); {
 			case user != "" || s.Kind == rbacv1.UserKind:
-				x.users[user] = enter(x.users[user], i, j)
+				f.users[user] = enter(f.users[user], i, j)
 			case group != "" || s.Kind == rbacv1.GroupKind:
-				x.groups[group] = enter(x.groups[group], i, j)
+				f.groups[group] = enter(f.groups[group], i, j)
 			}
 		}
 	}
-	return x
+	return f
 }
 
 func enter(list []through, binding, subject int) []through {
@@ -130,7 +139,13 @@ func (x *Index) Role(b *Binding) *Role {
 
 // Missing returns the bindings whose role is not there. What they grant is unknown if the roles
 // were not all read, and nothing until somebody creates the role if they were.
-func (x *Index) Missing() []*Binding { return x.missing }
+func (x *Index) Missing() []*Binding {
+	var missing []*Binding
+	for _, i := range x.byRole()[nil] {
+		missing = append(missing, &x.bindings[i])
+	}
+	return missing
+}
 
 // Grant is a rule that somebody holds, and the chain through which.
 type Grant struct {
@@ -191,9 +206,10 @@ func (x *Index) BoundIn(h Holder, namespace string) []*Binding {
 // bound lists the bindings that name the user or one of the groups, each once with its first subject that
 // does, in the bindings' order.
 func (x *Index) bound(h Holder) []through {
-	list := slices.Clone(x.users[h.User])
+	by := x.bySubject()
+	list := slices.Clone(by.users[h.User])
 	for _, g := range h.Groups {
-		list = append(list, x.groups[g]...)
+		list = append(list, by.groups[g]...)
 	}
 	slices.SortFunc(list, func(a, b through) int {
 		return cmp.Or(cmp.Compare(a.binding, b.binding), cmp.Compare(a.subject, b.subject))
@@ -253,7 +269,10 @@ func (x *Index) HoldersAnywhere(r Request) []Grant {
 func (x *Index) holders(r Request, in func(namespace string) bool) []Grant {
 	type hit struct{ binding, rule int }
 	var hits []hit
-	for role, bindings := range x.byRole {
+	for role, bindings := range x.byRole() {
+		if role == nil {
+			continue
+		}
 		rule := slices.IndexFunc(role.Rules, func(p rbacv1.PolicyRule) bool { return allows(&p, &r) })
 		if rule < 0 {
 			continue

@@ -143,22 +143,59 @@ func (v *accessView) counts() string {
 	return strings.Join(parts, ", ")
 }
 
-// through is a chain in one line: where its links are written.
+// through is a chain in one line: the objects that it goes through.
 func through(g access.Grant) string {
-	sources := make([]string, 0, len(g.Chain))
+	var b strings.Builder
+	last := ""
 	for _, e := range g.Chain {
-		if n := len(sources); n == 0 || sources[n-1] != e.Source {
-			sources = append(sources, e.Source)
+		if o := object(e.Source); o != last {
+			if last != "" {
+				b.WriteString(" -> ")
+			}
+			b.WriteString(o)
+			last = o
 		}
 	}
-	return strings.Join(sources, " -> ")
+	return b.String()
 }
 
-func scopeText(g access.Grant) string {
-	if g.Scope == access.ScopeCluster {
-		return "whole cluster"
+// object is a source without the field at its end: "Role a/b rules[0]" is about Role a/b.
+func object(source string) string {
+	cut := strings.LastIndexByte(source, ' ')
+	if cut < 0 || strings.IndexByte(source, ' ') == cut {
+		return source
 	}
-	return g.Scope
+	return source[:cut]
+}
+
+// places are where grants that differ in nothing else count, as a person reads it.
+func places(grants []access.Grant) string {
+	var names []string
+	for _, g := range grants {
+		n, ok := strings.CutPrefix(g.Scope, "namespace/")
+		switch {
+		case g.Scope == access.ScopeCluster:
+			return "whole cluster"
+		case !ok:
+			n = g.Scope
+		case n == "*":
+			return "any namespace"
+		case len(grants) == 1:
+			n = "namespace " + n
+		}
+		names = append(names, n)
+	}
+	if len(names) > 1 {
+		return "namespaces " + strings.Join(names, ", ")
+	}
+	return strings.Join(names, "")
+}
+
+// alike says whether two answers differ in nothing but where they count.
+func alike(a, b access.Grant) bool {
+	return a.Identity == b.Identity && a.Verdict == b.Verdict && a.Rule == b.Rule && a.Statement == b.Statement && a.Scope != access.ScopeCluster &&
+		strings.HasPrefix(a.Scope, "namespace/") && strings.HasPrefix(b.Scope, "namespace/") &&
+		slices.Equal(a.Chain, b.Chain) && slices.Equal(a.Conditions, b.Conditions)
 }
 
 // conditionWord introduces the conditions of an answer.
@@ -237,6 +274,6 @@ func (m *markdown) accessCluster(v *accessView, c accessCluster) {
 		for _, condition := range v.own(g) {
 			links = append(links, "*"+conditionWord(g.Verdict)+"* "+mdText(condition))
 		}
-		m.row(mdText(string(g.Verdict)), mdCell(c.short(g.Identity.String())), mdText(scopeText(g)), strings.Join(links, "<br>"))
+		m.row(mdText(string(g.Verdict)), mdCell(c.short(g.Identity.String())), mdText(places([]access.Grant{g})), strings.Join(links, "<br>"))
 	}
 }

@@ -42,7 +42,11 @@ func (t *terminal) accessCluster(v *accessView, c accessCluster) {
 		return
 	}
 	var last access.Verdict
-	for i, g := range c.answers {
+	for i := 0; i < len(c.answers); {
+		g, next := c.answers[i], i+1
+		for next < len(c.answers) && alike(g, c.answers[next]) {
+			next++
+		}
 		label := ""
 		if g.Verdict != last {
 			label = t.verdict(g.Verdict)
@@ -52,19 +56,24 @@ func (t *terminal) accessCluster(v *accessView, c accessCluster) {
 			t.line("")
 		}
 		last = g.Verdict
-		t.answer(v, c, g, label, full)
+		t.answer(v, c, g, places(c.answers[i:next]), label, full)
+		i = next
 	}
 }
 
 // answer is one identity and where it may, with the chain below: link by link, or in one line.
-func (t *terminal) answer(v *accessView, c accessCluster, g access.Grant, label string, full bool) {
+func (t *terminal) answer(v *accessView, c accessCluster, g access.Grant, where, label string, full bool) {
 	const indent = margin - 1
-	who := t.bold(visible(c.short(g.Identity.String())))
-	text := who + "  " + t.dim(visible(scopeText(g)))
+	text := t.bold(visible(c.short(g.Identity.String())))
 	if what := g.What(); what != "" {
-		text = who + "  " + visible(what) + "  " + t.dim(visible(scopeText(g)))
+		text += ", " + visible(what)
 	}
-	t.columns(2, []int{indent - 4, t.width - indent}, []string{label, text})
+	text += ", " + t.dim(visible(where))
+	if label == "" {
+		t.wrapped(indent, text)
+	} else {
+		t.columns(2, []int{indent - 4, t.width - indent}, []string{label, text})
+	}
 	if full {
 		for _, e := range g.Chain {
 			t.link(indent+2, visible(c.short(e.Text)), visible(c.short(e.Source)))

@@ -286,7 +286,15 @@ func (t *terminal) heading(title string, facts []string) {
 }
 
 func (t *terminal) wrapped(indent int, text string) {
-	t.columns(indent, []int{t.width - indent}, []string{text})
+	for _, line := range wrap(text, max(8, t.width-indent)) {
+		t.indented(indent, line)
+	}
+}
+
+func (t *terminal) indented(indent int, line string) {
+	const spaces = "                                "
+	t.out.WriteString(spaces[:min(indent, len(spaces))])
+	t.line(line)
 }
 
 // columns writes cells side by side, each wrapped to its width, two spaces between them.
@@ -317,12 +325,18 @@ func (t *terminal) columns(indent int, widths []int, cells []string) {
 // wrap breaks at spaces, and inside a word only if the word is longer than a line: names stay whole to be copied.
 // Lipgloss breaks at hyphens too, so these are hidden from it behind a character that visible lets nobody else use.
 func wrap(s string, width int) []string {
+	if lines, ok := wrapASCII(s, width); ok {
+		return lines
+	}
 	const hyphen = "\ue000"
 	s = lipgloss.Wrap(strings.ReplaceAll(s, "-", hyphen), width, "")
 	return strings.Split(strings.ReplaceAll(s, hyphen, "-"), "\n")
 }
 
-func (t *terminal) line(s string) { t.out.WriteString(strings.TrimRight(s, " ") + "\n") }
+func (t *terminal) line(s string) {
+	t.out.WriteString(strings.TrimRight(s, " "))
+	t.out.WriteByte('\n')
+}
 
 func (t *terminal) glyph(unicode, ascii string) string {
 	if t.Unicode {

@@ -290,7 +290,7 @@ func plural(n int, noun string) string {
 // short is text without what its cluster already says: the partition, service and account of IAM ARNs in the cluster's
 // own account.
 func (c clusterView) short(text string) string {
-	if c.Account == "" {
+	if c.Account == "" || !strings.Contains(text, "arn:") {
 		return text
 	}
 	return strings.ReplaceAll(text, "arn:"+c.Partition+":iam::"+c.Account+":", "")

@@ -11,7 +11,7 @@ import (
 // terminal escapes, line breaks, bidirectional controls, invisible characters and bytes that are not UTF-8. Plain text
 // comes back unchanged. The exact text is in the JSON.
 func visible(s string) string {
-	if !strings.ContainsFunc(s, hidden) && utf8.ValidString(s) {
+	if ascii(s) || !strings.ContainsFunc(s, hidden) && utf8.ValidString(s) {
 		return s
 	}
 	var b strings.Builder
