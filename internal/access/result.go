@@ -30,7 +30,10 @@ type Result struct {
 func (a *Access) Result(question string, answers []Grant, areas ...model.Area) *Result {
 	r := &Result{
 		Version: finding.Version, Kind: KindResult, Question: question,
-		Clusters: []finding.Cluster{}, Answers: append([]Grant{}, answers...), Gaps: append([]finding.Gap{}, a.snapshot.GapsIn("not in the input", areas...)...),
+		Clusters: []finding.Cluster{}, Answers: answers, Gaps: append([]finding.Gap{}, a.snapshot.GapsIn("not in the input", areas...)...),
+	}
+	if r.Answers == nil { // scripts loop over it
+		r.Answers = []Grant{}
 	}
 	for _, c := range a.snapshot.Clusters {
 		r.Clusters = append(r.Clusters, c.Facts())

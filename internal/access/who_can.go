@@ -37,6 +37,7 @@ func (c *Cluster) WhoCan(r rbac.Request, anywhere bool) []Grant {
 	}
 	q := &query{c: c, r: r, anywhere: anywhere, label: c.label()}
 	q.findBindings()
+	q.grants = make([]Grant, 0, len(q.accounts)+len(q.users)+len(q.groups)+len(c.AccessEntries)+len(c.Workloads))
 	q.subjects()
 	q.kubelets()
 	q.serviceAccounts()
@@ -96,8 +97,9 @@ type found struct {
 
 // findBindings files every binding that bears on the request under its subjects.
 func (q *query) findBindings() {
-	q.accounts, q.users, q.groups, q.all = map[name]int32{}, map[string]int32{}, map[string]int32{}, make([]hit, 1)
 	index := q.c.RBAC()
+	q.all = make([]hit, 1, len(index.Bindings())+1)
+	q.accounts, q.users, q.groups = map[name]int32{}, map[string]int32{}, map[string]int32{}
 	for i := range index.Bindings() {
 		b := &index.Bindings()[i]
 		if b.Namespace != "" && (q.r.NonResourceURL != "" || !q.anywhere && b.Namespace != q.r.Namespace) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -66,6 +67,10 @@ func (o *accessOptions) answer(ctx context.Context, e *env, question string, are
 	if err != nil {
 		return nil, err
 	}
+	// The process is over in a moment: what is garbage by then is not worth collecting twice. The limit keeps large
+	// snapshots within bounds.
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(1 << 30)
 	snapshot, err := o.load(ctx, e, areas...)
 	if err != nil {
 		return nil, err
@@ -140,6 +145,7 @@ denies makes it 3, else one that is unknown 4.`,
 			if err != nil {
 				return err
 			}
+			o.bare = r.Name == "" // what kubelets may do with a named object depends on all that their pods refer to
 			answers, err := o.answer(cmd.Context(), e, "Can "+id.String()+" "+about(r)+"?", access.AreasOfCheck(id, r), func(all *access.Access) []access.Grant { return all.CheckAll(id, r) })
 			if err != nil {
 				return err
@@ -175,6 +181,7 @@ Exit status: 0 done, 1 could not do it, 2 called wrongly.`,
 			if err != nil {
 				return err
 			}
+			o.bare = r.Name == ""
 			question := "Who can " + about(r) + "?"
 			if q.all && r.Namespace == "" {
 				question = "Who can " + strings.TrimSuffix(about(r), " in the whole cluster") + " in any namespace?"

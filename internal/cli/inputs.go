@@ -27,6 +27,8 @@ type inputs struct {
 
 	files []string
 	demo  bool
+	// bare says that of objects in snapshot files names, references and rules will do.
+	bare bool
 }
 
 func (in *inputs) flags(cmd *cobra.Command) {
@@ -76,7 +78,7 @@ func (in *inputs) loadFiles(ctx context.Context, e *env, areas []model.Area) (*m
 	if i := slices.Index(in.files, "-"); i >= 0 && slices.Contains(in.files[i+1:], "-") {
 		return nil, usage("standard input can be read once: -f - was given twice")
 	}
-	s, notices, err := dump.Open(ctx, in.files, e.stdin, dump.Options{Areas: areas})
+	s, notices, err := dump.Open(ctx, in.files, e.stdin, dump.Options{Areas: areas, Bare: in.bare})
 	for _, n := range notices {
 		fmt.Fprintf(e.stderr, "note: %s\n", printable(n.String()))
 	}

@@ -61,11 +61,19 @@ func newAccessView(r *access.Result) *accessView {
 		index[c.Label] = i
 		v.clusters = append(v.clusters, accessCluster{clusterView: c})
 	}
-	identities := map[access.Identity]bool{}
-	for _, g := range r.Answers {
+	v.one = !slices.ContainsFunc(r.Answers, func(g access.Grant) bool {
+		a, b := g.Identity, r.Answers[0].Identity
+		a.Cluster, b.Cluster = "", ""
+		return a != b
+	})
+	for rest := r.Answers; len(rest) > 0; {
+		n := slices.IndexFunc(rest, func(g access.Grant) bool { return g.Cluster != rest[0].Cluster })
+		if n < 0 {
+			n = len(rest)
+		}
 		label := "AWS"
-		if g.Cluster != "" {
-			label = base.name(g.Cluster)
+		if rest[0].Cluster != "" {
+			label = base.name(rest[0].Cluster)
 		}
 		i, ok := index[label]
 		if !ok {
@@ -73,14 +81,13 @@ func newAccessView(r *access.Result) *accessView {
 			index[label] = i
 			v.clusters = append(v.clusters, accessCluster{clusterView: clusterView{Label: label}})
 		}
-		v.clusters[i].answers = append(v.clusters[i].answers, g)
-		if len(identities) < 2 {
-			id := g.Identity
-			id.Cluster = ""
-			identities[id] = true
+		if c := &v.clusters[i]; len(c.answers) == 0 {
+			c.answers = rest[:n:n]
+		} else {
+			c.answers = append(c.answers, rest[:n]...)
 		}
+		rest = rest[n:]
 	}
-	v.one = len(identities) < 2
 	v.shared = sharedConditions(r.Answers)
 	if v.one && len(r.Answers) > 0 { // nobody asked about the others
 		v.clusters = slices.DeleteFunc(v.clusters, func(c accessCluster) bool { return len(c.answers) == 0 })
@@ -146,6 +153,7 @@ func (v *accessView) counts() string {
 // through is a chain in one line: the objects that it goes through.
 func through(g access.Grant) string {
 	var b strings.Builder
+	b.Grow(128)
 	last := ""
 	for _, e := range g.Chain {
 		if o := object(e.Source); o != last {

@@ -18,6 +18,7 @@ func writeAccessWide(w io.Writer, r *access.Result, o Options) error {
 
 func writeAccessTable(w io.Writer, r *access.Result, o Options) error {
 	t := newTerminal(o)
+	t.out.Grow(160 * len(r.Answers))
 	v := newAccessView(r)
 	parts := []string{"drawbridge " + r.Tool.Version, plural(len(r.Clusters), "cluster"), r.Time.UTC().Format("2006-01-02 15:04 UTC")}
 	t.wrapped(0, t.dim(visible(strings.Join(parts, t.dot()))))

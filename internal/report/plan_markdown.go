@@ -82,7 +82,7 @@ func (m *markdown) grants(title string, grants []access.Grant) {
 	m.row("Who", "What", "Where", "Cluster")
 	m.row("---", "---", "---", "---")
 	for _, g := range grants {
-		m.row(mdCell(g.Identity.String()), mdCell(g.What()), mdText(scopeText(g)), mdText(g.Cluster))
+		m.row(mdCell(g.Identity.String()), mdCell(g.What()), mdText(places([]access.Grant{g})), mdText(g.Cluster))
 	}
 }
 

@@ -62,7 +62,7 @@ func (t *terminal) grants(label string, grants []access.Grant) {
 
 // grantText is a grant in one line: who, what, where.
 func grantText(g access.Grant) string {
-	text := strings.Join(nonEmpty(g.Identity.String(), g.What(), scopeText(g)), "  ")
+	text := strings.Join(nonEmpty(g.Identity.String(), g.What(), places([]access.Grant{g})), "  ")
 	if g.Cluster != "" {
 		text += "  of " + g.Cluster
 	}

@@ -22,6 +22,8 @@ const Unnamed = "unnamed"
 type Options struct {
 	// Areas limits what is decoded from snapshot files; none means all.
 	Areas []model.Area
+	// Bare reads less of each object of snapshot files; see model.ReadBare.
+	Bare bool
 }
 
 // Notice is something about the input that its owner may want to know and that takes nothing away from the snapshot: a

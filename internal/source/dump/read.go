@@ -69,7 +69,11 @@ func (f *fileReader) read() *harvest {
 }
 
 func (f *fileReader) snapshot(text io.Reader) {
-	s, err := model.Read(&window{ctx: f.ctx, r: text, floor: 1 << 62}, f.options.Areas...)
+	read := model.Read
+	if f.options.Bare {
+		read = model.ReadBare
+	}
+	s, err := read(&window{ctx: f.ctx, r: text, floor: 1 << 62}, f.options.Areas...)
 	if err != nil {
 		f.problem(0, -1, err, nil)
 		return
