@@ -1,7 +1,6 @@
 package checks
 
 import (
-	"slices"
 	"time"
 
 	"drawbridge/internal/check"
@@ -34,6 +33,7 @@ var clusterCreatorAdmin = &check.Check{
 		if d.BootstrapAdmin != nil && !*d.BootstrapAdmin {
 			return
 		}
+		admins := clusterWideAdmins(p)
 		for _, e := range c.AccessEntries {
 			for _, a := range p.Access.PolicyAssociationsOf(e.PrincipalARN) {
 				if !isClusterWideAdmin(a) || !madeWith(d.Created, e.Created) {
@@ -44,9 +44,7 @@ var clusterCreatorAdmin = &check.Check{
 					Because(e, "createdAt", "%s; the cluster was created at %s", e.Created.Format(time.RFC3339), d.Created.Format(time.RFC3339)).
 					Because(e, "associatedAccessPolicies", "%s with access scope cluster", a.PolicyARN).
 					Key(a.PolicyARN)
-				if slices.ContainsFunc(c.PolicyAssociations, func(other *model.PolicyAssociation) bool {
-					return other.PrincipalARN != e.PrincipalARN && isClusterWideAdmin(other)
-				}) {
+				if otherAdmins(admins, e) {
 					r.Fix("# make sure that those who are admin besides are the right ones, then delete the entry")
 					deleteEntry(r, p, e)
 				} else {
@@ -56,6 +54,22 @@ var clusterCreatorAdmin = &check.Check{
 			}
 		}
 	},
+}
+
+// clusterWideAdmins are the principals that access entries make admin of the whole cluster.
+func clusterWideAdmins(p *check.Pass) map[string]bool {
+	admins := map[string]bool{}
+	for _, a := range p.Cluster.PolicyAssociations {
+		if isClusterWideAdmin(a) {
+			admins[a.PrincipalARN] = true
+		}
+	}
+	return admins
+}
+
+// otherAdmins says whether somebody besides an entry's principal is admin: else nobody could put back what is taken away.
+func otherAdmins(admins map[string]bool, e *model.AccessEntry) bool {
+	return len(admins) > 1 || len(admins) == 1 && !admins[e.PrincipalARN]
 }
 
 func isClusterWideAdmin(a *model.PolicyAssociation) bool {
