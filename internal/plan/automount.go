@@ -21,7 +21,7 @@ type SetAutomount struct {
 
 // Apply sets the field. Running pods keep what they have; new ones follow it.
 func (c SetAutomount) Apply(s *model.Snapshot) error {
-	k, i, err := c.find(s)
+	k, i, _, err := c.find(s)
 	if err != nil {
 		return err
 	}
@@ -37,20 +37,19 @@ func (c SetAutomount) Apply(s *model.Snapshot) error {
 	return nil
 }
 
-// find finds the object in its list. Templates of Jobs cannot be changed (Kubernetes documentation, "Jobs", 2026-11), and
-// what a controller owns it would change back.
-func (c SetAutomount) find(s *model.Snapshot) (*model.Cluster, int, error) {
-	k, i, now, err := c.field(s)
-	if err != nil {
-		return nil, 0, err
+// find finds the object's place in its list, and what the field says now.
+func (c SetAutomount) find(s *model.Snapshot) (k *model.Cluster, i int, now *bool, err error) {
+	if k, i, now, err = c.field(s); err != nil {
+		return nil, 0, nil, err
 	}
 	if c.Value == nil && now == nil || c.Value != nil && now != nil && *c.Value == *now {
-		return nil, 0, &Unmet{thing(c.Kind, c.Namespace, c.Name), "another automountServiceAccountToken", "it already"}
+		return nil, 0, nil, &Unmet{thing(c.Kind, c.Namespace, c.Name), "another automountServiceAccountToken", "it already"}
 	}
-	return k, i, nil
+	return k, i, now, nil
 }
 
-// field returns the object's place and what the field says now.
+// field is find, whatever the field says. Templates of Jobs cannot be changed (Kubernetes documentation, "Jobs", 2026-11), and
+// what a controller owns it would change back.
 func (c SetAutomount) field(s *model.Snapshot) (*model.Cluster, int, *bool, error) {
 	object := thing(c.Kind, c.Namespace, c.Name)
 	switch c.Kind {
@@ -82,10 +81,7 @@ func (c SetAutomount) field(s *model.Snapshot) (*model.Cluster, int, *bool, erro
 
 // Inverse sets what was set before.
 func (c SetAutomount) Inverse(before *model.Snapshot) ([]Change, error) {
-	if _, _, err := c.find(before); err != nil {
-		return nil, err
-	}
-	_, _, now, err := c.field(before)
+	_, _, now, err := c.find(before)
 	if err != nil {
 		return nil, err
 	}
