@@ -7,6 +7,7 @@ import (
 
 	"drawbridge/internal/check"
 	"drawbridge/internal/check/checktest"
+	"drawbridge/internal/demo"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/plan"
 )
@@ -71,6 +72,16 @@ func TestPlans(t *testing.T) {
 			t.Errorf("withoutPlan names %s, which is no check", id)
 		}
 	}
+}
+
+// TestPlansOfDemo makes the plans that the demo gets, a fleet with everything wrong at once, which a scan sees after it is complete.
+func TestPlansOfDemo(t *testing.T) {
+	s, err := demo.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Complete("not read")
+	checktest.Follow(t, s, check.Settings{}, All)
 }
 
 // TestPlanProposed holds what is proposed to what is safe: the steps, or none where they would give access, break what runs or

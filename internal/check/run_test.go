@@ -12,6 +12,7 @@ import (
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
 )
 
 // two are two clusters of two accounts with some namespaces; all of it was read.
@@ -59,6 +60,33 @@ func TestFinding(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, run(s, each())); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+// TestPlan: the commands of a plan stand among the lines of the remediation, and a plan that does not fit the snapshot is none.
+func TestPlan(t *testing.T) {
+	s := two()
+	s.Clusters = s.Clusters[:1]
+	c := s.Clusters[0]
+	c.ServiceAccounts = []*model.ServiceAccount{{Meta: model.Meta{Namespace: "a", Name: "web"}}}
+	one := func(changes ...plan.Change) finding.Remediation {
+		return run(s, &check.Check{ID: "planned", Severity: finding.Low, Run: func(p *check.Pass) {
+			p.Report(c, "x").Fix("# first").Plan(changes...).Fix("# then restart")
+		}})[0].Remediation
+	}
+	off := plan.SetAutomount{Cluster: c.ID(), Kind: "ServiceAccount", Namespace: "a", Name: "web", Value: new(bool)}
+	got := one(off)
+	if want := "# first\n" + plan.Command(off) + "\n# then restart"; got.Text != want {
+		t.Errorf("text\n%s\nwant\n%s", got.Text, want)
+	}
+	if got.Plan == nil || len(got.Plan.Steps) != 1 || !got.Plan.Steps[0].Reversible {
+		t.Errorf("plan %+v", got.Plan)
+	}
+	if got := one(off, off); got.Plan != nil || !strings.Contains(got.Text, check.NoPlan) {
+		t.Errorf("a plan whose second step does not fit: %+v", got)
+	}
+	if got := one(); got.Plan != nil || got.Text != "# first\n# then restart" {
+		t.Errorf("no changes: %+v", got)
 	}
 }
 

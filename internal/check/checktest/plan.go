@@ -17,9 +17,8 @@ import (
 	"drawbridge/internal/plan"
 )
 
-// Plans makes the plan of every finding that a check has in its archive, in the snapshot of the case, and looks at what comes
-// of it: the finding is gone, no check of all has anything new to say that is of medium severity or more, nobody can do what
-// they could not before, and the way back leads back. It returns how many plans there were.
+// Plans makes the plan of every finding that a check has in its archive, each in the snapshot of its case: see Follow. It returns
+// how many plans there were.
 func Plans(t *testing.T, ch *check.Check, all []*check.Check, archive []byte) (plans int) {
 	t.Helper()
 	for _, f := range txtar.Parse(archive).Files {
@@ -28,56 +27,66 @@ func Plans(t *testing.T, ch *check.Check, all []*check.Check, archive []byte) (p
 			t.Fatal(err)
 		}
 		settings := check.Settings{TrustedAccounts: c.Trusted}
-		before := check.Run(all, c.Snapshot, settings)
-		text := written(t, c.Snapshot)
-		for _, found := range before {
-			if found.ID != ch.ID {
-				continue
+		for _, found := range check.Run([]*check.Check{ch}, c.Snapshot, settings) {
+			if found.Remediation.Plan != nil {
+				plans++
 			}
-			if strings.Contains(found.Remediation.Text, check.NoPlan) {
-				t.Errorf("%s: %s: %s", f.Name, line(found), found.Remediation.Text)
-			}
-			if found.Remediation.Plan == nil {
-				continue
-			}
-			plans++
-			t.Run(fmt.Sprintf("%s line %d", f.Name, lineOf(found)), func(t *testing.T) {
-				p, err := plan.Read(found.Remediation.Plan)
-				if err != nil {
-					t.Fatal(err)
-				}
-				after, err := p.Simulate(c.Snapshot)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !bytes.Equal(text, written(t, c.Snapshot)) {
-					t.Error("simulating the plan changed the snapshot that it was simulated on")
-				}
-				fixed(t, found, before, check.Run(all, after, settings))
-				if gained := gains(c.Snapshot, after); len(gained) > 0 {
-					t.Errorf("the plan gives access:\n%s\n%s", p, strings.Join(gained, "\n"))
-				}
-				undone(t, p, found.Remediation.Plan, c.Snapshot, after)
-			})
 		}
+		t.Run(f.Name, func(t *testing.T) { Follow(t, c.Snapshot, settings, all, ch.ID) })
 	}
 	return plans
 }
 
-// fixed looks at the findings before and after.
+// Follow makes every plan that the findings of a snapshot have, each by itself, and looks at what comes of it: the finding is
+// gone, no check of all has anything new to say that is of medium severity or more, nobody can do what they could not before, and
+// the way back leads back. With ids it looks at the plans of those checks only.
+func Follow(t *testing.T, s *model.Snapshot, settings check.Settings, all []*check.Check, ids ...string) {
+	t.Helper()
+	before, text := check.Run(all, s, settings), written(t, s)
+	for _, found := range before {
+		if len(ids) > 0 && !slices.Contains(ids, found.ID) {
+			continue
+		}
+		if strings.Contains(found.Remediation.Text, check.NoPlan) {
+			t.Errorf("%s: %s", line(found), found.Remediation.Text)
+		}
+		if found.Remediation.Plan == nil {
+			continue
+		}
+		t.Run(fmt.Sprintf("%s %s line %d", found.ID, found.Subject, lineOf(found)), func(t *testing.T) {
+			p, err := plan.Read(found.Remediation.Plan)
+			if err != nil {
+				t.Fatal(err)
+			}
+			after, err := p.Simulate(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(text, written(t, s)) {
+				t.Error("simulating the plan changed the snapshot that it was simulated on")
+			}
+			fixed(t, found, before, check.Run(all, after, settings))
+			if gained := gains(s, after); len(gained) > 0 {
+				t.Errorf("the plan gives access:\n%s\n%s", p, strings.Join(gained, "\n"))
+			}
+			undone(t, p, found.Remediation.Plan, s, after)
+		})
+	}
+}
+
+// fixed looks at the findings before and after. One that was there may weigh more than before: that somebody can make itself
+// admin weighs little as long as it is admin anyway.
 func fixed(t *testing.T, fix finding.Finding, before, after []finding.Finding) {
 	t.Helper()
-	was := map[string]finding.Finding{}
+	known := map[string]bool{}
 	for _, f := range before {
-		was[f.Fingerprint] = f
+		known[f.Fingerprint] = true
 	}
 	for _, f := range after {
-		old, known := was[f.Fingerprint]
 		switch {
 		case f.Fingerprint == fix.Fingerprint:
 			t.Errorf("the plan leaves what it is for: %s", line(f))
-		case f.Severity.Rank() < finding.Medium.Rank() || f.Status == finding.NotAssessed && known:
-		case !known || f.Severity.Rank() > old.Severity.Rank():
+		case !known[f.Fingerprint] && f.Severity.Rank() >= finding.Medium.Rank():
 			t.Errorf("the plan brings: %s: %s", f.ID, line(f))
 		}
 	}
