@@ -21,7 +21,7 @@ var layers = []string{
 	2: "internal/access internal/plan internal/projection",
 	3: "internal/graph",
 	4: "internal/check internal/migrate",
-	5: "checks controls internal/scan internal/source/aws internal/source/kube internal/source/dump internal/report internal/demo " +
+	5: "checks controls internal/scan internal/source/aws internal/source/kube internal/source/dump internal/report internal/demo internal/apply " +
 		"internal/lab/aws internal/lab/kube internal/check/checktest",
 	6: "internal/lab/demo oracle/lab",
 	7: "internal/cli",
