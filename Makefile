@@ -49,11 +49,12 @@ oracles: evaluator ## compare our semantics with the real ones: authenticator, R
 SEED ?= $(shell date +%s)
 
 .PHONY: prove
-prove: evaluator ## the oracles for half an hour on cases that nobody saw before; SEED=n repeats a run
+prove: evaluator lab ## the oracles for half an hour on cases that nobody saw before; SEED=n repeats a run
 	@echo "SEED=$(SEED)"
 	(cd oracle/rbac && go test -timeout 2h -count=1 -v -run Against . -args -seed $(SEED) -requests 10000000)
 	(cd oracle/authenticator && go test -timeout 2h -count=1 -v -run Against . -args -seed $(SEED) -cases 1000000)
 	(cd oracle/iam && go test -timeout 2h -count=1 -v . -args -seed $(SEED) -cases 500000)
+	go test -timeout 2h -count=1 -v ./oracle/lab -args -seed $(SEED) -requests 100000
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME

@@ -9,8 +9,8 @@ import (
 
 var rowNames = []string{"alice", "bob", "user:{{SessionName}}", "{{SessionName}}", "{{AccountID}}:{{SessionNameRaw}}", "u:{{SessionName}}:{{AccountID}}", "carol", "admin", "system:node:" + kube.Node(1, "").Name, "{{ SessionName }}", "{{Nothing}}"}
 
-// awsAuth writes the ConfigMap: rows for some of the principals, some of them broken, doubled or in vain. The reader of
-// the snapshot is always in mapUsers, which is never broken as a whole.
+// awsAuth writes the ConfigMap: rows for some of the principals, some of them broken, doubled or in vain. mapUsers is never
+// broken as a whole, for the reader of the snapshot is in it.
 func (g gen) awsAuth(all []*principal) map[string]string {
 	var roles, users []string
 	for _, p := range all {

@@ -82,6 +82,9 @@ func (w *world) compareActor(ctx context.Context, t *testing.T, n *tally, g gen,
 				return err
 			}
 		}
+		if wrong == "" && real.allowed() && !w.listed(a, r) {
+			wrong = "who-can lists neither the actor nor a group of its"
+		}
 		if wrong != "" {
 			n.mismatch(t, "%s\nmode    %s\nactor   %s\nrequest %+v\nreally  %s %s\n        as %+v\nours    %s %q\n%s", wrong, w.mode, a.name, r, real.by, real.reason, a.who, ours.Verdict, ours.Conditions, chain(ours))
 		}
@@ -179,6 +182,15 @@ func (w *world) judgeRole(a *actor, r rbac.Request, real answer) (string, error)
 		return "every session of the role may, it is said, and yet this one may not: " + chain(ours), nil
 	}
 	return "", nil
+}
+
+// listed says whether who-can names an actor, its role, its username or one of its groups.
+func (w *world) listed(a *actor, r rbac.Request) bool {
+	names := []string{a.name, a.broader, access.IdentityOfUser(a.who.Username).String()}
+	for _, g := range a.who.Groups {
+		names = append(names, "group:"+g)
+	}
+	return slices.ContainsFunc(w.cluster.WhoCan(r, false), func(g access.Grant) bool { return slices.Contains(names, g.Identity.String()) })
 }
 
 func says(conditions []string, words string) bool {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"drawbridge/internal/lab/kube"
 	"drawbridge/internal/model"
 )
 
@@ -22,6 +23,10 @@ var (
 var modes = []string{model.ModeAPIConfigMap, model.ModeAPI, model.ModeConfigMap}
 
 func TestAgainstTheWholeLab(t *testing.T) {
+	kube.Require(t)
+	if testing.Short() {
+		*requests = 1000
+	}
 	n := tally{outcomes: map[string]int{}}
 	for i := 0; n.requests < *requests && !t.Failed(); i++ {
 		mode := modes[i%len(modes)]
@@ -31,6 +36,7 @@ func TestAgainstTheWholeLab(t *testing.T) {
 			ready := time.Since(start)
 			if i == 0 {
 				w.tokens(t)
+				w.rules(t, &n)
 			}
 			w.compare(t, &n)
 			t.Logf("ready in %s, asked in %s", ready.Round(time.Millisecond), (time.Since(start) - ready).Round(time.Millisecond))

@@ -17,7 +17,7 @@ import (
 
 // tokens shows that it matters what is in a token: who made it, for which cluster, and that it is signed.
 func (w *world) tokens(t *testing.T) {
-	who := w.sts.add("arn:aws:iam::"+home+":user/watcher", home, "AIDAWATCHER") // of aws-auth
+	who := w.sts.add("arn:aws:iam::"+home+":user/reader-by-row", home, "AIDAROW")
 	ours, err := who.token(t.Context(), cluster)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func (w *world) tokens(t *testing.T) {
 		got[name] = info.Username
 	}
 	want := map[string]string{
-		"as the AWS CLI makes it": "watcher", "as aws-iam-authenticator makes it": "watcher",
+		"as the AWS CLI makes it": "reader-by-row", "as aws-iam-authenticator makes it": "reader-by-row",
 		"for another cluster": "", "signed with another secret": "", "of nobody": "",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

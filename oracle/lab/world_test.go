@@ -38,14 +38,15 @@ const (
 // world is one cluster with all that it stands on.
 type world struct {
 	gen
-	mode         string
-	aws          *aws.Server
-	sts          callers
-	principals   []*principal
-	kube         *kube.Cluster
-	objects      *objects
-	associations []kube.PolicyAssociation
-	cluster      *access.Cluster // drawbridge's side
+	mode          string
+	aws           *aws.Server
+	sts           callers
+	principals    []*principal
+	policyHolders []*principal // have one access policy each, and take no part in the rest
+	associations  []kube.PolicyAssociation
+	objects       *objects
+	kube          *kube.Cluster
+	cluster       *access.Cluster // drawbridge's side
 }
 
 // newWorld makes the AWS side, starts the control plane on it, fills that, and collects both.
@@ -58,16 +59,17 @@ func newWorld(t *testing.T, seed uint64, mode string) *world {
 	r.PutCluster(aws.Cluster{Name: cluster, Version: "1.36", AccessConfig: &aws.AccessConfig{AuthenticationMode: mode}})
 	people, nodes := w.gen.principals(w.aws), w.gen.nodes(w.aws)
 	w.principals = append(people, nodes...)
-	reader := &principal{arn: w.aws.Account(home, "aws").PutUser(aws.User{UserName: "reader", UserID: "AIDAREADER"}), account: home, unique: "AIDAREADER"}
 	if mode != model.ModeConfigMap {
 		w.entries(r, people)
+		w.policyHolders = w.holders(w.aws)
 		r.PutAccessEntry(aws.AccessEntry{ClusterName: cluster, PrincipalARN: nodes[0].arn, Type: "EC2_LINUX"})
-		r.PutAccessEntry(aws.AccessEntry{ClusterName: cluster, PrincipalARN: reader.arn, Username: "reader", KubernetesGroups: []string{readers}})
+		reader := w.aws.Account(home, "aws").PutUser(aws.User{UserName: "reader-by-entry", UserID: "AIDAREADER"})
+		r.PutAccessEntry(aws.AccessEntry{ClusterName: cluster, PrincipalARN: reader, Username: "reader-by-entry", KubernetesGroups: []string{readers}})
 	}
 	clock = clock.Add(time.Hour)
 	w.recreate(w.aws, people, clock)
 	data := w.awsAuth(people)
-	data["mapUsers"] += "- userarn: arn:aws:iam::" + home + ":user/watcher\n  username: watcher\n  groups: [" + readers + "]\n"
+	data["mapUsers"] += "- userarn: arn:aws:iam::" + home + ":user/reader-by-row\n  username: reader-by-row\n  groups: [" + readers + "]\n"
 	if mode != model.ModeAPI { // in mode API all of it is a leftover that does not count
 		data["mapRoles"] = nodeRows(nodes) + data["mapRoles"]
 	}
@@ -77,7 +79,7 @@ func newWorld(t *testing.T, seed uint64, mode string) *world {
 	if err := w.kube.Load(t.Context(), w.objects.all()...); err != nil {
 		t.Fatal(err)
 	}
-	w.settle(t, reader)
+	w.collect(t, w.settle(t))
 	return w
 }
 
@@ -91,14 +93,14 @@ func (w *world) start(t *testing.T, r *aws.Region) {
 			w.associations = append(w.associations, kube.PolicyAssociation{PrincipalARN: e.PrincipalARN, UniqueID: e.PrincipalID, PolicyARN: p.PolicyARN, Namespaces: p.AccessScope.Namespaces})
 		}
 	}
-	table, err := os.ReadFile("../../internal/awsdata/access-policies.json")
+	rules, err := os.ReadFile(table)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.kube = kube.New(t, kube.Options{
 		Controllers:    kube.IdentityControllers(),
 		Authenticator:  &kube.Authenticator{Cluster: cluster, Mode: w.mode, Entries: mapped, STS: &w.sts, Environment: w.aws.Env(home, region)},
-		AccessPolicies: &kube.AccessPolicies{Published: table, Associations: w.associations},
+		AccessPolicies: &kube.AccessPolicies{Published: rules, Associations: w.associations},
 	})
 }
 
@@ -116,14 +118,16 @@ func poll(t *testing.T, what string, ok func(context.Context) (bool, error)) {
 
 // settle waits until everybody knows what was put into the cluster: the authenticator its stores, the controller the
 // roles that it fills, the authorizer all roles and bindings, the node authorizer the pods. Each is known to have seen
-// everything once it has seen what was put there last.
-func (w *world) settle(t *testing.T, reader *principal) {
+// everything once it has seen what was put there last. It returns somebody who may read all that drawbridge asks for.
+func (w *world) settle(t *testing.T) (reader caller) {
 	t.Helper()
 	if w.mode != model.ModeAPI {
-		w.awaitUser(t, w.sts.add("arn:aws:iam::"+home+":user/watcher", home, "AIDAWATCHER"), "watcher")
+		reader = w.sts.add("arn:aws:iam::"+home+":user/reader-by-row", home, "AIDAROW")
+		w.awaitUser(t, reader, "reader-by-row")
 	}
 	if w.mode != model.ModeConfigMap {
-		w.awaitUser(t, w.sts.add(reader.arn, home, reader.unique), "reader")
+		reader = w.sts.add("arn:aws:iam::"+home+":user/reader-by-entry", home, "AIDAREADER")
+		w.awaitUser(t, reader, "reader-by-entry")
 	}
 	poll(t, "the aggregation of ClusterRoles", func(ctx context.Context) (bool, error) {
 		list, err := w.kube.Admin.RbacV1().ClusterRoles().List(ctx, metav1.ListOptions{})
@@ -149,10 +153,7 @@ func (w *world) settle(t *testing.T, reader *principal) {
 	w.awaitAllowed(t, authorizationv1.SubjectAccessReviewSpec{User: "system:node:" + pod.Spec.NodeName, Groups: []string{"system:nodes"}, ResourceAttributes: &authorizationv1.ResourceAttributes{
 		Namespace: "shop", Verb: "create", Resource: "serviceaccounts", Subresource: "token", Name: "web",
 	}})
-	if w.mode == model.ModeConfigMap {
-		reader = &principal{arn: "arn:aws:iam::" + home + ":user/watcher", unique: "AIDAWATCHER"}
-	}
-	w.collect(t, w.sts.add(reader.arn, home, reader.unique))
+	return reader
 }
 
 func (w *world) awaitUser(t *testing.T, who caller, username string) {

@@ -34,16 +34,13 @@ var (
 	accessPolicy = binary{name: "access-policy-webhook", module: "oracle/kubebin", pkg: "./accesspolicy"}
 )
 
-// controlPlane are the programs without which no cluster starts; all are those that are built.
-var (
-	controlPlane = []binary{etcd, apiserver, controllerManager}
-	all          = []binary{etcd, apiserver, controllerManager, authenticator, accessPolicy}
-)
+// all are the lab's programs.
+var all = []binary{etcd, apiserver, controllerManager, authenticator, accessPolicy}
 
 // BinDir returns the folder of the lab's binaries: <root>/<Kubernetes version>-<hash>, where the root is
 // $DRAWBRIDGE_LAB_DIR or the folder drawbridge/lab in the user's cache, and the hash covers the module files, our own
-// program and the build recipe. A changed pin therefore never meets an old binary. It is an error not to be in a checkout of this
-// repository, for the pins are there.
+// program and the build recipe. A changed pin therefore never meets an old binary. It is an error not to be in a checkout
+// of this repository, for the pins are there.
 func BinDir() (string, error) {
 	repo, err := repository()
 	if err != nil {
@@ -99,8 +96,8 @@ func moduleName(gomod []byte) string {
 }
 
 // find returns an error that says how to build it if one of the programs is not in dir.
-func find(dir string, programs []binary) error {
-	for _, b := range programs {
+func find(dir string) error {
+	for _, b := range all {
 		if _, err := os.Stat(filepath.Join(dir, b.name)); err != nil {
 			return fmt.Errorf("the lab has no %s in %s: run `make lab` (minutes, once) to build it", b.name, dir)
 		}
@@ -108,18 +105,13 @@ func find(dir string, programs []binary) error {
 	return nil
 }
 
-// Require skips the test, with the reason and the remedy, when the lab's binaries are not built. Where CI=true it fails
+// Require skips the test, with the reason and the remedy, when the lab's programs are not built. Where CI=true it fails
 // instead: there a missing oracle is a broken build, not somebody's laptop.
 func Require(t testing.TB) {
 	t.Helper()
-	require(t, controlPlane...)
-}
-
-func require(t testing.TB, programs ...binary) {
-	t.Helper()
 	dir, err := BinDir()
 	if err == nil {
-		err = find(dir, programs)
+		err = find(dir)
 	}
 	switch {
 	case err == nil:

@@ -78,18 +78,6 @@ type Cluster struct {
 	authenticatorAddress string
 }
 
-// programs are what a cluster with these options runs.
-func (o Options) programs() []binary {
-	programs := slices.Clone(controlPlane)
-	if o.Authenticator != nil {
-		programs = append(programs, authenticator)
-	}
-	if o.AccessPolicies != nil {
-		programs = append(programs, accessPolicy)
-	}
-	return programs
-}
-
 // startTimeout bounds the start; an idle machine needs three seconds.
 const startTimeout = 2 * time.Minute
 
@@ -103,7 +91,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 			return nil, err
 		}
 	}
-	if err := find(o.BinDir, o.programs()); err != nil {
+	if err := find(o.BinDir); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)

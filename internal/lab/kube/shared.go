@@ -9,7 +9,7 @@ import (
 // New starts a cluster for one test and stops it at its end; it skips as [Require] says.
 func New(t testing.TB, o Options) *Cluster {
 	t.Helper()
-	require(t, o.programs()...)
+	Require(t)
 	c, err := Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func (s *Shared) Run(m *testing.M) int {
 // Cluster returns the shared cluster; it skips as [Require] says.
 func (s *Shared) Cluster(t testing.TB) *Cluster {
 	t.Helper()
-	require(t, s.Options.programs()...)
+	Require(t)
 	s.once.Do(func() { s.cluster, s.err = Start(context.Background(), s.Options) })
 	if s.err != nil {
 		t.Fatal(s.err)
