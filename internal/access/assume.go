@@ -165,13 +165,7 @@ func principalKey(text string) string {
 // candidates returns the roles that a session may be able to take, as far as can be told at a glance: those that name it,
 // and of those that leave it to its account the ones that its own policies may name. They come in the snapshot's order.
 func (a *Access) candidates(s *AWSSession) []*model.IAMRole {
-	x := a.trusts()
-	var some []*model.IAMRole
-	some = append(some, x.anybody...)
-	some = append(some, x.named[principalKey(s.Principal.String())]...)
-	if s.Principal.UniqueID != "" {
-		some = append(some, x.named[s.Principal.UniqueID]...)
-	}
+	x, some := a.trusts(), a.naming(s)
 	if leaving := x.accounts[s.Principal.Account]; len(leaving) > 0 {
 		some = append(some, nameable(s, leaving, a.roles)...)
 	}
@@ -208,6 +202,16 @@ func nameable(s *AWSSession, roles []*model.IAMRole, byARN map[string]*model.IAM
 		if slices.ContainsFunc(allowing, func(st *iam.Statement) bool { return st.MatchesResource(&request) != iam.False }) {
 			some = append(some, r)
 		}
+	}
+	return some
+}
+
+// naming returns the roles that may name a session's principal, or everybody.
+func (a *Access) naming(s *AWSSession) []*model.IAMRole {
+	x := a.trusts()
+	some := slices.Concat(x.anybody, x.named[principalKey(s.Principal.String())])
+	if s.Principal.UniqueID != "" {
+		some = append(some, x.named[s.Principal.UniqueID]...)
 	}
 	return some
 }

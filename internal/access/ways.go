@@ -88,3 +88,124 @@ func (p *IAMPrincipal) Targets(action string) []string {
 	slices.Sort(patterns)
 	return slices.Compact(patterns)
 }
+
+// Pass is a way to run code with a role: handing it to a service that runs code.
+type Pass struct {
+	// ID is that of the privilege of doing it with any role.
+	ID, Title, Service string
+	ways               [][]need
+}
+
+// Passes lists the ways to run code with a role that is passed.
+func Passes() []Pass {
+	var all []Pass
+	for i := range privileges {
+		for _, way := range privileges[i].ways {
+			service := passesTo(way)
+			if service == "" {
+				continue
+			}
+			if n := len(all); n > 0 && all[n-1].ID == privileges[i].id {
+				all[n-1].ways = append(all[n-1].ways, way)
+				continue
+			}
+			all = append(all, Pass{privileges[i].id, privileges[i].title, service, [][]need{way}})
+		}
+	}
+	return all
+}
+
+// CanPass says whether a principal can run code with a role in one way, or with any role where it is "".
+func (p *IAMPrincipal) CanPass(x Pass, region, role string) Permit {
+	best := Permit{Answer: No}
+	for _, way := range x.ways {
+		permit := p.throughRole(way, region, role)
+		if better(permit, best) {
+			best = permit
+		}
+	}
+	return best
+}
+
+// Account says whether the trust policy leaves it to an account who takes the role: it asks as a role of the account that
+// nobody has.
+func (t *Trust) Account(id string) Entry {
+	return t.ask(iam.RoleSession("arn:"+t.arn.Partition+":iam::"+id+":role/"+stranger, ""), new(iam.Context), chosenByBearer, "sts:AssumeRole")
+}
+
+// Service says whether the trust policy lets a service take the role.
+func (t *Trust) Service(service string) Entry {
+	return t.ask(iam.ServicePrincipal(service), new(iam.Context), none, "sts:AssumeRole")
+}
+
+// ReadHops is Hops for roles whose trust policy was read. With named it leaves those out that leave it to an account who takes
+// them, for sessions that may take any of these.
+func (a *Access) ReadHops(s AWSSession, named bool) []Hop {
+	var all []Hop
+	of := a.candidates
+	if named {
+		of = a.naming
+	}
+	for _, role := range of(&s) {
+		if a.Trust(role) == nil {
+			continue
+		}
+		if h := a.hop(&s, role); h.Verdict != Denied {
+			all = append(all, h)
+		}
+	}
+	return all
+}
+
+// Outsider is somebody outside of a snapshot whom a trust policy may let in.
+type Outsider struct {
+	// Principal is an ARN, an account or "*" as the trust policy writes it, or the ARN of an OIDC provider.
+	Principal string
+	Provider  bool
+	Entry
+}
+
+// Outsiders returns whom a trust policy may let in of accounts and through OIDC providers that are not known: principals
+// that it names, and whoever gets a token of a provider.
+func (t *Trust) Outsiders(known func(account string) bool, issuer func(string) bool) []Outsider {
+	var all []Outsider
+	add := func(o Outsider) {
+		if !o.Not() && !slices.ContainsFunc(all, func(x Outsider) bool { return x.Principal == o.Principal }) {
+			all = append(all, o)
+		}
+	}
+	for i := range t.policy.Statements {
+		s := &t.policy.Statements[i]
+		if s.Effect != iam.Allow || s.Principal == nil {
+			continue
+		}
+		names := s.Principal.AWS
+		if s.Principal.Everyone {
+			names = append([]string{"*"}, names...)
+		}
+		for _, text := range names {
+			if account := iam.ParsePrincipal(text).Account; text == "*" || account != "" && !known(account) {
+				add(Outsider{Principal: text, Entry: t.ask(t.outsider(text), new(iam.Context), chosenByBearer, "sts:AssumeRole")})
+			}
+		}
+		for _, f := range s.Principal.Federated {
+			if _, name, ok := strings.Cut(f, ":oidc-provider/"); ok && !issuer(name) {
+				c := new(iam.Context).Set("aws:FederatedProvider", f).Set(name+":aud", IRSAAudience)
+				add(Outsider{Principal: f, Provider: true, Entry: t.ask(iam.FederatedPrincipal(f), c, chosenByBearer, webIdentityAction)})
+			}
+		}
+	}
+	return all
+}
+
+// outsider is whoever a principal element means: of an account, or of everybody, a role that nobody has.
+func (t *Trust) outsider(text string) iam.Principal {
+	p := iam.ParsePrincipal(text)
+	account := p.Account
+	if text == "*" {
+		account = "000000000000"
+	} else if p.Kind != iam.RootUser {
+		return p
+	}
+	return iam.RoleSession("arn:"+t.arn.Partition+":iam::"+account+":role/"+stranger, "")
+}

@@ -2,9 +2,11 @@ package graph
 
 import (
 	"slices"
+	"strings"
 
 	"drawbridge/internal/access"
 	"drawbridge/internal/finding"
+	"drawbridge/internal/plan"
 )
 
 // Answer says how entry points reach targets.
@@ -66,8 +68,11 @@ func (g *Graph) Ask(q Question) *Answer {
 	return a
 }
 
-// Has says whether the graph has an identity or target.
-func (g *Graph) Has(id access.Identity) bool { return len(g.find(id)) > 0 }
+// Has says whether the graph has a target.
+func (g *Graph) Has(t Target) bool { return len(g.find(t)) > 0 }
+
+// Knows says whether the graph has an identity as an entry point.
+func (g *Graph) Knows(id access.Identity) bool { return len(g.begin(id)) > 0 }
 
 func (g *Graph) from(q Question) []int32 {
 	switch q.From {
@@ -78,7 +83,7 @@ func (g *Graph) from(q Question) []int32 {
 	case FromInternetFacing:
 		return g.outside
 	}
-	return g.find(q.Of)
+	return g.begin(q.Of)
 }
 
 func (g *Graph) answer(a *Answer, starts []int32, target int32, most int) {
@@ -114,13 +119,26 @@ func (g *Graph) chokePoint(grant int32, starts []int32, target int32) ChokePoint
 		}
 	}
 	behind := g.behind(tails, func(*edge) bool { return true })
-	c := ChokePoint{To: g.vertices[target].id, Object: removal.Object, Text: removal.Text, Remediation: finding.Remediation{Text: removal.Fix}}
+	c := ChokePoint{To: g.vertices[target].id, Object: removal.Object, Text: removal.Text, Remediation: g.remedy(removal)}
 	for _, s := range starts {
 		if behind[s] {
 			c.Stops++
 		}
 	}
 	return c
+}
+
+// remedy is a removal as a plan that programs can read and lines for a shell, or in words where it is no plan.
+func (g *Graph) remedy(r Removal) finding.Remediation {
+	rendered, err := r.Plan.Render(g.snapshot)
+	if len(r.Plan) == 0 || err != nil {
+		return finding.Remediation{Text: "# " + r.Text}
+	}
+	var text strings.Builder
+	for _, c := range r.Plan {
+		text.WriteString(plan.Command(c) + "\n")
+	}
+	return finding.Remediation{Text: strings.TrimRight(text.String(), "\n"), Plan: rendered}
 }
 
 // behind marks the vertices from which one of some vertices can be reached by open edges.

@@ -1,84 +1,52 @@
 package graph
 
 import (
+	"slices"
 	"strings"
 
 	"drawbridge/internal/access"
 	"drawbridge/internal/finding"
-	"drawbridge/internal/iam"
+	"drawbridge/internal/model"
 )
 
-// The steps of this file begin or end with IAM principals.
+// The steps of this file lead from IAM principals to others.
+
+// actor is an IAM principal, or a session of it that a session policy limits, with the vertex that its permissions count at.
+type actor struct {
+	*access.IAMPrincipal
+	at   int32
+	user bool
+	// limited is the association whose session policy limits the session, or nil.
+	limited *model.PodIdentityAssociation
+}
 
 // administer: an administrator of an account is at the target.
 func administer(b *builder) {
 	for _, acct := range b.accounts {
-		for _, p := range acct.principals {
+		for _, p := range acct.actors {
 			b.permitted(p, p.Administrator(), b.accountAdmin(acct.id), "do everything in account "+acct.id)
 		}
 	}
 }
 
-// permitted draws a step that a principal's own policies allow.
-func (b *builder) permitted(p *access.IAMPrincipal, permit access.Permit, to int32, text string) {
+// permitted draws a step that a principal's own policies allow. The policies are what can be taken away.
+func (b *builder) permitted(p actor, permit access.Permit, to int32, text string) {
 	if permit.Answer == access.No {
 		return
 	}
 	fact := b.with(func() Fact { return Fact{Text: text, Evidence: permit.Why, If: permit.If} })
-	b.step(b.principal(p.ARN), b.byPolicies(p, permit, to), permit.Answer, fact, 0)
+	b.step(p.at, b.byPolicies(p, permit.Policies, to), permit.Answer, fact, 0)
 }
 
 // byPolicies is a place on the way to another that is gone with the policies that allow the way.
-func (b *builder) byPolicies(p *access.IAMPrincipal, permit access.Permit, to int32) int32 {
-	n := len(b.vertices)
-	at := b.vertex(key{aBinding, 0, p.ARN + " " + strings.Join(permit.Policies, " "), b.nameOf(to)}, access.Identity{}, false)
-	if n < len(b.vertices) {
-		b.link(at, to, 0, b.grant(costStatement*max(1, len(permit.Policies)), func() Removal {
-			return Removal{Object: p.Object.Subject(), Text: "narrow what allows it to " + p.Object.Subject().String() + ": " + strings.Join(permit.Policies, ", ")}
-		}))
+func (b *builder) byPolicies(p actor, policies []string, to int32) int32 {
+	k := key{aPolicy, 0, p.ARN + " " + strings.Join(policies, " "), b.nameOf(p.at) + " " + b.nameOf(to)}
+	if v, made := b.keys[k]; made {
+		return v
 	}
+	at := b.vertex(k, access.Identity{}, false)
+	b.link(at, to, 0, b.grant(costStatement*max(1, len(policies)), func() Removal { return narrow(p, policies) }))
 	return at
-}
-
-// writeIAM: whoever changes what principals may do becomes an administrator.
-func writeIAM(b *builder) {
-	for _, acct := range b.accounts {
-		for _, p := range acct.principals {
-			arn, err := iam.ParseARN(p.ARN)
-			if err != nil {
-				continue
-			}
-			for _, held := range p.Privileges(acct.region) {
-				if held.Kind == access.WritesIAM {
-					b.writes(acct, p, arn.IsUser(), held)
-				}
-			}
-		}
-	}
-}
-
-// writes draws what one privilege over IAM gives: some are as good as everything for a role, some for a user, and some for
-// whoever is also somebody else.
-func (b *builder) writes(acct *account, p *access.IAMPrincipal, user bool, held access.Privilege) {
-	to, permit := b.accountAdmin(acct.id), held.Permit
-	switch held.ID {
-	case "iam:UpdateAssumeRolePolicy":
-		to = b.anyOf(anyRole, acct.id, "", "any role")
-	case "iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:UpdateLoginProfile":
-		to = b.anyOf(anyIAMUser, acct.id, "", "any user")
-	case "iam:*", "own-inline-policy", "own-attached-policy", "own-managed-policy":
-	case "iam:AttachRolePolicy", "iam:PutRolePolicy":
-		if user {
-			permit = doubted(permit, "if it can take some role of the account")
-		}
-	case "iam:AttachUserPolicy", "iam:PutUserPolicy":
-		if !user {
-			permit = doubted(permit, "if it can act as some user of the account")
-		}
-	default:
-		permit = doubted(permit, "if the group, policy or provider that it changes is that of somebody it can act as")
-	}
-	b.permitted(p, permit, to, held.Title)
 }
 
 // doubted is a permit with a condition more.
@@ -88,131 +56,315 @@ func doubted(p access.Permit, condition string) access.Permit {
 	return p
 }
 
-// takeOver draws the ways by which principals give themselves a cluster, by their id.
-func takeOver(ids ...string) func(*builder) {
-	return func(b *builder) {
-		for _, acct := range b.accounts {
-			for _, c := range acct.clusters {
-				for _, t := range c.takeovers(b) {
-					for _, w := range t.ways {
-						for _, id := range ids {
-							if w.ID == id {
-								b.takesOver(c, t.who, w)
-							}
-						}
-					}
+// writeIAM: whoever changes what principals may do becomes an administrator. What is done to one principal alone is told by
+// the kinds that follow.
+func writeIAM(b *builder) {
+	for _, acct := range b.accounts {
+		for _, p := range acct.actors {
+			for _, held := range p.Privileges(acct.region) {
+				if held.Kind == access.WritesIAM {
+					b.writes(acct, p, held)
 				}
 			}
 		}
 	}
 }
 
-// takeover is what one principal can do to a cluster.
-type takeover struct {
-	who  *access.IAMPrincipal
-	ways []access.Takeover
+// writes draws what one privilege over IAM gives: some are as good as everything for a role, some for a user, and some for
+// whoever is also somebody else.
+func (b *builder) writes(acct *account, p actor, held access.Privilege) {
+	permit := held.Permit
+	switch held.ID {
+	case "iam:UpdateAssumeRolePolicy", "iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:UpdateLoginProfile":
+		return // see updateTrust and makeCredentials
+	case "iam:*", "own-inline-policy", "own-attached-policy", "own-managed-policy":
+	case "iam:AttachRolePolicy", "iam:PutRolePolicy":
+		if p.user {
+			permit = doubted(permit, "if it can take some role of the account")
+		}
+	case "iam:AttachUserPolicy", "iam:PutUserPolicy":
+		if !p.user {
+			permit = doubted(permit, "if it can act as some user of the account")
+		}
+	default:
+		permit = doubted(permit, "if the group, policy or provider that it changes is that of somebody it can act as")
+	}
+	b.permitted(p, permit, b.accountAdmin(acct.id), held.Title)
 }
 
-func (c *cluster) takeovers(b *builder) []takeover {
-	if c.taken == nil {
-		c.taken = []takeover{}
-		all := c.Takeovers()
-		for _, p := range c.account.principals {
-			if ways := all.Of(p); len(ways) > 0 {
-				c.taken = append(c.taken, takeover{p, ways})
+// updateTrust: who writes a role's trust policy takes the role.
+func updateTrust(b *builder) {
+	b.onPrincipals("iam:UpdateAssumeRolePolicy", anyRole, "change who may take role ")
+}
+
+// makeCredentials: who makes credentials of a user is the user.
+func makeCredentials(b *builder) {
+	b.onPrincipals("iam:CreateAccessKey", anyIAMUser, "make access keys of user ")
+	b.onPrincipals("iam:CreateLoginProfile", anyIAMUser, "give a console password to user ")
+	b.onPrincipals("iam:UpdateLoginProfile", anyIAMUser, "change the console password of user ")
+}
+
+// onPrincipals draws steps to the roles or users that an action can be done to: any, or those that policies name.
+func (b *builder) onPrincipals(action string, w what, text string) {
+	for _, acct := range b.accounts {
+		all, kind := acct.roles, "role "
+		if w == anyIAMUser {
+			all, kind = acct.users, "user "
+		}
+		for _, p := range acct.actors {
+			permit := access.Permit{Answer: access.No}
+			for _, held := range p.Privileges(acct.region) {
+				if held.ID == action {
+					permit = held.Permit
+				}
 			}
-		}
-	}
-	return c.taken
-}
-
-func (b *builder) takesOver(c *cluster, p *access.IAMPrincipal, w access.Takeover) {
-	to, permit := b.admin(c, ""), w.Permit
-	switch {
-	case w.ID == "node" || w.ID == "nodegroup" || w.ID == "node-entry":
-		to = b.nodes(c)
-		if w.ID != "node" {
-			permit = doubted(permit, "as far as pods are placed on the node that it adds")
-		}
-	case strings.HasSuffix(w.ID, "-group") || w.ID == "identity-provider":
-		if s := c.OpenSubject(); s != nil {
-			to = b.holder(c, map[bool]string{true: s.Name}[s.Kind == "User"], map[bool]string{true: s.Name}[s.Kind == "Group"])
-		} else {
-			permit = doubted(permit, w.Short)
-		}
-	case w.Short != "":
-		permit = doubted(permit, w.Short)
-	}
-	b.permitted(p, permit, to, w.Title)
-}
-
-// attachRole: an association gives a role to a service account.
-func attachRole(b *builder) {
-	for _, c := range b.clusters {
-		attachers := c.Attachers()
-		for _, p := range c.account.principals {
-			a := attachers.Of(p)
-			if a.Answer() == access.No {
+			if permit.Answer != access.No {
+				b.permitted(p, permit, b.anyOf(w, acct.id), strings.TrimSuffix(text, kind)+"any "+kind)
+			}
+			if permit.Answer == access.Yes {
 				continue
 			}
-			act := a.Creates
-			if act.Answer == access.No {
-				act = a.Updates
-			}
-			for _, r := range a.Roles {
-				permit := both(act, r.Permit)
-				b.permitted(p, doubted(permit, "if it can also run a pod in the cluster"), b.principal(r.Role.ARN), "make a Pod Identity association with role "+r.Role.ARN)
+			for _, arn := range named(all, p.Targets(action)) {
+				if arn != p.ARN && !protected(arn) {
+					b.permitted(p, p.May(access.Ask{Action: action, Resource: arn}), b.principal(arn), text+arn)
+				}
 			}
 		}
 	}
 }
 
-// both is the permit of two things that are needed together.
-func both(x, y access.Permit) access.Permit {
-	p := access.Permit{Answer: access.Yes, If: append(x.If[:len(x.If):len(x.If)], y.If...), Why: append(x.Why[:len(x.Why):len(x.Why)], y.Why...)}
-	p.Policies = append(x.Policies[:len(x.Policies):len(x.Policies)], y.Policies...)
-	switch {
-	case x.Answer == access.No || y.Answer == access.No:
-		p.Answer = access.No
-	case x.Answer == access.Maybe || y.Answer == access.Maybe:
-		p.Answer = access.Maybe
-	}
-	return p
-}
-
-// irsa: a role's trust policy lets in tokens of service accounts, whether or not an annotation names it.
-func irsa(b *builder) {
-	for _, c := range b.clusters {
-		issuer := c.Issuer()
-		if issuer == "" || c.account.model == nil {
+// named lists those of some ARNs, which are sorted, that patterns may mean, as far as the patterns' beginnings tell. A
+// pattern that begins like all of them means none by name.
+func named(arns, patterns []string) []string {
+	var some []string
+	for _, pattern := range patterns {
+		prefix := pattern
+		if i := strings.IndexAny(pattern, "*?$"); i >= 0 {
+			prefix = pattern[:i]
+		}
+		from, found := slices.BinarySearch(arns, prefix)
+		if prefix == pattern {
+			if found {
+				some = append(some, prefix)
+			}
 			continue
 		}
-		for _, r := range c.account.model.Roles {
-			trust := b.all.Trust(r)
-			if trust == nil || !strings.Contains(string(r.Trust), issuer) || !trust.Trusts(issuer) {
+		for ; from < len(arns) && strings.HasPrefix(arns[from], prefix); from++ {
+			some = append(some, arns[from])
+		}
+	}
+	slices.Sort(some)
+	return slices.Compact(some)
+}
+
+// protected says whether nobody but AWS changes a principal: those of IAM Identity Center stand under a path of their own
+// (IAM Identity Center User Guide, "Referencing permission sets in resource policies", 2026-11).
+func protected(arn string) bool { return strings.Contains(arn, ":role/aws-reserved/") }
+
+// assumeRole: a role's trust policy lets in, and the principal's own policies let go. Whoever may take any role is led
+// through one place for all of the account, where the trust policies that leave it to the account let in.
+func assumeRole(b *builder) {
+	for _, acct := range b.accounts {
+		for _, p := range acct.actors {
+			if p.limited == nil {
+				b.assumes(acct, p)
+			}
+		}
+		b.trusting(acct)
+	}
+	for _, c := range b.clusters {
+		c.tag(b)
+		for _, a := range c.PodIdentityAssociations {
+			if from, own := c.sessions[a]; own && a.Policy != "" {
+				b.sessionHops(c, a, from)
+			}
+		}
+	}
+}
+
+func (b *builder) assumes(acct *account, p actor) {
+	named := false
+	for _, held := range p.Privileges(acct.region) {
+		if (held.ID == "assume-any-role" || held.ID == "administrator") && held.Answer == access.Yes {
+			b.permitted(p, held.Permit, b.anyOf(anyTrusting, acct.id), "take any role whose trust policy leaves it to the account")
+			named = true
+			b.hopping[p.ARN] = true
+		}
+	}
+	from := b.principal(p.ARN)
+	for _, s := range b.all.AWSSessions(b.vertices[from].id) {
+		if s.Verdict == access.Denied {
+			continue
+		}
+		further := b.all.ReadHops(s, named)
+		b.hopping[p.ARN] = b.hopping[p.ARN] || len(further) > 0
+		b.hops(from, further)
+	}
+}
+
+// trusting links the place of those who may take any role to the roles, of whatever account, that leave it to theirs.
+func (b *builder) trusting(acct *account) {
+	if _, made := b.keys[key{anyTrusting, 0, acct.id, ""}]; !made {
+		return
+	}
+	from := b.anyOf(anyTrusting, acct.id)
+	for _, other := range b.accounts {
+		for _, arn := range other.roles {
+			role, _ := b.all.Role(arn)
+			trust := b.all.Trust(role)
+			if trust == nil || !strings.Contains(string(role.Trust), acct.id) && !strings.Contains(string(role.Trust), "*") {
 				continue
 			}
-			at := b.vertex(key{anAssociation, c.n, "trust", r.ARN}, access.Identity{}, false)
-			b.link(at, b.principal(r.ARN), 0, b.grant(costTrust, func() Removal {
-				return Removal{Object: r.Subject(), Text: "narrow the trust policy of " + r.ARN + " for tokens of cluster " + c.label}
+			answer, conditions := answerOf(trust.Account(acct.id))
+			fact := b.with(func() Fact {
+				return Fact{If: conditions, Evidence: []finding.Evidence{{Text: "its trust policy leaves it to account " + acct.id, Source: role.Subject().String()}}}
+			})
+			b.join(from, b.principal(arn), answer, fact, b.grant(costTrust, func() Removal {
+				return Removal{Object: role.Subject(), Text: "name in the trust policy of " + role.ARN + " who of account " + acct.id + " may take it"}
 			}))
-			for _, sa := range trust.NamedSubjects(issuer) {
-				entry := trust.WebIdentity(access.WebToken{Issuer: issuer, Subject: access.Subject(sa[0], sa[1]), Audience: access.IRSAAudience})
-				answer, conditions := answerOf(entry)
-				if answer == access.No {
+		}
+	}
+}
+
+// hops draws where a session goes on by sts:AssumeRole.
+func (b *builder) hops(from int32, hops []access.Hop) {
+	for _, h := range hops {
+		b.step(from, b.principal(h.Role.ARN), yesOrMaybe(h.Verdict), b.with(func() Fact {
+			return Fact{Text: "take role " + h.Role.ARN + " by sts:AssumeRole", Evidence: h.Chain, If: h.Conditions}
+		}), b.grant(costTrust, func() Removal {
+			return Removal{Object: h.Role.Subject(), Text: "take " + b.vertices[from].id.ARN + " out of the trust policy of " + h.Role.ARN}
+		}))
+	}
+}
+
+func yesOrMaybe(v access.Verdict) access.Answer {
+	if v == access.Allowed {
+		return access.Yes
+	}
+	return access.Maybe
+}
+
+// passRole: a service runs code with a role that is passed to it.
+func passRole(b *builder) {
+	passes := access.Passes()
+	for _, acct := range b.accounts {
+		trusting := map[string][]string{}
+		for _, p := range acct.actors {
+			patterns := p.Targets("iam:PassRole")
+			if len(patterns) == 0 || p.Administrator().Answer == access.Yes {
+				continue
+			}
+			for _, x := range passes {
+				permit := p.CanPass(x, acct.region, "")
+				if permit.Answer != access.No {
+					b.permitted(p, permit, b.passed(acct, x.Service), x.Title)
+				}
+				if permit.Answer == access.Yes {
 					continue
 				}
-				fact := b.with(func() Fact {
-					return Fact{Text: "take role " + r.ARN + " with a token of the service account", If: conditions, Evidence: []finding.Evidence{{Text: strings.Join(entry.Statements, "; "), Source: r.Subject().String() + " trust policy"}}}
-				})
-				b.step(b.newPod(c, sa[0], sa[1]), at, answer, fact, 0)
-				b.step(b.minted(c, sa[0], sa[1]), at, answer, fact, 0)
-				for _, k := range c.running {
-					if k.irsa && k.namespace == sa[0] && k.sa == sa[1] {
-						b.step(k.at, at, answer, fact, 0)
-					}
+				roles, known := trusting[x.Service]
+				if !known {
+					roles = slices.Sorted(slices.Values(b.all.TrustingService(acct.id, x.Service)))
+					trusting[x.Service] = roles
+				}
+				for _, arn := range named(roles, patterns) {
+					b.permitted(p, p.CanPass(x, acct.region, arn), b.principal(arn), strings.Replace(x.Title, "any role that", "role "+arn+", which", 1))
 				}
 			}
+		}
+		b.passedRoles(acct)
+	}
+}
+
+// passed is any role that a service may take.
+func (b *builder) passed(acct *account, service string) int32 {
+	if !slices.Contains(acct.services, service) {
+		acct.services = append(acct.services, service)
+	}
+	return b.vertex(key{anyPassed, 0, acct.id, service}, access.Identity{Kind: KindAny, Name: "any role that " + service + " may take"}, true)
+}
+
+func (b *builder) passedRoles(acct *account) {
+	for ; acct.linked < len(acct.services); acct.linked++ {
+		service := acct.services[acct.linked]
+		for _, arn := range b.all.TrustingService(acct.id, service) {
+			role, _ := b.all.Role(arn)
+			answer, conditions := answerOf(b.all.Trust(role).Service(service))
+			fact := b.with(func() Fact {
+				return Fact{If: conditions, Evidence: []finding.Evidence{{Text: "its trust policy lets " + service + " in", Source: role.Subject().String()}}}
+			})
+			b.join(b.passed(acct, service), b.principal(arn), answer, fact, 0)
+		}
+	}
+}
+
+// computes are the privileges over what already runs with some role of a service.
+var computes = map[string]string{
+	"lambda:UpdateFunctionCode": "lambda.amazonaws.com", "ssm:SendCommand": "ec2.amazonaws.com", "ssm:StartSession": "ec2.amazonaws.com",
+	"ec2:ModifyInstanceAttribute": "ec2.amazonaws.com", "ecs:ExecuteCommand": "ecs-tasks.amazonaws.com", "codebuild:StartBuild": "codebuild.amazonaws.com",
+	"cloudformation:UpdateStack": "cloudformation.amazonaws.com", "sagemaker:CreatePresignedNotebookInstanceUrl": "sagemaker.amazonaws.com",
+	"glue:UpdateDevEndpoint": "glue.amazonaws.com",
+}
+
+// runAsRole: who runs code where a role is held acts as the role.
+func runAsRole(b *builder) {
+	for _, acct := range b.accounts {
+		for _, p := range acct.actors {
+			for _, held := range p.Privileges(acct.region) {
+				if service := computes[held.ID]; service != "" {
+					b.permitted(p, doubted(held.Permit, "if something runs with such a role: snapshots hold instances of clusters only"), b.passed(acct, service), held.Title)
+				}
+			}
+		}
+		b.passedRoles(acct)
+	}
+}
+
+// runOnNode: a shell on an instance of a cluster is the node.
+func runOnNode(b *builder) {
+	for _, c := range b.clusters {
+		var arns []string
+		nodes := map[string]string{}
+		for _, n := range c.Nodes {
+			if id := n.InstanceID(); id != "" {
+				arn := "arn:" + c.Partition + ":ec2:" + c.Region + ":" + c.Account + ":instance/" + id
+				arns, nodes[arn] = append(arns, arn), n.Name
+			}
+		}
+		slices.Sort(arns)
+		for _, p := range c.account.actors {
+			b.shells(c, p, arns, nodes)
+		}
+	}
+}
+
+func (b *builder) shells(c *cluster, p actor, arns []string, nodes map[string]string) {
+	var patterns []string
+	for _, action := range []string{"ssm:StartSession", "ssm:SendCommand", "ec2:ModifyInstanceAttribute"} {
+		patterns = append(patterns, p.Targets(action)...)
+	}
+	if len(patterns) == 0 || p.Administrator().Answer == access.Yes {
+		return
+	}
+	any := access.No
+	for _, held := range p.Privileges(c.Region) {
+		if computes[held.ID] == "ec2.amazonaws.com" {
+			b.permitted(p, held.Permit, b.nodes(c), held.Title)
+			if any != access.Yes {
+				any = held.Answer
+			}
+		}
+	}
+	if any == access.Yes {
+		return
+	}
+	for _, arn := range named(arns, patterns) {
+		for _, asks := range [][]access.Ask{
+			{{Action: "ssm:StartSession", Resource: arn}},
+			{{Action: "ssm:SendCommand", Resource: arn}, {Action: "ssm:SendCommand", Resource: "arn:" + c.Partition + ":ssm:" + c.Region + "::document/AWS-RunShellScript"}},
+			{{Action: "ec2:ModifyInstanceAttribute", Resource: arn}, {Action: "ec2:StopInstances", Resource: arn}, {Action: "ec2:StartInstances", Resource: arn}},
+		} {
+			b.permitted(p, p.May(asks...), b.node(c, nodes[arn]), "run commands on node "+nodes[arn])
 		}
 	}
 }

@@ -12,8 +12,9 @@ import (
 // has, and the service account that a pod runs as.
 func (b *builder) belongings() {
 	for _, c := range b.clusters {
+		b.everyServiceAccount(c)
 		b.spread(c, anyNewPod, b.newPods, b.newPod)
-		b.spread(c, anyToken, b.tokens, b.minted)
+		b.spread(c, anyToken, b.tokens, b.token)
 		b.spread(c, anyIdentity, b.identities, b.serviceAccount)
 		b.runningIn(c)
 		b.tokensOf(c)
@@ -26,17 +27,30 @@ func (b *builder) belongings() {
 		}
 	}
 	for _, acct := range b.accounts {
-		for _, p := range acct.principals {
-			v := b.principal(p.ARN)
-			b.starts[v] = true
-			b.link(v, b.anyOf(anyPrincipal, acct.id, "", "any principal"), 0, 0)
-			if p.Object.Subject().Kind == string(access.KindIAMUser) {
-				b.link(b.anyOf(anyIAMUser, acct.id, "", "any user"), v, 0, 0)
-			} else {
-				b.link(b.anyOf(anyRole, acct.id, "", "any role"), v, 0, 0)
-			}
+		for _, arn := range acct.roles {
+			b.member(acct, arn, anyRole)
+		}
+		for _, arn := range acct.users {
+			b.member(acct, arn, anyIAMUser)
 		}
 	}
+}
+
+// everyServiceAccount makes the service accounts that no step has led to.
+func (b *builder) everyServiceAccount(c *cluster) {
+	for _, namespace := range c.namespaces {
+		for _, sa := range c.accounts[namespace] {
+			b.serviceAccount(c, namespace, sa)
+		}
+	}
+}
+
+// member makes a principal of an account an entry point, and one of those that stand for many.
+func (b *builder) member(acct *account, arn string, of what) {
+	v := b.principal(arn)
+	b.starts[v] = true
+	b.link(v, b.anyOf(anyPrincipal, acct.id), 0, 0)
+	b.link(b.anyOf(of, acct.id), v, 0, 0)
 }
 
 // spread links what stands for all service accounts of a cluster to those of each namespace, and these to each one.
@@ -52,9 +66,28 @@ func (b *builder) spread(c *cluster, w what, many func(*cluster, string) int32, 
 			b.link(many(c, ""), of, 0, 0)
 		}
 		for _, sa := range c.accounts[namespace] {
-			b.link(of, one(c, namespace, sa), 0, 0)
+			if c.exists(namespace, sa) {
+				b.link(of, one(c, namespace, sa), 0, 0)
+			} else {
+				b.maybe(of, one(c, namespace, sa), b.gap("", "if service account %s/%s exists, which was not read", namespace, sa), 0)
+			}
 		}
 	}
+}
+
+// exists says whether a service account is certainly there: it was read, or a pod runs as it.
+func (c *cluster) exists(namespace, sa string) bool {
+	_, presence := c.ServiceAccount(namespace, sa)
+	return presence == access.Present || len(c.runningAs[[2]string{namespace, sa}]) > 0
+}
+
+// token is where whoever mints a token of a service account gets to: a token for other audiences matters only where
+// somebody takes it.
+func (b *builder) token(c *cluster, namespace, sa string) int32 {
+	if v, made := b.keys[key{aMinted, c.n, namespace, sa}]; made {
+		return v
+	}
+	return b.serviceAccount(c, namespace, sa)
 }
 
 // runningIn links what stands for all running pods to the pods.
@@ -86,17 +119,21 @@ func (b *builder) runningIn(c *cluster) {
 	}
 }
 
-// tokensOf links pods of an attacker's own, and minted tokens, to the service account.
+// tokensOf links pods of an attacker's own, and minted tokens, to the service account, and makes the pods entry points: to be
+// a service account is to run as it.
 func (b *builder) tokensOf(c *cluster) {
-	for i := range b.vertices {
-		id := &b.vertices[i].id
-		if id.Kind != access.KindServiceAccount || id.Cluster != c.label {
+	for v := 0; v < len(b.vertices); v++ { // more are made on the way
+		id := b.vertices[v].id
+		if id.Kind != access.KindServiceAccount || id.Cluster != c.label || b.keys[key{aServiceAccount, c.n, id.Namespace, id.Name}] != int32(v) { //nolint:gosec // an index of vertices
 			continue
 		}
-		for _, w := range []what{aNewPod, aMinted} {
-			if v, made := b.keys[key{w, c.n, id.Namespace, id.Name}]; made && v == int32(i) { //nolint:gosec // an index of vertices
-				b.link(v, b.serviceAccount(c, id.Namespace, id.Name), 0, 0)
-			}
+		sa, pod := int32(v), b.newPod(c, id.Namespace, id.Name) //nolint:gosec // likewise
+		_, presence := c.ServiceAccount(id.Namespace, id.Name)
+		b.starts[pod] = !b.own[sa] && (presence != access.Absent || c.exists(id.Namespace, id.Name))
+		b.link(pod, sa, 0, 0)
+		if minted, made := b.keys[key{aMinted, c.n, id.Namespace, id.Name}]; made {
+			b.link(pod, minted, 0, 0)
+			b.link(minted, sa, 0, 0)
 		}
 	}
 }
@@ -105,22 +142,29 @@ func (b *builder) tokensOf(c *cluster) {
 func (b *builder) groupsOf(c *cluster) {
 	all, anybody := b.group(c, rbac.GroupServiceAccounts), b.group(c, rbac.GroupAuthenticated)
 	b.link(all, anybody, 0, 0)
-	for i := range b.vertices {
-		id := &b.vertices[i].id
+	of := map[string]int32{}
+	spaces := func(namespace string) int32 {
+		v, known := of[namespace]
+		if !known {
+			v = b.group(c, rbac.GroupServiceAccounts+":"+namespace)
+			of[namespace] = v
+			b.link(v, all, 0, 0)
+		}
+		return v
+	}
+	for i := 0; i < len(b.vertices); i++ { // more are made on the way
+		id := b.vertices[i].id
 		if id.Cluster != c.label {
 			continue
 		}
 		v := int32(i) //nolint:gosec // an index of vertices
 		switch {
 		case id.Kind == access.KindServiceAccount && b.keys[key{aServiceAccount, c.n, id.Namespace, id.Name}] == v:
-			of := b.group(c, rbac.GroupServiceAccounts+":"+id.Namespace)
-			b.link(v, of, 0, 0)
-			b.link(of, all, 0, 0)
-			b.starts[v] = !b.own[v]
+			b.link(v, spaces(id.Namespace), 0, 0)
 		case id.Kind == access.KindUser && id.Name == "system:anonymous":
 			b.link(v, b.group(c, rbac.GroupUnauthenticated), 0, 0)
 			b.starts[v] = true
-		case id.Kind == access.KindUser:
+		case id.Kind == access.KindUser && !b.vertices[i].part:
 			b.link(v, anybody, 0, 0)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+
 	"drawbridge/internal/access"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
@@ -16,8 +18,9 @@ type builder struct {
 	keys     map[key]int32
 	clusters []*cluster
 	accounts []*account
-	own      map[int32]bool // service accounts of Kubernetes' own controllers
-	kind     uint8          // of the steps that are being made
+	own      map[int32]bool  // service accounts of Kubernetes' own controllers
+	hopping  map[string]bool // roles that go on into other roles
+	kind     uint8           // of the steps that are being made
 }
 
 // key tells vertices apart: what they are, of which cluster (0 is none), and two names.
@@ -43,6 +46,10 @@ const (
 	anAssociation
 	aNode
 	aPrincipal
+	aPermission // what a principal may do, in whatever session
+	aPolicy     // policies by which somebody goes from one place to another
+	aWebToken   // a service account's token for STS
+	anOutsider
 	anyNewPod  // of a namespace, or "" of any
 	anyRunning // likewise
 	anyToken   // likewise
@@ -55,8 +62,9 @@ const (
 	anyPrincipal
 	anyRole
 	anyIAMUser
-	anyPassed // role that a service may take
-	anySubject
+	anyTrusting // role that leaves it to an account who takes it
+	anyPassed   // role that a service may take
+	anyMatching // service account whose name matches a pattern
 	theCluster
 	theSecrets
 	theAccount
@@ -85,18 +93,28 @@ type cluster struct {
 	accounts   map[string][]string // service accounts by namespace
 	holdings   map[string][]holding
 	running    []*class
+	runningAs  map[[2]string][]*class                  // by namespace and service account
+	sessions   map[*model.PodIdentityAssociation]int32 // that are not like others of their role
+	patterns   []string                                // of subjects, that trust policies let in
 	account    *account
 	users      []int32
 	taken      []takeover
+	asked      bool        // for taken
+	absent     [][2]string // service accounts that hold a role and do not exist, by namespace and name
 }
 
 // account is an AWS account of the snapshot, or one that the snapshot only names.
 type account struct {
-	id         string
-	model      *model.Account
-	principals []*access.IAMPrincipal
-	clusters   []*cluster
-	region     string
+	id       string
+	model    *model.Account // nil for one that the snapshot only names
+	actors   []actor
+	roles    []string // their ARNs, sorted
+	users    []string
+	clusters []*cluster
+	region   string
+	// services are those that somebody may pass a role to, and linked of how many the roles are.
+	services []string
+	linked   int
 }
 
 // New makes the graph of a snapshot; the objects are Secrets and ARNs that somebody asks about, which are in it for that
@@ -104,12 +122,13 @@ type account struct {
 func New(a *access.Access, s *model.Snapshot, objects ...Target) *Graph {
 	b := &builder{
 		Graph: &Graph{all: a, snapshot: s, facts: []func() Fact{nil}, grants: []Grant{{}}, starts: map[int32]bool{}, podAt: map[*model.Pod]int32{}},
-		keys:  map[key]int32{}, own: map[int32]bool{},
+		keys:  map[key]int32{}, own: map[int32]bool{}, hopping: map[string]bool{},
 	}
 	b.survey()
 	for _, c := range b.clusters {
 		c.run(b)
 		c.hold(b)
+		c.limit(b)
 	}
 	for i := range Kinds {
 		b.kind = uint8(i + 1) //nolint:gosec // a short list
@@ -126,12 +145,20 @@ func New(a *access.Access, s *model.Snapshot, objects ...Target) *Graph {
 func (b *builder) survey() {
 	byID := map[string]*account{}
 	for _, m := range b.snapshot.Accounts {
-		acct := &account{id: m.ID, model: m, principals: b.all.IAMPrincipals(m)}
+		acct := &account{id: m.ID, model: m}
 		byID[m.ID] = acct
+		for _, p := range b.all.IAMPrincipals(m) {
+			b.act(acct, p)
+		}
+		slices.Sort(acct.roles)
+		slices.Sort(acct.users)
 		b.accounts = append(b.accounts, acct)
 	}
 	for i, k := range b.all.Clusters() {
-		c := &cluster{Cluster: k, n: int16(i + 1), label: b.snapshot.Label(k.Cluster), accounts: map[string][]string{}, holdings: map[string][]holding{}} //nolint:gosec // a snapshot holds few clusters
+		c := &cluster{
+			Cluster: k, n: int16(i + 1), label: b.snapshot.Label(k.Cluster), accounts: map[string][]string{}, holdings: map[string][]holding{},
+			runningAs: map[[2]string][]*class{}, sessions: map[*model.PodIdentityAssociation]int32{},
+		}
 		if c.account = byID[k.Account]; c.account == nil {
 			c.account = &account{id: k.Account}
 			byID[k.Account] = c.account
@@ -166,9 +193,19 @@ func (c *cluster) survey() {
 	for _, w := range c.Workloads {
 		add(w.Namespace, access.ServiceAccountName(&w.PodSpec))
 	}
+	for _, a := range c.PodIdentityAssociations {
+		if _, presence := c.ServiceAccount(a.Namespace, a.ServiceAccount); presence != access.Absent {
+			add(a.Namespace, a.ServiceAccount)
+		}
+	}
 	for _, bind := range c.Bindings() {
 		if bind.Namespace != "" {
 			spaces[bind.Namespace] = true
+		}
+		for _, s := range bind.Subjects {
+			if s.Kind == rbacv1.ServiceAccountKind && !c.Complete(model.AreaServiceAccounts) {
+				add(s.Namespace, s.Name)
+			}
 		}
 	}
 	c.namespaces = slices.Sorted(maps.Keys(spaces))
@@ -203,7 +240,7 @@ func (b *builder) vertex(k key, id access.Identity, passing bool) int32 {
 		return v
 	}
 	v := int32(len(b.vertices)) //nolint:gosec // a snapshot that large is not read
-	b.vertices = append(b.vertices, vertex{id, passing})
+	b.vertices = append(b.vertices, vertex{id: id, passing: passing})
 	b.keys[k] = v
 	return v
 }
@@ -235,6 +272,16 @@ func (b *builder) link(from, to, fact, grant int32) {
 // maybe is a link that is only possible.
 func (b *builder) maybe(from, to, fact, grant int32) {
 	b.edges = append(b.edges, edge{from: from, to: to, fact: fact, grant: grant, possible: true})
+}
+
+// join is a link or one that is only possible; the answer No makes none.
+func (b *builder) join(from, to int32, answer access.Answer, fact, grant int32) {
+	switch answer {
+	case access.Yes:
+		b.link(from, to, fact, grant)
+	case access.Maybe:
+		b.maybe(from, to, fact, grant)
+	}
 }
 
 // step adds a step of the kind that is being made. The answer No makes none.

@@ -160,8 +160,8 @@ func (g *Graph) cutGrants(starts []int32, target int32, dist []int32) (grants []
 	return g.needed(grants, starts, target), true
 }
 
-// needed leaves out of a cut what is not needed, the dearest first: several edges may rest on one grant, which the flow does
-// not know.
+// needed leaves out of a cut what is not needed: several edges may rest on one grant, which the flow does not know. Then the
+// cut may not be the cheapest, but nothing in it is idle.
 func (g *Graph) needed(grants, starts []int32, target int32) []int32 {
 	gone := map[int32]bool{}
 	shared := false

@@ -32,6 +32,8 @@ type vertex struct {
 	id access.Identity
 	// passing says that it is a place in between, named only where nothing better is near: "any pod of namespace x".
 	passing bool
+	// part says that it is one of several places of one identity, and not the one that somebody means by its name.
+	part bool
 }
 
 // edge leads from one vertex to the next. Only edges with a kind are steps: the others say what comes with a place.
@@ -57,14 +59,6 @@ type Grant struct {
 	// Cost is what taking it away costs others, see the weights of this package.
 	Cost int
 	what func() Removal
-}
-
-// Removal says what to change to take a grant away.
-type Removal struct {
-	Object finding.Subject
-	Text   string
-	// Fix can be pasted into a shell.
-	Fix string
 }
 
 // index lists the edges of each vertex.

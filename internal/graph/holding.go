@@ -54,7 +54,7 @@ func (c *cluster) hold(b *builder) {
 		entry := at
 		if len(bind.Subjects) > 1 {
 			entry = b.vertex(key{aBinding, c.n, bind.Namespace, bind.Name + "/subjects"}, access.Identity{}, false)
-			b.link(entry, at, 0, b.grant(len(bind.Subjects)+1, func() Removal { return removeBinding(bind) }))
+			b.link(entry, at, 0, b.grant(len(bind.Subjects)+1, func() Removal { return removeBinding(c, bind) }))
 		}
 		strangers := access.Strangers(bind)
 		for i := range bind.Subjects {
@@ -62,7 +62,7 @@ func (c *cluster) hold(b *builder) {
 			user, group := rbac.Names(*s, bind.Namespace)
 			if v := b.holder(c, user, group); v >= 0 {
 				b.link(v, entry, b.with(func() Fact { return Fact{Evidence: []finding.Evidence{boundBy(bind, s)}} }),
-					b.grant(costSubject, func() Removal { return removeSubject(bind, s) }))
+					b.grant(costSubject, func() Removal { return removeSubject(c, bind, i) }))
 				if s.Kind == rbacv1.ServiceAccountKind && !slices.Contains(strangers, *s) {
 					b.own[v] = true
 				}

@@ -19,17 +19,20 @@ func enterByEntry(b *builder) {
 			continue
 		}
 		for _, e := range c.AccessEntries {
-			session := b.session(c, "entry "+e.PrincipalARN, e.Username)
-			grant := b.grant(costEntry, func() Removal {
-				return Removal{Object: e.Subject(), Text: "delete the access entry of " + e.PrincipalARN + ", once no row of aws-auth takes its place"}
-			})
-			b.step(b.principal(e.PrincipalARN), session, access.Yes, b.with(func() Fact {
+			session := b.comer(c, "entry "+e.PrincipalARN, e.Username)
+			grant := b.grant(costEntry, func() Removal { return deleteEntry(c, e) })
+			fact := b.with(func() Fact {
 				return Fact{
 					Text:     "sign in to the cluster as " + orNobody(e.Username) + groupsText(e.Groups),
-					Evidence: []finding.Evidence{{Text: fmt.Sprintf("type %s, username %s, groups %s", e.Type, e.Username, strings.Join(e.Groups, ", ")), Source: e.Subject().String()}},
+					Evidence: []finding.Evidence{evidence(e, "type %s, username %s, groups %s", e.Type, e.Username, strings.Join(e.Groups, ", "))},
 				}
-			}), grant)
-			b.comeIn(c, session, c.EntryHolders(e))
+			})
+			for _, from := range b.sessionsOf(e.PrincipalARN) {
+				b.step(from, session, access.Yes, fact, grant)
+			}
+			b.comeIn(c, session, c.EntryHolders(e), func(group string) int32 {
+				return b.grant(costSubject, func() Removal { return leaveGroup(c, e, group) })
+			})
 			c.associate(b, e, session)
 		}
 	}
@@ -38,13 +41,9 @@ func enterByEntry(b *builder) {
 // associate links an access entry to what its access policies give.
 func (c *cluster) associate(b *builder, e *model.AccessEntry, session int32) {
 	for _, a := range c.PolicyAssociationsOf(e.PrincipalARN) {
-		grant := b.grant(costSubject, func() Removal {
-			return Removal{Object: e.Subject(), Text: fmt.Sprintf("take %s on %s off the access entry of %s", a.PolicyName(), a.Scope, e.PrincipalARN)}
-		})
 		at := b.vertex(key{aBinding, c.n, "entry " + e.PrincipalARN, a.PolicyARN}, access.Identity{}, false)
-		b.link(session, at, b.with(func() Fact {
-			return Fact{Evidence: []finding.Evidence{{Text: fmt.Sprintf("%s on %s", a.PolicyARN, a.Scope), Source: e.Subject().String() + " associatedAccessPolicies"}}}
-		}), grant)
+		fact := b.says("", finding.Evidence{Text: fmt.Sprintf("%s on %s", a.PolicyARN, a.Scope), Source: e.Subject().String() + " associatedAccessPolicies"})
+		b.link(session, at, fact, b.grant(costSubject, func() Removal { return disassociate(c, e, a) }))
 		rules, known := access.PolicyRules(a.PolicyARN)
 		namespaces := []string{""}
 		if a.Scope.Type != model.ScopeCluster {
@@ -53,20 +52,28 @@ func (c *cluster) associate(b *builder, e *model.AccessEntry, session int32) {
 		for _, n := range namespaces {
 			if known {
 				b.link(at, c.rulesBound(b, "access policy "+a.PolicyName(), rules, n), 0, 0)
-				continue
-			}
-			for _, namespace := range c.scope(n) {
-				b.maybe(at, b.admin(c, namespace), b.with(func() Fact {
-					return Fact{If: []string{"if " + a.PolicyName() + " gives that much: AWS does not publish its rules"}}
-				}), 0)
+			} else {
+				c.unpublished(b, at, a, n)
 			}
 		}
 	}
 }
 
-// session is whoever came in through an access entry or a row of aws-auth.
-func (b *builder) session(c *cluster, through, username string) int32 {
-	return b.vertex(key{aSession, c.n, through, ""}, access.Identity{Kind: access.KindUser, Cluster: c.label, Name: orNobody(username)}, false)
+// unpublished links to everything that a policy may give whose rules AWS does not publish.
+func (c *cluster) unpublished(b *builder, at int32, a *model.PolicyAssociation, n string) {
+	fact := b.with(func() Fact {
+		return Fact{If: []string{"if " + a.PolicyName() + " gives that much: AWS does not publish its rules"}}
+	})
+	for _, namespace := range c.scope(n) {
+		b.maybe(at, b.admin(c, namespace), fact, 0)
+	}
+}
+
+// comer is whoever came in through an access entry or a row of aws-auth.
+func (b *builder) comer(c *cluster, through, username string) int32 {
+	v := b.vertex(key{aSession, c.n, through, ""}, access.Identity{Kind: access.KindUser, Cluster: c.label, Name: orNobody(username)}, false)
+	b.vertices[v].part = true
+	return v
 }
 
 func orNobody(username string) string {
@@ -83,17 +90,15 @@ func groupsText(groups []string) string {
 	return " in groups " + strings.Join(groups, ", ")
 }
 
-// comeIn links a session to the usernames and groups that it has: the first holder is every session, the others are
+// comeIn links whoever came in to the usernames and groups that it has: the first holder is every session, the others are
 // usernames that the caller may choose by its session name.
-func (b *builder) comeIn(c *cluster, session int32, holders []rbac.Holder) {
+func (b *builder) comeIn(c *cluster, session int32, holders []rbac.Holder, grant func(group string) int32) {
 	b.authenticated(c, session)
 	for i, h := range holders {
 		if h.User != "" {
 			var fact int32
 			if i > 0 {
-				fact = b.with(func() Fact {
-					return Fact{Evidence: []finding.Evidence{{Text: "a session name of the caller's choice makes the username " + h.User, Source: "{{SessionName}}"}}}
-				})
+				fact = b.says("", finding.Evidence{Text: "a session name of the caller's choice makes the username " + h.User, Source: "{{SessionName}}"})
 			}
 			b.link(session, b.user(c, h.User), fact, 0)
 		}
@@ -101,7 +106,7 @@ func (b *builder) comeIn(c *cluster, session int32, holders []rbac.Holder) {
 			continue
 		}
 		for _, g := range h.Groups {
-			b.link(session, b.group(c, g), 0, 0)
+			b.link(session, b.group(c, g), 0, grant(g))
 		}
 	}
 }
@@ -109,37 +114,49 @@ func (b *builder) comeIn(c *cluster, session int32, holders []rbac.Holder) {
 func enterByRow(b *builder) {
 	for _, c := range b.clusters {
 		for _, m := range c.Mappings() {
-			if !m.CanMap() || c.AuthenticationMode() != model.ModeConfigMap && c.EntryOf(m) != nil {
+			if !c.counts(m) {
 				continue
 			}
-			session := b.session(c, "row "+string(m.Kind)+" "+m.Key()+" "+m.Read.ARN, m.Read.Username)
 			answer, conditions := access.Yes, []string(nil)
-			if c.AuthenticationMode() == "" {
+			switch {
+			case c.AuthenticationMode() == "":
 				answer, conditions = access.Maybe, []string{"if the cluster reads aws-auth: its authentication mode was not read"}
-			} else if c.AuthenticationMode() == model.ModeAPIConfigMap && !c.Complete(model.AreaAccessEntries) {
+			case c.AuthenticationMode() == model.ModeAPIConfigMap && !c.Complete(model.AreaAccessEntries):
 				answer, conditions = access.Maybe, []string{"unless an access entry overrides it: these were not read"}
 			}
-			b.step(b.mapped(m), session, answer, b.with(func() Fact {
+			session := b.rowComer(c, m)
+			fact := b.with(func() Fact {
 				return Fact{
 					Text: "sign in to the cluster as " + orNobody(m.Read.Username) + groupsText(m.Read.Groups), If: conditions,
 					Evidence: []finding.Evidence{{Text: fmt.Sprintf("line %d: username %s, groups %s", m.Line, m.Read.Username, strings.Join(m.Read.Groups, ", ")), Source: m.Subject().String() + " " + m.Kind.Block()}},
 				}
-			}), b.grant(costEntry, func() Removal {
-				return Removal{Object: m.Subject(), Text: fmt.Sprintf("take the row of %s out of aws-auth", m.Written.ARN)}
-			}))
-			b.comeIn(c, session, c.MappingHolders(m))
+			})
+			grant := b.grant(costEntry, func() Removal { return removeRow(c, m) })
+			for _, from := range b.sessionsOf(b.mapped(m)) {
+				b.step(from, session, answer, fact, grant)
+			}
+			b.comeIn(c, session, c.MappingHolders(m), func(string) int32 { return 0 })
 		}
 	}
 }
 
-// mapped is the principal that a row of aws-auth maps: rows of roles have no path.
-func (b *builder) mapped(m *access.Mapping) int32 {
+// counts says whether a row of aws-auth lets somebody in: no access entry overrides it.
+func (c *cluster) counts(m *access.Mapping) bool {
+	return m.CanMap() && (c.AuthenticationMode() == model.ModeConfigMap || c.EntryOf(m) == nil)
+}
+
+func (b *builder) rowComer(c *cluster, m *access.Mapping) int32 {
+	return b.comer(c, "row "+m.Key()+" "+m.Read.ARN, m.Read.Username)
+}
+
+// mapped is the ARN of the principal that a row of aws-auth maps: rows of roles have no path.
+func (b *builder) mapped(m *access.Mapping) string {
 	if arn, err := iam.ParseARN(m.Read.ARN); err == nil && arn.IsRole() {
 		if r, _ := b.all.RoleByName(arn.Account, arn.RoleName()); r != nil {
-			return b.principal(r.ARN)
+			return r.ARN
 		}
 	}
-	return b.principal(m.Read.ARN)
+	return m.Read.ARN
 }
 
 // enterByAccount: mapAccounts lets every principal of an account in, each with its ARN as username.
@@ -156,18 +173,15 @@ func enterByAccount(b *builder) {
 			grant := b.grant(costEntry, func() Removal {
 				return Removal{Object: c.AWSAuth.Subject(), Text: "take account " + a.ID + " out of mapAccounts of aws-auth"}
 			})
-			at := b.vertex(key{aSession, c.n, "account " + a.ID, ""}, access.Identity{}, false)
-			b.step(b.anyOf(anyPrincipal, a.ID, "", "any principal"), at, access.Yes, fact, grant)
+			at := b.vertex(key{aSession, c.n, "account " + a.ID, ""}, access.Identity{Kind: access.KindUser, Cluster: c.label, Name: "a principal of account " + a.ID}, false)
+			b.vertices[at].part = true
+			b.step(b.anyOf(anyPrincipal, a.ID), at, access.Yes, fact, grant)
 			b.authenticated(c, at)
 			for _, u := range append([]int32(nil), c.users...) {
-				if arn, err := iam.ParseARN(b.vertices[u].id.Name); err == nil && arn.Account == a.ID {
-					b.step(b.principal(b.vertices[u].id.Name), u, access.Yes, fact, grant)
+				if name := b.vertices[u].id.Name; accountOf(name) == a.ID {
+					b.step(b.permissions(name), u, access.Yes, fact, grant)
 				}
 			}
 		}
 	}
-}
-
-func removeAssociation(c *cluster, a *model.PodIdentityAssociation) Removal {
-	return Removal{Object: a.Subject(), Text: fmt.Sprintf("delete the Pod Identity association of %s/%s, or give it a role with less", a.Namespace, a.ServiceAccount)}
 }

@@ -99,13 +99,56 @@ func (b *builder) principal(arn string) int32 {
 	return b.vertex(key{aPrincipal, 0, arn, ""}, id, false)
 }
 
+// permissions is where what a principal may do counts, in whatever session: the principal itself, if nothing is known of it.
+func (b *builder) permissions(arn string) int32 {
+	if v, made := b.keys[key{aPermission, 0, arn, ""}]; made {
+		return v
+	}
+	return b.principal(arn)
+}
+
+// sessionsOf are all the places of a principal from which it can sign in to clusters.
+func (b *builder) sessionsOf(arn string) []int32 {
+	all := []int32{b.permissions(arn)}
+	for _, c := range b.clusters {
+		for _, a := range c.PodIdentityAssociations {
+			if v, made := c.sessions[a]; made && roleOf(a) == arn && a.Policy != "" {
+				all = append(all, v)
+			}
+		}
+	}
+	return all
+}
+
+// act enters a principal of an account: what it may do counts in every session of it.
+func (b *builder) act(acct *account, p *access.IAMPrincipal) {
+	from := b.principal(p.ARN)
+	at := b.vertex(key{aPermission, 0, p.ARN, ""}, access.Identity{}, false)
+	b.link(from, at, 0, 0)
+	user := p.Object.Subject().Kind == string(access.KindIAMUser)
+	acct.actors = append(acct.actors, actor{p, at, user, nil})
+	if user {
+		acct.users = append(acct.users, p.ARN)
+	} else {
+		acct.roles = append(acct.roles, p.ARN)
+	}
+}
+
 func (b *builder) accountAdmin(id string) int32 {
 	return b.vertex(key{theAccount, 0, id, ""}, access.Identity{Kind: KindAccountAdmin, Name: id}, false)
 }
 
+// anyTitles name places of an account that stand for many.
+var anyTitles = map[what]string{anyPrincipal: "any principal", anyRole: "any role", anyIAMUser: "any user", anyTrusting: "any role that trusts the account"}
+
 // anyOf is one of many alike in an account.
-func (b *builder) anyOf(w what, account, which, title string) int32 {
-	return b.vertex(key{w, 0, account, which}, access.Identity{Kind: KindAny, Name: title + " of account " + account}, true)
+func (b *builder) anyOf(w what, account string) int32 {
+	return b.vertex(key{w, 0, account, ""}, access.Identity{Kind: KindAny, Name: anyTitles[w] + " of account " + account}, true)
+}
+
+// ownNode is a node that an attacker adds to a cluster.
+func (b *builder) ownNode(c *cluster) int32 {
+	return b.vertex(key{aNode, c.n, "", "own"}, access.Identity{Kind: KindAny, Cluster: c.label, Name: "a node of its own"}, false)
 }
 
 // authenticated links somebody to the groups that everybody who signs in has.

@@ -7,7 +7,6 @@ import (
 
 	"drawbridge/internal/access"
 	"drawbridge/internal/finding"
-	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
 )
 
@@ -64,6 +63,8 @@ func (c *cluster) run(b *builder) {
 				b.podAt[p] = k.at
 			}
 			c.running = append(c.running, k)
+			as := [2]string{k.namespace, k.sa}
+			c.runningAs[as] = append(c.runningAs[as], k)
 		}
 	}
 }
@@ -224,7 +225,8 @@ func nodesOf(pods []*model.Pod) []string {
 	return slices.Compact(names)
 }
 
-// takePods: whoever has a node has every pod on it, and through the kubelet tokens of their service accounts.
+// takePods: whoever has a node has every pod on it, and through the kubelet tokens of their service accounts. A node that an
+// attacker adds gets a pod of every DaemonSet.
 func takePods(b *builder) {
 	for _, c := range b.clusters {
 		fact := b.says("act as every pod on the node")
@@ -236,124 +238,130 @@ func takePods(b *builder) {
 					b.step(b.node(c, n), b.minted(c, k.namespace, k.sa), access.Yes, tokens, 0)
 				}
 			}
+			if w, ok := k.unit.Object.(*model.Workload); ok && w.Kind == "DaemonSet" {
+				b.step(b.ownNode(c), b.newPod(c, k.namespace, k.sa), access.Yes, b.says("act as the pods that DaemonSets place on the node"), 0)
+			}
 		}
 	}
 }
 
-// podIdentity: the role of an association goes to whoever runs as the service account.
-func podIdentity(b *builder) {
+// spoofAgent: a pod in the host's network can stand between the Pod Identity agent and the pods of its node, which send their
+// tokens and get their credentials unencrypted (EKS User Guide, "Learn how EKS Pod Identity grants pods access"; Trend Micro,
+// "AWS credential exposure by overprivileged containers", 2025).
+func spoofAgent(b *builder) {
 	for _, c := range b.clusters {
-		for _, a := range c.PodIdentityAssociations {
-			if a.RoleARN == "" {
-				continue
-			}
-			at := b.vertex(key{anAssociation, c.n, a.Namespace, a.ServiceAccount}, access.Identity{}, false)
-			role := b.principal(a.RoleARN)
-			b.link(at, role, 0, b.grant(costAssociation, func() Removal { return removeAssociation(c, a) }))
-			answer, conditions := c.admits(b, a)
-			fact := b.with(func() Fact {
-				return Fact{
-					Text: "take role " + a.RoleARN + " through Pod Identity", If: conditions,
-					Evidence: []finding.Evidence{{Text: fmt.Sprintf("gives %s to %s/%s", a.RoleARN, a.Namespace, a.ServiceAccount), Source: a.Subject().String()}},
-				}
-			})
-			b.step(b.newPod(c, a.Namespace, a.ServiceAccount), at, answer, fact, 0)
-			for _, k := range c.running {
-				if k.podIdentity && k.namespace == a.Namespace && k.sa == a.ServiceAccount {
-					b.step(k.at, at, answer, fact, 0)
-				}
-			}
-			if answer == access.No {
-				continue
-			}
-			b.step(b.minted(c, a.Namespace, a.ServiceAccount), at, access.Maybe, b.with(func() Fact {
-				return Fact{
-					Text: "exchange a token of the service account for credentials of " + a.RoleARN,
-					If:   append([]string{"if it also has a principal that may eks-auth:AssumeRoleForPodIdentity, as nodes have"}, conditions...),
-				}
-			}), 0)
-		}
-	}
-}
-
-// admits says whether a role's trust policy lets an association in.
-func (c *cluster) admits(b *builder, a *model.PodIdentityAssociation) (access.Answer, []string) {
-	role, presence := b.all.Role(a.RoleARN)
-	trust := b.all.Trust(role)
-	switch {
-	case presence == access.Absent:
-		return access.No, nil
-	case trust == nil:
-		return access.Maybe, []string{"if the trust policy of " + a.RoleARN + " lets it in, which was not read"}
-	}
-	return answerOf(trust.PodIdentity(c.Session(a)))
-}
-
-// nodeRole: the instance metadata service gives the node's role to whoever gets through to it.
-func nodeRole(b *builder) {
-	for _, c := range b.clusters {
+		heard := map[string][]int32{} // by node: the associations of its pods
 		for _, k := range c.running {
-			if k.reach == access.No || k.role == "" {
-				continue
+			if at, made := b.keys[key{anAssociation, c.n, k.namespace, k.sa}]; made && k.podIdentity {
+				for _, n := range nodesOf(k.pods) {
+					heard[n] = append(heard[n], at)
+				}
 			}
-			if k.hostNetwork {
-				b.step(k.at, b.principal(k.role), k.reach, b.metadata(c, k.pods[0], "its node"), b.grant(costHardening, func() Removal {
-					return Removal{Object: k.unit.Object.Subject(), Text: fmt.Sprintf("run %s without the host's network", k.unit.Object.Subject())}
-				}))
-				continue
-			}
-			b.step(k.at, b.openNode(c, k.role), k.reach, b.metadata(c, k.pods[0], "its node"), 0)
 		}
-		type open struct {
-			role   string
-			answer access.Answer
-		}
-		seen := map[open]bool{}
-		for _, n := range c.Nodes {
-			role, why := c.NodeRole(n)
-			if role == "" {
+		for _, k := range c.running {
+			if !k.hostNetwork || k.escape == access.Yes || c.isAgent(k) {
 				continue
 			}
-			b.step(b.node(c, n.Name), b.principal(role), access.Yes, b.says("take the role of the node", why...), 0)
-			pod := &model.Pod{PodSpec: model.PodSpec{NodeName: n.Name}}
-			if reach := c.NodeRoleReach(pod); reach.Answer != access.No && !seen[open{role, reach.Answer}] {
-				seen[open{role, reach.Answer}] = true
-				b.step(b.newPods(c, ""), b.openNode(c, role), reach.Answer, b.metadata(c, pod, "the node that it puts the pod on"), 0)
+			for _, n := range nodesOf(k.pods) {
+				b.spoof(c, k, n, heard[n])
 			}
 		}
 	}
 }
 
-// openNode is a node of a role whose metadata service answers pods.
-func (b *builder) openNode(c *cluster, role string) int32 {
-	k := key{anyOpenNode, c.n, role, ""}
-	if v, ok := b.keys[k]; ok {
-		return v
+func (b *builder) spoof(c *cluster, k *class, node string, associations []int32) {
+	if len(associations) == 0 {
+		return
 	}
-	v := b.vertex(k, access.Identity{}, false)
-	b.link(v, b.principal(role), 0, b.grant(costHardening, func() Removal {
-		return Removal{Object: finding.Subject{Kind: "IAMRole", ARN: role}, Text: "let the metadata service of nodes with role " + role + " answer with session tokens and hop limit 1 only"}
+	at, made := b.keys[key{anAssociation, c.n, "node", node}]
+	if !made {
+		at = b.vertex(key{anAssociation, c.n, "node", node}, access.Identity{Kind: KindAny, Cluster: c.label, Name: "the Pod Identity agent of node " + node}, true)
+		for _, a := range associations {
+			b.link(at, a, 0, 0)
+		}
+	}
+	b.step(k.at, at, access.Maybe, b.with(func() Fact {
+		return Fact{
+			Text: "listen to, or stand in for, the Pod Identity agent of node " + node, If: []string{"if it may capture or redirect the node's traffic (capabilities NET_RAW or NET_ADMIN)"},
+			Evidence: []finding.Evidence{evidence(k.unit.Object, "runs in the host's network")},
+		}
+	}), b.grant(costHardening, func() Removal {
+		return Removal{Object: k.unit.Object.Subject(), Text: fmt.Sprintf("run %s without the host's network", k.unit.Object.Subject())}
 	}))
-	return v
 }
 
-func (b *builder) metadata(c *cluster, pod *model.Pod, whose string) int32 {
-	return b.with(func() Fact {
-		reach := c.NodeRoleReach(pod)
-		f := Fact{Text: "take the role of " + whose + " from the metadata service", Evidence: reach.Why}
-		if reach.Answer == access.Maybe {
-			f.If = []string{"if the metadata service answers pods, which was not read"}
+func (c *cluster) isAgent(k *class) bool {
+	return slices.ContainsFunc(c.Agents(), func(u *access.Unit) bool { return u == k.unit })
+}
+
+// makeServiceAccount: an association, a trust policy or a binding may name a service account that is not there. Whoever makes
+// it and runs a pod as it has what it was given.
+func makeServiceAccount(b *builder) {
+	for _, c := range b.clusters {
+		runs, spaces := map[int32]bool{}, map[int32]bool{}
+		for _, h := range c.holdings["run-pods"] {
+			runs[h.at] = true
 		}
-		return f
-	})
+		for _, h := range c.holdings["create-namespaces"] {
+			spaces[h.at] = true
+		}
+		for i := range c.holdings["write-service-accounts"] {
+			h := &c.holdings["write-service-accounts"][i]
+			if h.Way.Needs[0].Verb == "create" && runs[h.at] {
+				b.makes(c, h.at, h.namespace, h.chain, spaces[h.at])
+			}
+		}
+		b.makes(c, b.admin(c, ""), "", nil, true)
+	}
 }
 
-func answerOf(e access.Entry) (access.Answer, []string) {
-	switch {
-	case e.Not():
-		return access.No, nil
-	case len(e.If) > 0 || e.Verdict != iam.Allowed:
-		return access.Maybe, e.If
+// makes draws steps to the service accounts that can be made in a namespace, or with "" in any.
+func (b *builder) makes(c *cluster, at int32, namespace string, chain func() []finding.Evidence, spaces bool) {
+	for _, sa := range c.missing(b) {
+		if namespace != "" && !c.covers(namespace, sa[0]) {
+			continue
+		}
+		answer, conditions := access.Yes, []string(nil)
+		if c.Namespace(sa[0]) != access.Present && !spaces {
+			if namespace == "" || c.Namespace(sa[0]) == access.Unread {
+				answer, conditions = access.Maybe, []string{"if somebody creates namespace " + sa[0]}
+			} else {
+				continue
+			}
+		}
+		b.step(at, b.newPod(c, sa[0], sa[1]), answer, b.with(func() Fact {
+			f := Fact{Text: fmt.Sprintf("create service account %s/%s, which does not exist and is given something, and run a pod as it", sa[0], sa[1]), If: conditions}
+			if chain != nil {
+				f.Evidence = chain()
+			}
+			return f
+		}), 0)
 	}
-	return access.Yes, nil
+}
+
+// covers says whether a namespace of a holding, which may hold wildcards, is or matches another.
+func (c *cluster) covers(namespace, other string) bool {
+	return model.AccessScope{Type: model.ScopeNamespace, Namespaces: []string{namespace}}.Covers(other)
+}
+
+// missing lists the service accounts that hold something and do not exist: those of associations, and those that trust
+// policies and bindings name.
+func (c *cluster) missing(b *builder) [][2]string {
+	if c.absent != nil {
+		return c.absent
+	}
+	c.absent = [][2]string{}
+	seen := map[[2]string]bool{}
+	for v := range b.vertices {
+		id := &b.vertices[v].id
+		sa := [2]string{id.Namespace, id.Name}
+		if id.Kind != access.KindServiceAccount || id.Cluster != c.label || seen[sa] {
+			continue
+		}
+		seen[sa] = true
+		if _, presence := c.ServiceAccount(sa[0], sa[1]); presence == access.Absent {
+			c.absent = append(c.absent, sa)
+		}
+	}
+	return c.absent
 }

@@ -7,6 +7,7 @@ import (
 
 	"drawbridge/internal/access"
 	"drawbridge/internal/iam"
+	"drawbridge/internal/model"
 )
 
 // Target is where paths are to lead.
@@ -58,12 +59,45 @@ func sameRole(a, b string) bool {
 func (g *Graph) find(asked access.Identity) []int32 {
 	var found []int32
 	for v := range g.vertices {
-		if !g.vertices[v].passing && matches(g.vertices[v].id, asked) {
+		if x := &g.vertices[v]; !x.passing && !x.part && matches(x.id, asked) && (x.id.Kind != KindAccountAdmin || g.knows(x.id.Name)) {
 			found = append(found, int32(v)) //nolint:gosec // an index of vertices
 		}
 	}
 	slices.SortStableFunc(found, func(a, b int32) int { return g.vertices[a].id.Compare(g.vertices[b].id) })
 	return found
+}
+
+// knows says whether an account is one of the snapshot's or of its clusters'.
+func (g *Graph) knows(account string) bool {
+	return g.snapshot.Account(account) != nil || slices.ContainsFunc(g.snapshot.Clusters, func(c *model.Cluster) bool { return c.Account == account })
+}
+
+// begin lists the vertices of an identity as one that somebody is: a service account is whoever runs as it, and a pod is the
+// running one.
+func (g *Graph) begin(asked access.Identity) []int32 {
+	var found []int32
+	for v, is := range g.starts {
+		if is && matches(g.vertices[v].id, asked) {
+			found = append(found, v)
+		}
+	}
+	for _, v := range g.pods {
+		if matches(g.vertices[v].id, asked) {
+			found = append(found, v)
+		}
+	}
+	if asked.Kind == access.KindPod {
+		for p, v := range g.podAt {
+			if p.Namespace == asked.Namespace && p.Name == asked.Name {
+				found = append(found, v)
+			}
+		}
+	}
+	if len(found) == 0 {
+		found = g.find(asked)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
 }
 
 // everybody are the identities that somebody may be and that are not privileged already: IAM principals, service accounts,

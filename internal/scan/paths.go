@@ -16,7 +16,7 @@ func Paths(s *model.Snapshot, q graph.Question, from, version string, now time.T
 	s.Complete("not in the input")
 	s.Sort()
 	g := graph.New(access.New(s), s, q.To...)
-	if q.Of.Kind != "" && !g.Has(q.Of) {
+	if q.Of.Kind != "" && !g.Knows(q.Of) {
 		return nil, fmt.Errorf("%s is not in the snapshot", graph.Name(q.Of))
 	}
 	for _, t := range q.To {
