@@ -138,15 +138,20 @@ func (t *Trust) Service(service string) Entry {
 	return t.ask(iam.ServicePrincipal(service), new(iam.Context), none, "sts:AssumeRole")
 }
 
-// ReadHops is Hops for roles whose trust policy was read. With named it leaves those out that leave it to an account who takes
-// them, for sessions that may take any of these.
+// ReadHops is Hops for roles whose trust policy was read. With named it leaves those out that leave it to the session's own
+// account who takes them, and that are of this account, for sessions that may take any of these.
 func (a *Access) ReadHops(s AWSSession, named bool) []Hop {
 	var all []Hop
-	of := a.candidates
+	some := a.candidates(&s)
 	if named {
-		of = a.naming
+		some = a.naming(&s)
+		for _, role := range a.trusts().accounts[s.Principal.Account] {
+			if arn, err := iam.ParseARN(role.ARN); err == nil && arn.Account != s.Principal.Account {
+				some = append(some, role)
+			}
+		}
 	}
-	for _, role := range of(&s) {
+	for _, role := range some {
 		if a.Trust(role) == nil {
 			continue
 		}

@@ -24,8 +24,10 @@ type Reached struct {
 	Starts   int `json:"starts"`
 	Certain  int `json:"certain"`
 	Possible int `json:"possible"`
-	// Uncut says that some reach it in a way that no grant can cut.
-	Uncut bool `json:"uncut,omitempty"`
+	// Uncut says that some reach it in a way that no grant can cut; Unread that some may through what was not read, which the
+	// choke points leave aside.
+	Uncut  bool `json:"uncut,omitempty"`
+	Unread bool `json:"unread,omitempty"`
 }
 
 // ChokePoint is a grant of the smallest set without which no entry point reaches a target.
@@ -33,7 +35,7 @@ type ChokePoint struct {
 	To     access.Identity `json:"to"`
 	Object finding.Subject `json:"object"`
 	Text   string          `json:"text"`
-	// Stops is how many entry points have a path through it.
+	// Stops is how many entry points come to it before any other choke point.
 	Stops       int                 `json:"stops"`
 	Remediation finding.Remediation `json:"remediation"`
 }
@@ -100,32 +102,49 @@ func (g *Graph) answer(a *Answer, starts []int32, target int32, most int) {
 	}
 	if r.Certain+r.Possible > 0 {
 		a.Paths = append(a.Paths, g.routes(starts, target, dist, most)...)
-		grants, ok := g.cutGrants(starts, target, dist)
-		r.Uncut = !ok
-		for _, c := range grants {
-			a.ChokePoints = append(a.ChokePoints, g.chokePoint(c, starts, target))
+		read := func(e *edge) bool { return e.kind == 0 || Kinds[e.kind-1].ID != unreadID }
+		without := g.reached(starts, nil, read)
+		for i := range g.edges {
+			e := &g.edges[i]
+			r.Unread = r.Unread || !read(e) && without[e.from] && dist[e.to] < farAway
 		}
+		grants, ok := g.cutGrants(starts, target, dist, read)
+		r.Uncut = !ok
+		a.ChokePoints = append(a.ChokePoints, g.chokePoints(grants, starts, target)...)
 	}
 	a.Targets = append(a.Targets, r)
 }
 
-// chokePoint tells a grant of a cut, and counts who comes through it.
-func (g *Graph) chokePoint(grant int32, starts []int32, target int32) ChokePoint {
-	removal := g.grants[grant].what()
-	var tails []int32
-	for i := range g.edges {
-		if g.edges[i].grant == grant {
-			tails = append(tails, g.edges[i].from)
-		}
+// chokePoints tells the grants of a cut, and counts for each the entry points that come to it before any other.
+func (g *Graph) chokePoints(grants, starts []int32, target int32) []ChokePoint {
+	cut := map[int32]bool{}
+	for _, c := range grants {
+		cut[c] = true
 	}
-	behind := g.behind(tails, func(*edge) bool { return true })
-	c := ChokePoint{To: g.vertices[target].id, Object: removal.Object, Text: removal.Text, Remediation: g.remedy(removal)}
+	isStart := make([]bool, len(g.vertices))
 	for _, s := range starts {
-		if behind[s] {
-			c.Stops++
+		isStart[s] = true
+	}
+	tails := map[int32][]int32{}
+	for i := range g.edges {
+		if c := g.edges[i].grant; cut[c] {
+			tails[c] = append(tails[c], g.edges[i].from)
 		}
 	}
-	return c
+	var points []ChokePoint
+	for _, c := range grants {
+		removal := g.grants[c].what()
+		p := ChokePoint{To: g.vertices[target].id, Object: removal.Object, Text: removal.Text, Remediation: g.remedy(removal)}
+		behind := g.behind(tails[c], func(e *edge) bool { return !cut[e.grant] })
+		for v := range behind {
+			if isStart[v] {
+				p.Stops++
+			}
+		}
+		points = append(points, p)
+	}
+	slices.SortStableFunc(points, func(a, b ChokePoint) int { return b.Stops - a.Stops })
+	return points
 }
 
 // remedy is a removal as a plan that programs can read and lines for a shell, or in words where it is no plan.

@@ -35,18 +35,18 @@ func (b *builder) permitted(p actor, permit access.Permit, to int32, text string
 		return
 	}
 	fact := b.with(func() Fact { return Fact{Text: text, Evidence: permit.Why, If: permit.If} })
-	b.step(p.at, b.byPolicies(p, permit.Policies, to), permit.Answer, fact, 0)
+	b.step(b.byPolicies(p, permit.Policies), to, permit.Answer, fact, 0)
 }
 
-// byPolicies is a place on the way to another that is gone with the policies that allow the way.
-func (b *builder) byPolicies(p actor, policies []string, to int32) int32 {
-	k := key{aPolicy, 0, p.ARN + " " + strings.Join(policies, " "), b.nameOf(p.at) + " " + b.nameOf(to)}
+// byPolicies is where a principal stands as long as it has some policies.
+func (b *builder) byPolicies(p actor, policies []string) int32 {
+	k := key{aPolicy, 0, b.nameOf(p.at), strings.Join(policies, " ")}
 	if v, made := b.keys[k]; made {
 		return v
 	}
-	at := b.vertex(k, access.Identity{}, false)
-	b.link(at, to, 0, b.grant(costStatement*max(1, len(policies)), func() Removal { return narrow(p, policies) }))
-	return at
+	v := b.vertex(k, access.Identity{}, false)
+	b.link(p.at, v, 0, b.grant(costStatement*max(1, len(policies)), func() Removal { return narrow(p, policies) }))
+	return v
 }
 
 // doubted is a permit with a condition more.
@@ -112,6 +112,9 @@ func (b *builder) onPrincipals(action string, w what, text string) {
 			all, kind = acct.users, "user "
 		}
 		for _, p := range acct.actors {
+			if p.Administrator().Answer == access.Yes {
+				continue // does that as what it is
+			}
 			permit := access.Permit{Answer: access.No}
 			for _, held := range p.Privileges(acct.region) {
 				if held.ID == action {
@@ -183,12 +186,12 @@ func assumeRole(b *builder) {
 }
 
 func (b *builder) assumes(acct *account, p actor) {
-	named := false
+	named := p.Administrator().Answer == access.Yes
+	b.hopping[p.ARN] = named
 	for _, held := range p.Privileges(acct.region) {
-		if (held.ID == "assume-any-role" || held.ID == "administrator") && held.Answer == access.Yes {
+		if held.ID == "assume-any-role" && held.Answer == access.Yes {
 			b.permitted(p, held.Permit, b.anyOf(anyTrusting, acct.id), "take any role whose trust policy leaves it to the account")
-			named = true
-			b.hopping[p.ARN] = true
+			named, b.hopping[p.ARN] = true, true
 		}
 	}
 	from := b.principal(p.ARN)
@@ -202,12 +205,19 @@ func (b *builder) assumes(acct *account, p actor) {
 	}
 }
 
-// trusting links the place of those who may take any role to the roles, of whatever account, that leave it to theirs.
+// trusting links the place of those who may take any role of an account to the roles that leave it to the account.
 func (b *builder) trusting(acct *account) {
-	if _, made := b.keys[key{anyTrusting, 0, acct.id, ""}]; !made {
-		return
+	if _, made := b.keys[key{anyTrusting, 0, acct.id, ""}]; made {
+		b.leaving(acct, func(role *model.IAMRole, answer access.Answer, fact, grant int32) {
+			if accountOf(role.ARN) == acct.id {
+				b.join(b.anyOf(anyTrusting, acct.id), b.principal(role.ARN), answer, fact, grant)
+			}
+		})
 	}
-	from := b.anyOf(anyTrusting, acct.id)
+}
+
+// leaving finds the roles, of whatever account, that leave it to an account who takes them.
+func (b *builder) leaving(acct *account, found func(role *model.IAMRole, answer access.Answer, fact, grant int32)) {
 	for _, other := range b.accounts {
 		for _, arn := range other.roles {
 			role, _ := b.all.Role(arn)
@@ -217,9 +227,9 @@ func (b *builder) trusting(acct *account) {
 			}
 			answer, conditions := answerOf(trust.Account(acct.id))
 			fact := b.with(func() Fact {
-				return Fact{If: conditions, Evidence: []finding.Evidence{{Text: "its trust policy leaves it to account " + acct.id, Source: role.Subject().String()}}}
+				return Fact{Text: "take role " + arn, If: conditions, Evidence: []finding.Evidence{{Text: "its trust policy leaves it to account " + acct.id, Source: role.Subject().String()}}}
 			})
-			b.join(from, b.principal(arn), answer, fact, b.grant(costTrust, func() Removal {
+			found(role, answer, fact, b.grant(costTrust, func() Removal {
 				return Removal{Object: role.Subject(), Text: "name in the trust policy of " + role.ARN + " who of account " + acct.id + " may take it"}
 			}))
 		}

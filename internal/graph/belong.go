@@ -1,10 +1,12 @@
 package graph
 
 import (
+	"slices"
 	"strconv"
 
 	"drawbridge/internal/access"
 	"drawbridge/internal/finding"
+	"drawbridge/internal/model"
 	"drawbridge/internal/rbac"
 )
 
@@ -13,6 +15,7 @@ import (
 func (b *builder) belongings() {
 	for _, c := range b.clusters {
 		b.everyServiceAccount(c)
+		b.admins(c)
 		b.spread(c, anyNewPod, b.newPods, b.newPod)
 		b.spread(c, anyToken, b.tokens, b.token)
 		b.spread(c, anyIdentity, b.identities, b.serviceAccount)
@@ -27,6 +30,7 @@ func (b *builder) belongings() {
 		}
 	}
 	for _, acct := range b.accounts {
+		b.administrators(acct)
 		for _, arn := range acct.roles {
 			b.member(acct, arn, anyRole)
 		}
@@ -34,6 +38,41 @@ func (b *builder) belongings() {
 			b.member(acct, arn, anyIAMUser)
 		}
 	}
+}
+
+// admins draws what those can do who may do everything, in the cluster or in a namespace.
+func (b *builder) admins(c *cluster) {
+	pods, enter, secrets := b.says("run pods as any service account"), b.says("run commands in any running pod"), b.says("read Secrets")
+	for _, namespace := range append([]string{""}, c.namespaces...) {
+		if _, made := b.keys[key{anyNamespaceAdmin, c.n, namespace, ""}]; !made && namespace != "" {
+			continue
+		}
+		from := b.admin(c, namespace)
+		b.kind = numberOf("run-pods")
+		b.step(from, b.newPods(c, namespace), access.Yes, pods, 0)
+		b.kind = numberOf("enter-pods")
+		b.step(from, b.runningPods(c, namespace), access.Yes, enter, 0)
+		b.kind = numberOf("read-secrets")
+		b.step(from, b.secrets(c, namespace), access.Yes, secrets, 0)
+		b.kind = numberOf("ack-objects")
+		for _, k := range c.Capabilities {
+			if k.Type == capabilityACK && k.RoleARN != "" {
+				b.step(from, b.principal(k.RoleARN), access.Yes, b.says("write objects of ACK, which capability "+k.Name+" acts on"), 0)
+			}
+		}
+		b.kind = numberOf("write-aws-auth")
+		if answer, conditions := c.auth(); namespace == "kube-system" {
+			b.step(from, b.admin(c, ""), answer, b.with(func() Fact {
+				return Fact{Text: "map IAM principals to any username and group by writing aws-auth", If: conditions}
+			}), 0)
+		}
+	}
+	b.kind = 0
+}
+
+// numberOf is the number of a kind in edges.
+func numberOf(id string) uint8 {
+	return uint8(slices.IndexFunc(Kinds, func(k Kind) bool { return k.ID == id }) + 1) //nolint:gosec // a short list
 }
 
 // everyServiceAccount makes the service accounts that no step has led to.
@@ -45,11 +84,33 @@ func (b *builder) everyServiceAccount(c *cluster) {
 	}
 }
 
+// administrators draws what those can do who may do everything in an account.
+func (b *builder) administrators(acct *account) {
+	from := b.accountAdmin(acct.id)
+	for _, c := range acct.clusters {
+		text, kind := "create an access entry for itself", "create-access-entry"
+		if c.AuthenticationMode() == model.ModeConfigMap {
+			text, kind = "change the authentication mode, then "+text, "change-authentication-mode"
+		}
+		b.kind = numberOf(kind)
+		b.step(from, b.admin(c, ""), access.Yes, b.says(text+", as an administrator of the account"), 0)
+	}
+	b.kind = numberOf("assume-role")
+	b.leaving(acct, func(role *model.IAMRole, answer access.Answer, fact, grant int32) {
+		if accountOf(role.ARN) != acct.id {
+			b.step(from, b.principal(role.ARN), answer, fact, grant)
+		}
+	})
+	b.kind = 0
+}
+
 // member makes a principal of an account an entry point, and one of those that stand for many.
 func (b *builder) member(acct *account, arn string, of what) {
 	v := b.principal(arn)
 	b.starts[v] = true
-	b.link(v, b.anyOf(anyPrincipal, acct.id), 0, 0)
+	for _, session := range b.sessionsOf(arn) {
+		b.link(session, b.anyOf(anyPrincipal, acct.id), 0, 0)
+	}
 	b.link(b.anyOf(of, acct.id), v, 0, 0)
 }
 
@@ -58,7 +119,7 @@ func (b *builder) spread(c *cluster, w what, many func(*cluster, string) int32, 
 	for _, namespace := range c.namespaces {
 		_, all := b.keys[key{w, c.n, "", ""}]
 		_, made := b.keys[key{w, c.n, namespace, ""}]
-		if !all && !made || len(c.accounts[namespace]) == 0 {
+		if !all && !made || !made && len(c.accounts[namespace]) == 0 {
 			continue
 		}
 		of := many(c, namespace)
@@ -179,16 +240,25 @@ func (b *builder) anyUser(c *cluster) int32 { return b.any(anyUser, c, "", "any 
 // nameOf tells a vertex apart in keys of others.
 func (b *builder) nameOf(v int32) string { return strconv.Itoa(int(v)) }
 
-// objects adds what is in the graph only because somebody asks about it.
-func (b *builder) objects(targets []Target) {
-	for _, t := range targets {
-		if t.Kind != KindSecret {
-			continue
-		}
+// objects adds what is in the graph only because somebody asks about it: all others can be reached on shorter ways.
+func (b *builder) objects() {
+	for _, t := range b.asked {
 		for _, c := range b.clusters {
-			v := b.vertex(key{theSecret, c.n, t.Namespace, t.Name}, access.Identity{Kind: KindSecret, Cluster: c.label, Namespace: t.Namespace, Name: t.Name}, false)
-			b.link(b.secrets(c, ""), v, 0, 0)
-			b.link(b.secrets(c, t.Namespace), v, 0, 0)
+			if t.Kind == KindSecret {
+				b.link(b.secrets(c, ""), b.secret(c, t), 0, 0)
+				b.link(b.secrets(c, t.Namespace), b.secret(c, t), 0, 0)
+			}
+		}
+		kind, text := "update-trust-policy", "change who may take role "
+		if t.Kind == access.KindIAMUser {
+			kind, text = "make-credentials", "make access keys of user "
+		}
+		for _, v := range b.find(t) {
+			if arn := b.vertices[v].id.ARN; t.Kind == access.KindIAMRole || t.Kind == access.KindIAMUser {
+				b.kind = numberOf(kind)
+				b.step(b.accountAdmin(accountOf(arn)), v, access.Yes, b.says(text+arn), 0)
+				b.kind = 0
+			}
 		}
 	}
 }

@@ -20,7 +20,8 @@ type builder struct {
 	accounts []*account
 	own      map[int32]bool  // service accounts of Kubernetes' own controllers
 	hopping  map[string]bool // roles that go on into other roles
-	kind     uint8           // of the steps that are being made
+	asked    []Target
+	kind     uint8 // of the steps that are being made
 }
 
 // key tells vertices apart: what they are, of which cluster (0 is none), and two names.
@@ -42,6 +43,7 @@ const (
 	aGroup
 	aSession // whoever came in by an access entry or a row of aws-auth
 	aBinding
+	aTogether  // what several bindings give together
 	aRoleBound // what a ClusterRole gives where it is bound
 	anAssociation
 	aNode
@@ -99,6 +101,7 @@ type cluster struct {
 	account    *account
 	users      []int32
 	taken      []takeover
+	rights     map[*model.Role]rights
 	asked      bool        // for taken
 	absent     [][2]string // service accounts that hold a role and do not exist, by namespace and name
 }
@@ -117,17 +120,18 @@ type account struct {
 	linked   int
 }
 
-// New makes the graph of a snapshot; the objects are Secrets and ARNs that somebody asks about, which are in it for that
-// reason only.
-func New(a *access.Access, s *model.Snapshot, objects ...Target) *Graph {
+// New makes the graph of a snapshot; what somebody asks about is in it for that reason only.
+func New(a *access.Access, s *model.Snapshot, asked ...Target) *Graph {
 	b := &builder{
 		Graph: &Graph{all: a, snapshot: s, facts: []func() Fact{nil}, grants: []Grant{{}}, starts: map[int32]bool{}, podAt: map[*model.Pod]int32{}},
-		keys:  map[key]int32{}, own: map[int32]bool{}, hopping: map[string]bool{},
+		keys:  map[key]int32{}, own: map[int32]bool{}, hopping: map[string]bool{}, asked: asked,
 	}
 	b.survey()
 	for _, c := range b.clusters {
 		c.run(b)
 		c.hold(b)
+		c.together(b)
+		c.bindNamed(b)
 		c.limit(b)
 	}
 	for i := range Kinds {
@@ -136,7 +140,7 @@ func New(a *access.Access, s *model.Snapshot, objects ...Target) *Graph {
 	}
 	b.kind = 0
 	b.belongings()
-	b.objects(objects)
+	b.objects()
 	b.freeze()
 	return b.Graph
 }
@@ -157,7 +161,7 @@ func (b *builder) survey() {
 	for i, k := range b.all.Clusters() {
 		c := &cluster{
 			Cluster: k, n: int16(i + 1), label: b.snapshot.Label(k.Cluster), accounts: map[string][]string{}, holdings: map[string][]holding{},
-			runningAs: map[[2]string][]*class{}, sessions: map[*model.PodIdentityAssociation]int32{},
+			runningAs: map[[2]string][]*class{}, sessions: map[*model.PodIdentityAssociation]int32{}, rights: map[*model.Role]rights{},
 		}
 		if c.account = byID[k.Account]; c.account == nil {
 			c.account = &account{id: k.Account}

@@ -252,8 +252,7 @@ func (b *builder) webToken(c *cluster, namespace, name string) int32 {
 	if v, made := b.keys[k]; made {
 		return v
 	}
-	v := b.vertex(k, access.Identity{Kind: access.KindServiceAccount, Cluster: c.label, Namespace: namespace, Name: name}, false)
-	b.vertices[v].part = true
+	v := b.part(aWebToken, c, namespace, name)
 	b.link(b.minted(c, namespace, name), v, 0, 0)
 	for _, k := range c.runningAs[[2]string{namespace, name}] {
 		if k.irsa {
@@ -290,20 +289,24 @@ func evidence(o model.Object, format string, args ...any) finding.Evidence {
 	return finding.Evidence{Text: fmt.Sprintf(format, args...), Source: o.Subject().String()}
 }
 
-// nodeRole: the instance metadata service gives the node's role to whoever gets through to it.
+// nodeRole: the instance metadata service gives the node's role to whoever gets through to it. Where the role is not known it
+// may be any that EC2 may take.
 func nodeRole(b *builder) {
 	for _, c := range b.clusters {
 		for _, k := range c.running {
-			if k.reach == access.No || k.role == "" {
-				continue
-			}
-			if k.hostNetwork {
-				b.step(k.at, b.principal(k.role), k.reach, b.metadata(c, k.pods[0], "its node"), b.grant(costHardening, func() Removal {
+			switch fact := b.metadata(c, k.pods[0], "its node", k.role); {
+			case k.reach == access.No:
+			case k.hostNetwork:
+				answer := k.reach
+				if k.role == "" {
+					answer = access.Maybe
+				}
+				b.step(k.at, b.nodeRoleOf(c, k.role), answer, fact, b.grant(costHardening, func() Removal {
 					return Removal{Object: k.unit.Object.Subject(), Text: fmt.Sprintf("run %s without the host's network", k.unit.Object.Subject())}
 				}))
-				continue
+			default:
+				b.step(k.at, b.openNode(c, k.role), k.reach, fact, 0)
 			}
-			b.step(k.at, b.openNode(c, k.role), k.reach, b.metadata(c, k.pods[0], "its node"), 0)
 		}
 		type open struct {
 			role   string
@@ -311,18 +314,31 @@ func nodeRole(b *builder) {
 		}
 		seen := map[open]bool{}
 		for _, n := range c.Nodes {
-			role, why := c.NodeRole(n)
-			if role == "" {
+			if n.Labels[access.ComputeTypeLabel] == "fargate" || n.Labels[access.ComputeTypeLabel] == "hybrid" {
 				continue
 			}
-			b.step(b.node(c, n.Name), b.principal(role), access.Yes, b.says("take the role of the node", why...), 0)
+			role, why := c.NodeRole(n)
+			if role == "" {
+				b.step(b.node(c, n.Name), b.nodeRoleOf(c, ""), access.Maybe, b.gap("take the role of the node", "if it is the node's: which role node %s has was not read", n.Name), 0)
+			} else {
+				b.step(b.node(c, n.Name), b.principal(role), access.Yes, b.says("take the role of the node", why...), 0)
+			}
 			pod := &model.Pod{PodSpec: model.PodSpec{NodeName: n.Name}}
 			if reach := c.NodeRoleReach(pod); reach.Answer != access.No && !seen[open{role, reach.Answer}] {
 				seen[open{role, reach.Answer}] = true
-				b.step(b.newPods(c, ""), b.openNode(c, role), reach.Answer, b.metadata(c, pod, "the node that it puts the pod on"), 0)
+				b.step(b.newPods(c, ""), b.openNode(c, role), reach.Answer, b.metadata(c, pod, "the node that it puts the pod on", role), 0)
 			}
 		}
+		b.passedRoles(c.account)
 	}
+}
+
+// nodeRoleOf is the role of a node, or with "" any that one may have.
+func (b *builder) nodeRoleOf(c *cluster, role string) int32 {
+	if role == "" {
+		return b.passed(c.account, "ec2.amazonaws.com")
+	}
+	return b.principal(role)
 }
 
 // openNode is a node of a role whose metadata service answers pods.
@@ -332,18 +348,26 @@ func (b *builder) openNode(c *cluster, role string) int32 {
 		return v
 	}
 	v := b.vertex(k, access.Identity{}, false)
-	b.link(v, b.principal(role), 0, b.grant(costHardening, func() Removal {
+	grant := b.grant(costHardening, func() Removal {
 		return Removal{Object: finding.Subject{Kind: "IAMRole", ARN: role}, Text: "let the metadata service of nodes with role " + role + " answer with session tokens and hop limit 1 only"}
-	}))
+	})
+	if role == "" {
+		b.maybe(v, b.nodeRoleOf(c, role), b.gap("", "if it is the node's: which role the node has was not read"), grant)
+	} else {
+		b.link(v, b.nodeRoleOf(c, role), 0, grant)
+	}
 	return v
 }
 
-func (b *builder) metadata(c *cluster, pod *model.Pod, whose string) int32 {
+func (b *builder) metadata(c *cluster, pod *model.Pod, whose, role string) int32 {
 	return b.with(func() Fact {
 		reach := c.NodeRoleReach(pod)
 		f := Fact{Text: "take the role of " + whose + " from the metadata service", Evidence: reach.Why}
 		if reach.Answer == access.Maybe {
-			f.If = []string{"if the metadata service answers pods, which was not read"}
+			f.If = append(f.If, "if the metadata service answers pods, which was not read")
+		}
+		if role == "" && pod.HostNetwork {
+			f.If = append(f.If, "if it is the node's: which role the node has was not read")
 		}
 		return f
 	})

@@ -128,14 +128,14 @@ func (n *network) cut(source int32) []int32 {
 }
 
 // cutGrants returns the cheapest grants without which no start reaches the target, as indexes into the grants, and false if
-// some start reaches it in a way that rests on no grant.
-func (g *Graph) cutGrants(starts []int32, target int32, dist []int32) (grants []int32, ok bool) {
+// some start reaches it in a way that rests on no grant. Edges that are not open are not looked at.
+func (g *Graph) cutGrants(starts []int32, target int32, dist []int32, open func(*edge) bool) (grants []int32, ok bool) {
 	reached := g.reachable(starts, nil)
 	source := int32(len(g.vertices)) //nolint:gosec // the number of vertices is checked when they are made
 	n := newNetwork(len(g.vertices) + 1)
 	for i := range g.edges {
 		e := &g.edges[i]
-		if !reached[e.from] || dist[e.to] >= farAway {
+		if !reached[e.from] || dist[e.to] >= farAway || open != nil && !open(e) {
 			continue
 		}
 		room := int32(unlimited)
@@ -157,12 +157,12 @@ func (g *Graph) cutGrants(starts []int32, target int32, dist []int32) (grants []
 			grants = append(grants, c)
 		}
 	}
-	return g.needed(grants, starts, target), true
+	return g.needed(grants, starts, target, open), true
 }
 
 // needed leaves out of a cut what is not needed: several edges may rest on one grant, which the flow does not know. Then the
 // cut may not be the cheapest, but nothing in it is idle.
-func (g *Graph) needed(grants, starts []int32, target int32) []int32 {
+func (g *Graph) needed(grants, starts []int32, target int32, open func(*edge) bool) []int32 {
 	gone := map[int32]bool{}
 	shared := false
 	count := map[int32]int{}
@@ -181,7 +181,7 @@ func (g *Graph) needed(grants, starts []int32, target int32) []int32 {
 	kept := grants[:0:0]
 	for _, c := range grants {
 		delete(gone, c)
-		if g.reachable(starts, gone)[target] {
+		if g.reached(starts, gone, open)[target] {
 			gone[c] = true
 			kept = append(kept, c)
 		}
@@ -191,6 +191,11 @@ func (g *Graph) needed(grants, starts []int32, target int32) []int32 {
 
 // reachable marks what can be reached from starts without the grants that are gone.
 func (g *Graph) reachable(starts []int32, gone map[int32]bool) []bool {
+	return g.reached(starts, gone, nil)
+}
+
+// reached marks what can be reached from starts by open edges without the grants that are gone.
+func (g *Graph) reached(starts []int32, gone map[int32]bool, open func(*edge) bool) []bool {
 	reached := make([]bool, len(g.vertices))
 	var queue []int32
 	for _, s := range starts {
@@ -204,7 +209,7 @@ func (g *Graph) reachable(starts []int32, gone map[int32]bool) []bool {
 		queue = queue[:len(queue)-1]
 		for _, i := range g.out.of(v) {
 			e := &g.edges[i]
-			if !reached[e.to] && (e.grant == 0 || !gone[e.grant]) {
+			if !reached[e.to] && (e.grant == 0 || !gone[e.grant]) && (open == nil || open(e)) {
 				reached[e.to] = true
 				queue = append(queue, e.to)
 			}

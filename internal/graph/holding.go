@@ -20,10 +20,16 @@ type holding struct {
 	namespace string // "" is the whole cluster; for access policies it may hold wildcards
 	rules     []rbacv1.PolicyRule
 	source    string // of the rules, for evidence
+	// grants are the rules with their bindings, where there are several of these.
+	grants  []rbac.Grant
+	cluster *cluster
 }
 
 // chain is where the power is written.
 func (h *holding) chain() []finding.Evidence {
+	if h.grants != nil {
+		return h.cluster.chainOf(h)
+	}
 	var all []finding.Evidence
 	last := -1
 	for _, i := range h.Rules {

@@ -14,6 +14,9 @@ type Kind struct {
 	standing bool
 }
 
+// unreadID is the kind of what a gap leaves open.
+const unreadID = "unread"
+
 // Kinds lists every kind of step, each once.
 var Kinds = []Kind{
 	{"access-entry", "Sign in by an access entry", "an access entry for the principal, and a mode other than CONFIG_MAP", "T1078.004", enterByEntry, true},
@@ -21,21 +24,21 @@ var Kinds = []Kind{
 	{"aws-auth-account", "Sign in by mapAccounts of aws-auth", "the principal's account in mapAccounts, and RBAC that binds the principal's ARN", "T1078.004", enterByAccount, true},
 
 	{"hold-cluster-admin", "Do everything in the cluster", "a policy rule for every verb, group and resource in the whole cluster, or membership of system:masters", "T1078.004", becomeAdmin, true},
+	{"escalate", "Give a role more than one holds", "write a role and the verb escalate on it", "T1098.006", escalate, false},
+	{"bind", "Bind a role whose permissions one does not hold", "write bindings and the verb bind on the role", "T1098.006", bind, false},
 	{"run-pods", "Run pods as another service account", "create pods, or write a controller of pods, in the namespace of the service account", "T1610", runPods, false},
 	{"enter-pods", "Run commands in running pods", "exec, attach or ephemeral containers on pods of the namespace", "T1609", enterPods, false},
 	{"reach-kubelets", "Run commands through the kubelets", "nodes/proxy", "T1609", reachKubelets, false},
 	{"mint-tokens", "Mint tokens of service accounts", "create serviceaccounts/token in the namespace", "T1528", mintTokens, false},
 	{"impersonate", "Act as somebody else", "the verb impersonate on users or service accounts", "T1550.001", impersonate, false},
-	{"escalate", "Give a role more than one holds", "write a role and the verb escalate on it", "T1098.006", escalate, false},
-	{"bind", "Bind a role whose permissions one does not hold", "write bindings and the verb bind on the role", "T1098.006", bind, false},
 	{"write-aws-auth", "Map an IAM principal by writing aws-auth", "write ConfigMap kube-system/aws-auth, in a mode that reads it", "T1098.006", writeAWSAuth, false},
 	{"read-secrets", "Read Secrets", "get, list or watch Secrets of the namespace", "T1552.007", readSecrets, false},
 	{"secret-tokens", "Use tokens that are kept in Secrets", "a Secret with a token of a service account among those that are read", "T1528", secretTokens, false},
 	{"write-webhooks", "Change objects on admission", "write admission webhooks or policies", "T1610", writeWebhooks, false},
 	{"issue-certificates", "Have a certificate issued for a username", "approve or sign certificate requests for the API server's clients", "T1550", certificates, false},
 	{"create-volumes", "Mount a node's directory through a volume", "create persistent volumes", "T1611", createVolumes, false},
-	{"ack-objects", "Change AWS through the controllers of ACK", "write access entries, associations or IAM objects of ACK", "T1098.003", controllers("write-ack-identity", "ACK", "ack-"), false},
-	{"kro-definitions", "Make objects through kro", "write ResourceGraphDefinitions", "T1098.006", controllers("write-kro-definitions", "KRO", "kro"), false},
+	{"ack-objects", "Change AWS through the controllers of ACK", "write access entries, associations or IAM objects of ACK", "T1098.003", controllers("write-ack-identity", capabilityACK, "ack-"), false},
+	{"kro-definitions", "Make objects through kro", "write ResourceGraphDefinitions", "T1098.006", controllers("write-kro-definitions", capabilityKRO, "kro"), false},
 
 	{"assume-role", "Take a role by sts:AssumeRole", "a trust policy that lets in, and where that leaves it to the account, or in another account, sts:AssumeRole", "T1548.005", assumeRole, false},
 	{"escape-to-node", "Escape from a pod to its node", "a privileged container, a directory of the node, or the node's processes", "T1611", escapeToNode, false},
@@ -66,7 +69,7 @@ var Kinds = []Kind{
 	{"add-node", "Add a node of one's own", "eks:CreateNodegroup or an access entry for nodes, and iam:PassRole", "T1578.002", takeOver("nodegroup", "node-entry"), false},
 	{"attach-role", "Give a role to a service account", "eks:CreatePodIdentityAssociation or eks:UpdatePodIdentityAssociation, iam:PassRole, and a pod in the cluster", "T1098.003", attachRole, false},
 	{"outside-trust", "Come in from outside", "a trust policy that names another account, everybody, or a public OIDC provider", "T1199", comeFromOutside, false},
-	{"unread", "What was not read", "a gap in the snapshot: what might be there is possible", "", unread, false},
+	{unreadID, "What was not read", "a gap in the snapshot: what might be there is possible", "", unread, false},
 }
 
 // KindByID returns the kind with an id, or nil.

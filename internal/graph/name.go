@@ -14,7 +14,7 @@ func Name(id access.Identity) string {
 	case KindAccountAdmin:
 		return "administrator of account" + map[bool]string{true: " " + id.Name}[id.Name != ""]
 	case KindNode:
-		return "node " + id.Name
+		return "node/" + id.Name
 	case KindAny:
 		if id.Namespace != "" {
 			return id.Name + " in namespace " + id.Namespace

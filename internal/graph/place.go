@@ -12,14 +12,21 @@ func (b *builder) serviceAccount(c *cluster, namespace, name string) int32 {
 	return b.vertex(key{aServiceAccount, c.n, namespace, name}, access.Identity{Kind: access.KindServiceAccount, Cluster: c.label, Namespace: namespace, Name: name}, false)
 }
 
+// part is one of several places of a service account.
+func (b *builder) part(w what, c *cluster, namespace, name string) int32 {
+	v := b.vertex(key{w, c.n, namespace, name}, access.Identity{Kind: access.KindServiceAccount, Cluster: c.label, Namespace: namespace, Name: name}, false)
+	b.vertices[v].part = true
+	return v
+}
+
 // newPod is a pod that an attacker made, with whatever a service account's pods get.
 func (b *builder) newPod(c *cluster, namespace, name string) int32 {
-	return b.vertex(key{aNewPod, c.n, namespace, name}, access.Identity{Kind: access.KindServiceAccount, Cluster: c.label, Namespace: namespace, Name: name}, false)
+	return b.part(aNewPod, c, namespace, name)
 }
 
 // minted is a token of a service account for any audience.
 func (b *builder) minted(c *cluster, namespace, name string) int32 {
-	return b.vertex(key{aMinted, c.n, namespace, name}, access.Identity{Kind: access.KindServiceAccount, Cluster: c.label, Namespace: namespace, Name: name}, false)
+	return b.part(aMinted, c, namespace, name)
 }
 
 func (b *builder) user(c *cluster, name string) int32 {
@@ -80,6 +87,11 @@ func (b *builder) secrets(c *cluster, namespace string) int32 {
 		return b.vertex(key{theSecrets, c.n, "", ""}, access.Identity{Kind: KindSecrets, Cluster: c.label}, false)
 	}
 	return b.any(anySecret, c, namespace, "the Secrets")
+}
+
+// secret is one that somebody asks about.
+func (b *builder) secret(c *cluster, t Target) int32 {
+	return b.vertex(key{theSecret, c.n, t.Namespace, t.Name}, access.Identity{Kind: KindSecret, Cluster: c.label, Namespace: t.Namespace, Name: t.Name}, false)
 }
 
 // admin is who may do everything in the cluster, or in a namespace.

@@ -188,12 +188,9 @@ func escapeToNode(b *builder) {
 			}
 		}
 		// Whether admission refuses such a pod is decided by webhooks and policies, which snapshots do not hold in full.
-		for _, namespace := range append([]string{""}, c.namespaces...) {
-			if namespace != "" && c.refusesPrivileged(namespace) {
-				continue
-			}
-			if v, made := b.keys[key{anyNewPod, c.n, namespace, ""}]; made && namespace != "" {
-				b.step(v, b.nodes(c), access.Maybe, b.with(func() Fact {
+		for _, namespace := range c.namespaces {
+			if !c.refusesPrivileged(namespace) {
+				b.step(b.newPods(c, namespace), b.nodes(c), access.Maybe, b.with(func() Fact {
 					return Fact{Text: "make it a privileged pod on a node of its choice", If: []string{"unless admission refuses privileged pods in namespace " + namespace}}
 				}), 0)
 			}

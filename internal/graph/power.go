@@ -29,22 +29,6 @@ func runPods(b *builder) {
 	b.reach("run-pods", func(c *cluster, _ *holding, namespace string, draw func(int32, access.Answer, ...string)) {
 		draw(b.newPods(c, namespace), access.Yes)
 	})
-	b.admins(func(c *cluster, namespace string) (int32, string) {
-		return b.newPods(c, namespace), "run pods as any service account"
-	})
-}
-
-// admins draws steps from whoever may do everything, in a cluster or in a namespace.
-func (b *builder) admins(to func(c *cluster, namespace string) (v int32, text string)) {
-	for _, c := range b.clusters {
-		for _, namespace := range append([]string{""}, c.namespaces...) {
-			if _, made := b.keys[key{anyNamespaceAdmin, c.n, namespace, ""}]; namespace != "" && !made {
-				continue
-			}
-			v, text := to(c, namespace)
-			b.step(b.admin(c, namespace), v, access.Yes, b.says(text), 0)
-		}
-	}
 }
 
 func enterPods(b *builder) {
@@ -150,17 +134,32 @@ func bind(b *builder) {
 			draw(b.admin(c, namespace), access.Yes)
 		}
 	})
-	// Binding a role by name may give powers that bind in turn: what is new is looked at until nothing is.
 	for _, c := range b.clusters {
-		for i := 0; i < len(c.holdings["bind"]); i++ {
-			h := c.holdings["bind"][i]
-			for _, n := range h.Names {
-				if role := c.boundRole(&h, n); role != nil {
-					for _, namespace := range c.scope(h.namespace) {
-						fact := b.with(func() Fact { return Fact{Text: "bind " + n + " to itself " + h.where(), Evidence: h.chain()} })
-						b.step(h.at, c.roleBound(b, role, namespace), access.Yes, fact, 0)
-					}
-				}
+		for i := range c.holdings["bind"] {
+			h := &c.holdings["bind"][i]
+			c.bindable(h, func(n, namespace string, role *model.Role) {
+				fact := b.with(func() Fact { return Fact{Text: "bind " + n + " to itself " + h.where(), Evidence: h.chain()} })
+				b.step(h.at, c.roleBound(b, role, namespace), access.Yes, fact, 0)
+			})
+		}
+	}
+}
+
+// bindNamed makes what the roles give that may be bound by name. They may give powers that bind in turn: what is new is
+// looked at until nothing is.
+func (c *cluster) bindNamed(b *builder) {
+	for i := 0; i < len(c.holdings["bind"]); i++ {
+		h := c.holdings["bind"][i]
+		c.bindable(&h, func(_, namespace string, role *model.Role) { c.roleBound(b, role, namespace) })
+	}
+}
+
+// bindable lists the roles that may be bound by name, and where.
+func (c *cluster) bindable(h *holding, found func(name, namespace string, role *model.Role)) {
+	for _, n := range h.Names {
+		if role := c.boundRole(h, n); role != nil {
+			for _, namespace := range c.scope(h.namespace) {
+				found(n, namespace, role)
 			}
 		}
 	}
@@ -178,13 +177,20 @@ func (c *cluster) boundRole(h *holding, name string) *model.Role {
 
 func writeAWSAuth(b *builder) {
 	b.reach("write-aws-auth", func(c *cluster, _ *holding, _ string, draw func(int32, access.Answer, ...string)) {
-		switch mode := c.AuthenticationMode(); {
-		case mode == "":
-			draw(b.admin(c, ""), access.Maybe, "if the cluster reads aws-auth: its authentication mode was not read")
-		case c.ReadsAWSAuth():
-			draw(b.admin(c, ""), access.Yes)
-		}
+		answer, conditions := c.auth()
+		draw(b.admin(c, ""), answer, conditions...)
 	})
+}
+
+// auth says whether whoever writes aws-auth has the cluster.
+func (c *cluster) auth() (access.Answer, []string) {
+	switch {
+	case c.AuthenticationMode() == "":
+		return access.Maybe, []string{"if the cluster reads aws-auth: its authentication mode was not read"}
+	case c.ReadsAWSAuth():
+		return access.Yes, nil
+	}
+	return access.No, nil
 }
 
 func readSecrets(b *builder) {
@@ -192,17 +198,18 @@ func readSecrets(b *builder) {
 		if len(h.Names) == 0 {
 			draw(b.secrets(c, namespace), access.Yes)
 		}
+		for _, t := range b.asked { // all others need no place of their own
+			if t.Kind == KindSecret && slices.Contains(h.Names, t.Name) && (namespace == "" || namespace == t.Namespace) {
+				draw(b.secret(c, t), access.Yes)
+			}
+		}
 	})
-	b.admins(func(c *cluster, namespace string) (int32, string) { return b.secrets(c, namespace), "read Secrets" })
 }
 
 // secretTokens: service accounts may have tokens in Secrets. A snapshot holds no Secrets.
 func secretTokens(b *builder) {
 	for _, c := range b.clusters {
 		for _, namespace := range append([]string{""}, c.namespaces...) {
-			if _, made := b.keys[key{anySecret, c.n, namespace, ""}]; namespace != "" && !made {
-				continue
-			}
 			b.step(b.secrets(c, namespace), b.identities(c, namespace), access.Maybe, b.with(func() Fact {
 				return Fact{Text: "use tokens of service accounts that are kept in Secrets", If: []string{"if such a Secret is there: snapshots hold no Secrets"}}
 			}), 0)
@@ -243,6 +250,12 @@ func createVolumes(b *builder) {
 		draw(b.nodes(c), access.Maybe, "if it can also run a pod that claims the volume")
 	})
 }
+
+// capabilityACK and capabilityKRO are types of EKS capabilities (EKS API, CreateCapability, SDK 2026-11).
+const (
+	capabilityACK = "ACK"
+	capabilityKRO = "KRO"
+)
 
 // controllers leads from custom resources to the roles of the controllers that act on them.
 func controllers(power, capability, prefix string) func(*builder) {

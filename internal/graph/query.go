@@ -14,7 +14,7 @@ import (
 type Target = access.Identity
 
 // targetForms are the ways to write a target, for errors and help.
-const targetForms = "cluster-admin, secrets, account-admin, secret/NAMESPACE/NAME, or an identity"
+const targetForms = "cluster-admin, secrets, account-admin, secret/NAMESPACE/NAME, node/NAME, or an identity"
 
 // ParseTarget reads a target as the command line writes it. Its errors say which forms there are.
 func ParseTarget(s string) (Target, error) {
@@ -26,8 +26,11 @@ func ParseTarget(s string) (Target, error) {
 	case "account-admin":
 		return Target{Kind: KindAccountAdmin}, nil
 	}
-	if parts := strings.Split(s, "/"); len(parts) == 3 && parts[0] == "secret" && parts[1] != "" && parts[2] != "" {
+	switch parts := strings.Split(s, "/"); {
+	case len(parts) == 3 && parts[0] == "secret" && parts[1] != "" && parts[2] != "":
 		return Target{Kind: KindSecret, Namespace: parts[1], Name: parts[2]}, nil
+	case len(parts) == 2 && parts[0] == "node" && parts[1] != "":
+		return Target{Kind: KindNode, Name: parts[1]}, nil
 	}
 	id, err := access.ParseIdentity(s)
 	if err != nil {

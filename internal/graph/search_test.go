@@ -225,7 +225,7 @@ func TestCut(t *testing.T) {
 				if target > 2 && rapid.Bool().Draw(t, "two starts") {
 					starts = append(starts, 1)
 				}
-				cut, ok := g.cutGrants(starts, target, g.distances(target, nil))
+				cut, ok := g.cutGrants(starts, target, g.distances(target, nil), nil)
 				least, can := g.cheapest(starts, target)
 				if ok != can {
 					t.Fatalf("a cut is found: %v, there is one: %v", ok, can)
@@ -256,17 +256,23 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// TestCutTakesFlowBack has a shortest way that must be given up for two longer ones to fit.
-func TestCutTakesFlowBack(t *testing.T) {
-	const s, a, b, c, d, e, f, end = 0, 1, 2, 3, 4, 5, 6, 7
-	g := &Graph{vertices: make([]vertex, 8), facts: []func() Fact{nil}, grants: []Grant{{}}}
-	for _, x := range [][2]int32{{s, a}, {a, b}, {b, end}, {s, c}, {c, d}, {d, b}, {a, e}, {e, f}, {f, end}} {
-		g.grants = append(g.grants, Grant{Cost: 1})
-		g.edges = append(g.edges, edge{from: x[0], to: x[1], kind: 1, grant: int32(len(g.grants) - 1)})
-	}
-	g.freeze()
-	cut, ok := g.cutGrants([]int32{s}, end, g.distances(end, nil))
-	if !ok || len(cut) != 2 {
-		t.Errorf("cut %v, want two grants", cut)
+// TestCutIsCheapest tries dense graphs in which nearly everything can be cut, so that ways have to be given up for others.
+func TestCutIsCheapest(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 3000 {
+		g := &Graph{vertices: make([]vertex, 6), facts: []func() Fact{nil}, grants: []Grant{{}}}
+		for range 10 {
+			g.grants = append(g.grants, Grant{Cost: 1 + r.IntN(3)})
+			g.edges = append(g.edges, edge{from: r.Int32N(6), to: r.Int32N(6), kind: 1, grant: int32(len(g.grants) - 1)})
+		}
+		g.freeze()
+		cut, ok := g.cutGrants([]int32{0}, 5, g.distances(5, nil), nil)
+		cost := 0
+		for _, c := range cut {
+			cost += g.grants[c].Cost
+		}
+		if least, _ := g.cheapest([]int32{0}, 5); !ok || cost != least {
+			t.Fatalf("%v of %+v costs %d, the cheapest %d", cut, g.edges, cost, least)
+		}
 	}
 }

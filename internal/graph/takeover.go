@@ -18,12 +18,16 @@ type takeover struct {
 	ways []access.Takeover
 }
 
-// takeovers asks every principal of the cluster's account once.
+// takeovers asks every principal of the cluster's account once, but for administrators: what those can do is told of them
+// all.
 func (c *cluster) takeovers() []takeover {
 	if !c.asked {
 		c.asked = true
 		all := c.Takeovers()
 		for _, p := range c.account.actors {
+			if p.Administrator().Answer == access.Yes {
+				continue
+			}
 			if ways := all.Of(p.IAMPrincipal); len(ways) > 0 {
 				c.taken = append(c.taken, takeover{p, ways})
 			}
@@ -90,7 +94,7 @@ func attachRole(b *builder) {
 		attachers := c.Attachers()
 		for _, p := range c.account.actors {
 			a := attachers.Of(p.IAMPrincipal)
-			if a.Answer() == access.No {
+			if a.Answer() == access.No || p.Administrator().Answer == access.Yes {
 				continue
 			}
 			act := a.Creates
@@ -149,7 +153,7 @@ func (b *builder) recreates(p actor, m *access.Mapping, session int32) {
 	} else {
 		_, presence = b.all.User(arn)
 	}
-	if arn == p.ARN || protected(arn) || len(p.Targets(asks[0].Action)) == 0 {
+	if arn == p.ARN || protected(arn) || len(p.Targets(asks[0].Action)) == 0 || p.Administrator().Answer == access.Yes {
 		return
 	}
 	text := "create " + kind + " " + arn + ", which does not exist and which aws-auth lets in"

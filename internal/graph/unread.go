@@ -58,7 +58,9 @@ func (b *builder) unreadRBAC(c *cluster) {
 			b.step(b.group(c, group), b.admin(c, ""), access.Maybe, b.gap("do everything in the whole cluster", "if a ClusterRoleBinding gives that much: not all were read"), 0)
 		}
 		if !c.Complete(model.AreaRoleBindings) {
-			b.step(b.group(c, group), b.newPods(c, ""), access.Maybe, b.gap("run pods in some namespace", "if a RoleBinding gives that much: not all were read"), 0)
+			for _, namespace := range c.namespaces {
+				b.step(b.group(c, group), b.admin(c, namespace), access.Maybe, b.gap("do everything in a namespace", "if a RoleBinding gives that much in namespace %s: not all were read", namespace), 0)
+			}
 		}
 	}
 	for _, bind := range c.Bindings() {
