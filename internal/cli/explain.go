@@ -9,22 +9,28 @@ import (
 	"drawbridge/checks"
 	"drawbridge/controls"
 	"drawbridge/internal/check"
+	"drawbridge/internal/graph"
 )
 
 func newExplain(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain ID",
-		Short: "Show the page of a check or a control",
-		Long: `Show what a check finds, why it matters, how to fix it and when it is fine; or which checks speak to a
-control of a framework. Without an id, list all checks.`,
+		Short: "Show the page of a check, a control or a step of attack paths",
+		Long: `Show what a check finds, why it matters, how to fix it and when it is fine; which checks speak to a
+control of a framework; or what a kind of step in attack paths is, what it needs and what stops it. Without
+an id, list all checks and kinds of steps.`,
 		Example: `  drawbridge explain pod-identity-dangling
   drawbridge explain A.9.2.3
+  drawbridge explain run-pods
   drawbridge explain`,
 		Args: cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var ids []string
 			for _, c := range checks.All {
 				ids = append(ids, c.ID+"\t"+c.Title)
+			}
+			for _, k := range graph.Kinds {
+				ids = append(ids, k.ID+"\t"+k.Title)
 			}
 			return ids, cobra.ShellCompDirectiveNoFileComp
 		},
@@ -33,15 +39,22 @@ control of a framework. Without an id, list all checks.`,
 				for _, c := range checks.All {
 					fmt.Fprintf(e.stdout, "%-14s %-42s %s\n", c.Severity, c.ID, c.Title)
 				}
+				for _, k := range graph.Kinds {
+					fmt.Fprintf(e.stdout, "%-14s %-42s %s\n", "step", k.ID, k.Title)
+				}
 				return nil
 			}
 			if c := checks.ByID(args[0]); c != nil {
 				return e.explainCheck(c)
 			}
+			if k := graph.KindByID(args[0]); k != nil {
+				_, err := fmt.Fprintf(e.stdout, "%s\nid: %s · technique: %s\nneeds: %s\n", k.Page(), k.ID, orNone(strings.Fields(k.Technique)), k.Needs)
+				return err
+			}
 			if e.explainControl(args[0]) {
 				return nil
 			}
-			return failed(fmt.Errorf("there is no check and no control %q", args[0]), "`drawbridge explain` lists all checks")
+			return failed(fmt.Errorf("there is no check, control or step %q", args[0]), "`drawbridge explain` lists all checks and steps")
 		},
 	}
 }

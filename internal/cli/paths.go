@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"drawbridge/internal/access"
 	"drawbridge/internal/graph"
 	"drawbridge/internal/report"
 	"drawbridge/internal/scan"
@@ -33,18 +32,26 @@ pods, service accounts, nodes, access entries, IAM roles and back; and the small
 cuts all of them. What the snapshot does not tell makes a step possible, never certain, and the path says
 what decides it.
 
-Entry points (--from): an identity, every-pod (code in any pod that runs), or by default every identity
-that is not privileged already: that is no administrator of an account, and may not do everything in a
-cluster, by its own policies, bindings and access entries. Kubernetes' own controllers are left out.
+Entry points (--from):
+  an identity       an ARN, sa/NAMESPACE/NAME or NAMESPACE/NAME, pod/NAMESPACE/NAME, user:NAME, group:NAME,
+                    deploy|ds|sts|job|cronjob/NAMESPACE/NAME, or node/NAME (root on it)
+  every-pod         code in any pod that runs
+  internet-facing   whom the snapshot shows to be let in from outside: principals of other accounts and bearers of
+                    tokens of public OIDC providers in trust policies, principals of other accounts in access entries
+                    and aws-auth, and nobody in particular (system:anonymous) where the API endpoint is public. Which
+                    pods a load balancer leads to is not in a snapshot: see every-pod
+  by default        every identity that is not privileged already: no administrator of an account, and not allowed
+                    everything in a cluster, by its own policies, bindings and access entries. Kubernetes' own
+                    controllers are left out
 
-Targets (--to): cluster-admin, secrets (all of a cluster), account-admin, secret/NAMESPACE/NAME, or an
-identity; by default cluster-admin and account-admin.
+Targets (--to): cluster-admin, secrets (all of a cluster), account-admin, secret/NAMESPACE/NAME, or an entry point of
+the first kind; by default cluster-admin and account-admin.
 
-Identities: an ARN, sa/NAMESPACE/NAME or NAMESPACE/NAME, pod/NAMESPACE/NAME,
-deploy|ds|sts|job|cronjob/NAMESPACE/NAME, user:NAME, group:NAME.`,
+` + "`drawbridge explain`" + ` shows the page of a kind of step, such as run-pods.`,
 		Example: `  drawbridge paths --demo
   drawbridge paths --demo --from every-pod --to account-admin
-  drawbridge paths --demo --from sa/ci/jenkins --to cluster-admin -o json`,
+  drawbridge paths --demo --from sa/ci/jenkins --to cluster-admin -o html=paths.html
+  drawbridge paths --demo --from internet-facing --to secrets`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage("paths takes no argument %q; files and folders are given with -f", args[0])
@@ -68,7 +75,7 @@ deploy|ds|sts|job|cronjob/NAMESPACE/NAME, user:NAME, group:NAME.`,
 }
 
 // entryWords are the entry points that are no identity.
-var entryWords = []string{graph.FromEveryPod}
+var entryWords = []string{graph.FromEveryPod, graph.FromInternetFacing}
 
 var defaultTargets = []string{"cluster-admin", "account-admin"}
 
@@ -99,7 +106,7 @@ func (o *pathsOptions) question() (graph.Question, error) {
 		return q, usage("--paths %d: want 1 or more", o.most)
 	}
 	if o.from != "" && !slices.Contains(entryWords, o.from) {
-		id, err := access.ParseIdentity(o.from)
+		id, err := graph.ParsePlace(o.from)
 		if err != nil {
 			return q, usage("--from: %w; nor is it %s", err, strings.Join(entryWords, " or "))
 		}

@@ -11,6 +11,7 @@ import (
 	"drawbridge/checks"
 	"drawbridge/controls"
 	"drawbridge/internal/cli"
+	"drawbridge/internal/graph"
 	"drawbridge/internal/model"
 	"drawbridge/internal/source/aws"
 	"drawbridge/internal/source/dump"
@@ -81,6 +82,18 @@ func addChecks(pages map[string]string) error {
 		}
 	}
 	pages["controls.md"] = b.String()
+	return nil
+}
+
+// addSteps writes the index of the kinds of steps in attack paths.
+func addSteps(pages map[string]string) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Steps of attack paths\n\n%d kinds. `drawbridge explain ID` shows the page of one; the pages are in [internal/graph/pages/](../../internal/graph/pages).\nTechniques are those of MITRE ATT&CK.\n\n", len(graph.Kinds))
+	b.WriteString("| id | step | needs | technique |\n|---|---|---|---|\n")
+	for _, k := range graph.Kinds {
+		fmt.Fprintf(&b, "| [%s](../../internal/graph/pages/%s.md) | %s | %s | %s |\n", k.ID, strings.ReplaceAll(k.ID, "-", "_"), k.Title, k.Needs, k.Technique)
+	}
+	pages["steps.md"] = b.String()
 	return nil
 }
 

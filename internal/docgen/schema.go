@@ -11,6 +11,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"drawbridge/internal/finding"
+	"drawbridge/internal/graph"
 	"drawbridge/internal/model"
 	"drawbridge/internal/plan"
 )
@@ -23,6 +24,13 @@ func addSchemas(pages map[string]string) error {
 	result.Description = "What `drawbridge scan -o json` prints and `drawbridge convert` reads."
 	addChanges(r, result)
 	if err := addSchema(pages, "formats/result.schema.json", result); err != nil {
+		return err
+	}
+	paths := r.Reflect(&graph.Result{})
+	paths.ID, paths.Title = "", "drawbridge attack paths, version "+finding.Version
+	paths.Description = "What `drawbridge paths -o json` prints."
+	addChanges(r, paths)
+	if err := addSchema(pages, "formats/paths.schema.json", paths); err != nil {
 		return err
 	}
 	snapshot, err := snapshotSchema(r)

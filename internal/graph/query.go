@@ -26,17 +26,22 @@ func ParseTarget(s string) (Target, error) {
 	case "account-admin":
 		return Target{Kind: KindAccountAdmin}, nil
 	}
-	switch parts := strings.Split(s, "/"); {
-	case len(parts) == 3 && parts[0] == "secret" && parts[1] != "" && parts[2] != "":
+	if parts := strings.Split(s, "/"); len(parts) == 3 && parts[0] == "secret" && parts[1] != "" && parts[2] != "" {
 		return Target{Kind: KindSecret, Namespace: parts[1], Name: parts[2]}, nil
-	case len(parts) == 2 && parts[0] == "node" && parts[1] != "":
-		return Target{Kind: KindNode, Name: parts[1]}, nil
 	}
-	id, err := access.ParseIdentity(s)
+	id, err := ParsePlace(s)
 	if err != nil {
 		return Target{}, fmt.Errorf("target %q is not %s: %w", s, targetForms, err)
 	}
 	return id, nil
+}
+
+// ParsePlace reads an identity or a node as the command line writes it.
+func ParsePlace(s string) (access.Identity, error) {
+	if n, ok := strings.CutPrefix(s, "node/"); ok && n != "" && !strings.Contains(n, "/") {
+		return access.Identity{Kind: KindNode, Name: n}, nil
+	}
+	return access.ParseIdentity(s)
 }
 
 // matches says whether a place is what somebody asks for; of an empty part of the question any will do.
