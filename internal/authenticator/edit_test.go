@@ -7,7 +7,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestWithoutRow(t *testing.T) {
+// cut is CutRow for tests that look at the text.
+func cut(kind Kind, block string, index int) (string, error) {
+	_, rest, err := CutRow(kind, block, index)
+	return rest, err
+}
+
+func TestCutRow(t *testing.T) {
 	const commented = `# people
 - rolearn: arn:aws:iam::111122223333:role/a # the first
   username: a
@@ -46,7 +52,7 @@ func TestWithoutRow(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := WithoutRow(KindRole, tt.block, tt.index)
+			got, err := cut(KindRole, tt.block, tt.index)
 			if (err != nil) != (tt.want == "") {
 				t.Fatalf("error %v", err)
 			}
@@ -57,20 +63,33 @@ func TestWithoutRow(t *testing.T) {
 	}
 }
 
-// FuzzWithoutRow: whatever the text, what comes out reads as what went in without the row; and never a panic.
-func FuzzWithoutRow(f *testing.F) {
+// FuzzCutRow: whatever the text, what comes out reads as what went in without the row; and never a panic.
+func FuzzCutRow(f *testing.F) {
 	f.Add("- {rolearn: 'arn:aws:iam::111122223333:role/a'}\n# c\n- rolearn: b\n  groups: [x]\n", 0)
 	f.Add("- &a {rolearn: 'arn:aws:iam::111122223333:role/a'}\n- <<: *a\n  username: n\n", 1)
 	f.Add(`[{"rolearn":"a","groups":["b"]}]`, 0)
 	f.Add("- - a\n  - b\n- rolearn: |\n    - x\n", 1)
 	f.Fuzz(func(t *testing.T, block string, index int) {
-		got, err := WithoutRow(KindUser, block, index)
+		row, got, err := CutRow(KindUser, block, index)
 		if err != nil {
 			return
 		}
-		before, after := ParseConfigMap(map[string]string{"mapUsers": block}).Rows, ParseConfigMap(map[string]string{"mapUsers": got}).Rows
+		before, broken := rowsOf(KindUser, block)
+		if broken > 0 {
+			return // what nobody reads is cut by its letters
+		}
+		after, _ := rowsOf(KindUser, got)
 		if len(after) != len(before)-1 {
 			t.Fatalf("%d rows became %d:\n%q\n%q", len(before), len(after), block, got)
+		}
+		if diff := cmp.Diff(before[index].Read, row.Read); diff != "" {
+			t.Fatalf("the row reads otherwise alone:\n%s", diff)
+		}
+		if diff := cmp.Diff(before[index].Written, row.Written); diff != "" || row.Index != index || row.Line != before[index].Line {
+			t.Fatalf("the row alone is at %d, line %d: %s", row.Index, row.Line, diff)
+		}
+		if rest, err := withoutRow(KindUser, block, index, before, broken); err == nil && rest != got {
+			t.Fatalf("cut by its letters\n%q\nby what it reads\n%q", got, rest)
 		}
 		for i, row := range after {
 			old := before[i]

@@ -43,14 +43,13 @@ func (c RemoveAWSAuthRow) find(s *model.Snapshot) (*model.Cluster, string, error
 		return nil, "", err
 	}
 	object := fmt.Sprintf("row %d of aws-auth %s", c.Index+1, c.Kind.Block())
-	row := authenticator.ParseConfigMap(k.AWSAuth.Data).Row(authenticator.RowRef{Kind: c.Kind, Index: c.Index})
+	row, text, err := authenticator.CutRow(c.Kind, k.AWSAuth.Data[c.Kind.Block()], c.Index)
 	if row == nil {
 		return nil, "", &Unmet{object, c.ARN, "no such row"}
 	}
 	if w := row.Written; w.ARN != c.ARN || w.Username != c.Username || !slices.Equal(w.Groups, c.Groups) {
 		return nil, "", &Unmet{object, rowText(c.ARN, c.Username, c.Groups), rowText(w.ARN, w.Username, w.Groups)}
 	}
-	text, err := authenticator.WithoutRow(c.Kind, k.AWSAuth.Data[c.Kind.Block()], c.Index)
 	if err != nil {
 		return nil, "", &Unmet{object, "a row that can be cut out of the text", err.Error()}
 	}
