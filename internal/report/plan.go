@@ -25,6 +25,10 @@ var PlanFormats = []PlanFormat{
 	{"markdown", "for the change ticket: the same with commands and the way back", writePlanMarkdown},
 	{"json", "everything, for programs", func(w io.Writer, r *migrate.Result, _ Options) error { return encodeJSON(w, r) }},
 	{"yaml", "the same as YAML", func(w io.Writer, r *migrate.Result, _ Options) error { return encodeYAML(w, r) }},
+	{"aws-cli", "a shell script: every step, phase and way back a function, with looks before and after", writePlanAWSCLI},
+	{"terraform", "resources with import blocks, and the map of terraform-aws-modules/eks", writePlanTerraform},
+	{"cloudformation", "a template for each account and region", writePlanCloudFormation},
+	{"eksctl", "a ClusterConfig for each cluster", writePlanEksctl},
 }
 
 // FindPlan is the format of that name, and false if there is none.
