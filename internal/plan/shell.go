@@ -2,14 +2,15 @@ package plan
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Shell makes one command line from its arguments, each quoted for a POSIX shell where it needs to be: names in
-// snapshots are chosen by others, and remediation gets pasted. Control characters, which no name of AWS or Kubernetes
-// may hold, are replaced.
+// snapshots are chosen by others, and remediation gets pasted. Characters that nobody sees, which no name of AWS or
+// Kubernetes has a use for, are replaced.
 func Shell(args ...string) string {
 	quoted := make([]string, len(args))
 	for i, a := range args {
@@ -20,7 +21,7 @@ func Shell(args ...string) string {
 
 func quote(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f {
+		if !unicode.IsPrint(r) {
 			return '\uFFFD'
 		}
 		return r

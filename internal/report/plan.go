@@ -45,6 +45,8 @@ type planView struct {
 	*migrate.Result
 	gaps     []gapView
 	clusters []planCluster
+	// phases are those of all clusters, in order.
+	phases []planPhase
 	// irreversible is how many steps cannot be undone.
 	irreversible int
 }
@@ -100,6 +102,7 @@ func newPlanView(r *migrate.Result) *planView {
 		for _, id := range p.Steps {
 			phase.steps = append(phase.steps, steps[id])
 		}
+		v.phases = append(v.phases, phase)
 		c := of(p.Cluster)
 		c.phases = append(c.phases, phase)
 	}

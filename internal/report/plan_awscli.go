@@ -39,20 +39,17 @@ func writePlanAWSCLI(w io.Writer, r *migrate.Result, _ Options) error {
 	s.line("")
 	s.line("equal=%s", map[bool]string{true: "yes", false: "no"}[r.Proof != nil && r.Proof.Equal])
 	var listed []string
-	now, n := r.Before, 0
-	for _, c := range f.view.clusters {
-		for _, p := range c.phases {
-			n++
-			if now, err = s.phase(n, p, now); err != nil {
-				return err
-			}
-			listed = append(listed, fmt.Sprintf("%3d  %s, %s: %s (%s)", n, c.Label, p.ID, p.Title, plural(len(p.steps), "step")))
+	now := r.Before
+	for i, p := range f.view.phases {
+		if now, err = s.phase(i+1, p, now); err != nil {
+			return err
 		}
+		listed = append(listed, fmt.Sprintf("%3d  %s, %s: %s (%s)", i+1, p.Cluster, p.ID, p.Title, plural(len(p.steps), "step")))
 	}
 	for i, b := range back {
 		s.back(i+1, b)
 	}
-	s.main(n, listed)
+	s.main(listed)
 	_, err = w.Write(s.out.Bytes())
 	return err
 }
@@ -113,7 +110,7 @@ func (s *script) phase(n int, p planPhase, now *model.Snapshot) (*model.Snapshot
 	for _, call := range calls {
 		s.line("\t%s", call)
 	}
-	s.line("\tsay %s", plan.Shell("done; "+visible(p.Wait)))
+	s.line("\tsay %s", plan.Shell(strings.Join(nonEmpty("done", visible(p.Wait)), "; then: ")))
 	s.line("}")
 	return now, nil
 }
@@ -224,7 +221,7 @@ func (s *script) back(n int, p backPhase) {
 }
 
 // main writes what the script does with its arguments.
-func (s *script) main(n int, listed []string) {
+func (s *script) main(listed []string) {
 	s.line("")
 	s.line("list() {")
 	s.line("\tsay 'sh FILE PHASE [STEP]   makes a phase, from a step on'")
@@ -235,13 +232,13 @@ func (s *script) main(n int, listed []string) {
 	s.line("}")
 	s.line("")
 	s.line("case ${1-} in")
-	for i := 1; i <= n; i++ {
-		s.line("%d) from \"${2-0}\"; phase_%d ;;", i, i)
+	for i := range len(listed) {
+		s.line("%d) from \"${2-0}\"; phase_%d ;;", i+1, i+1)
 	}
 	s.line("undo)")
 	s.line("\tcase ${2-} in")
-	for i := 1; i <= n; i++ {
-		s.line("\t%d) undo_%d ;;", i, i)
+	for i := range len(listed) {
+		s.line("\t%d) undo_%d ;;", i+1, i+1)
 	}
 	s.line("\t*) list; exit 2 ;;")
 	s.line("\tesac")
