@@ -131,7 +131,7 @@ func hclStrings(list []string) string {
 // document is a policy document as an expression that people can read, or as the text it is where that is no JSON.
 func (h *hcl) document(d model.Document) string {
 	dec := jsontext.NewDecoder(strings.NewReader(string(d)))
-	text, err := expression(dec, h.indent)
+	text, err := hclExpression(dec, h.indent)
 	if err == nil {
 		if _, err = dec.ReadToken(); err == io.EOF {
 			return "jsonencode(" + text + ")"
@@ -140,8 +140,8 @@ func (h *hcl) document(d model.Document) string {
 	return hclString(string(d))
 }
 
-// expression is the next JSON value as an expression that starts on a line with this indent.
-func expression(dec *jsontext.Decoder, indent int) (string, error) {
+// hclExpression is the next JSON value as an expression that starts on a line with this indent.
+func hclExpression(dec *jsontext.Decoder, indent int) (string, error) {
 	token, err := dec.ReadToken()
 	if err != nil {
 		return "", err
@@ -150,14 +150,14 @@ func expression(dec *jsontext.Decoder, indent int) (string, error) {
 	case '"':
 		return hclString(token.String()), nil
 	case '{':
-		return object(dec, indent)
+		return hclObject(dec, indent)
 	case '[':
-		return list(dec, indent)
+		return hclList(dec, indent)
 	}
 	return token.String(), nil
 }
 
-func object(dec *jsontext.Decoder, indent int) (string, error) {
+func hclObject(dec *jsontext.Decoder, indent int) (string, error) {
 	var pairs [][2]string
 	for dec.PeekKind() != '}' {
 		name, err := dec.ReadToken()
@@ -165,7 +165,7 @@ func object(dec *jsontext.Decoder, indent int) (string, error) {
 			return "", err
 		}
 		key := hclKey(name.String())
-		value, err := expression(dec, indent+1)
+		value, err := hclExpression(dec, indent+1)
 		if err != nil {
 			return "", err
 		}
@@ -180,10 +180,10 @@ func object(dec *jsontext.Decoder, indent int) (string, error) {
 	return "{\n" + inner.out.String() + strings.Repeat("  ", indent) + "}", err
 }
 
-func list(dec *jsontext.Decoder, indent int) (string, error) {
+func hclList(dec *jsontext.Decoder, indent int) (string, error) {
 	inner := &hcl{indent: indent + 1}
 	for dec.PeekKind() != ']' {
-		value, err := expression(dec, indent+1)
+		value, err := hclExpression(dec, indent+1)
 		if err != nil {
 			return "", err
 		}
