@@ -140,7 +140,8 @@ func TestSemantics(t *testing.T) {
 		back, err := DeleteAccessEntry{lab, roleA}.Inverse(one())
 		want := []Change{
 			CreateAccessEntry{Cluster: lab, PrincipalARN: roleA, Type: model.EntryStandard, Username: "jane", Groups: []string{"devs"}},
-			AssociateAccessPolicy{lab, roleA, viewARN, shop}, AssociateAccessPolicy{lab, roleA, adminARN, wholeLab},
+			AssociateAccessPolicy{lab, roleA, viewARN, shop},
+			AssociateAccessPolicy{lab, roleA, adminARN, wholeLab},
 		}
 		if diff := cmp.Diff(want, back); diff != "" || err != nil {
 			t.Error(diff, err)
