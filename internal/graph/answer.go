@@ -101,7 +101,6 @@ func (g *Graph) answer(a *Answer, starts []int32, target int32, most int) {
 		}
 	}
 	if r.Certain+r.Possible > 0 {
-		a.Paths = append(a.Paths, g.routes(starts, target, dist, most)...)
 		read := func(e *edge) bool { return e.kind == 0 || Kinds[e.kind-1].ID != unreadID }
 		without := g.reached(starts, nil, read)
 		for i := range g.edges {
@@ -110,17 +109,18 @@ func (g *Graph) answer(a *Answer, starts []int32, target int32, most int) {
 		}
 		grants, ok := g.cutGrants(starts, target, dist, read)
 		r.Uncut = !ok
-		a.ChokePoints = append(a.ChokePoints, g.chokePoints(grants, starts, target)...)
+		cut := map[int32]bool{}
+		for _, c := range grants {
+			cut[c] = true
+		}
+		a.ChokePoints = append(a.ChokePoints, g.chokePoints(grants, cut, starts, target)...)
+		a.Paths = append(a.Paths, g.routes(starts, target, dist, cut, most)...)
 	}
 	a.Targets = append(a.Targets, r)
 }
 
 // chokePoints tells the grants of a cut, and counts for each the entry points that come to it before any other.
-func (g *Graph) chokePoints(grants, starts []int32, target int32) []ChokePoint {
-	cut := map[int32]bool{}
-	for _, c := range grants {
-		cut[c] = true
-	}
+func (g *Graph) chokePoints(grants []int32, cut map[int32]bool, starts []int32, target int32) []ChokePoint {
 	isStart := make([]bool, len(g.vertices))
 	for _, s := range starts {
 		isStart[s] = true
@@ -183,13 +183,13 @@ func (g *Graph) behind(of []int32, open func(*edge) bool) map[int32]bool {
 // routes are the shortest paths that differ in more than where they begin. Whoever can take a step that somebody else's path
 // takes later is told by a path of its own, which is shorter: so only the first step of a path is one that an entry point can
 // take as what it is. Those who have no other path than through somebody else are told when all others are.
-func (g *Graph) routes(starts []int32, target int32, dist []int32, most int) []Path {
+func (g *Graph) routes(starts []int32, target int32, dist []int32, cut map[int32]bool, most int) []Path {
 	var paths []Path
 	seen := map[string]bool{}
 	left := slices.DeleteFunc(slices.Clone(starts), func(v int32) bool { return dist[v] >= farAway })
 	for len(left) > 0 && len(paths) < most {
 		told := map[int32]bool{}
-		for _, p := range g.routesOf(left, target, most-len(paths), told) {
+		for _, p := range g.routesOf(left, target, most-len(paths), cut, told) {
 			if s := p.signature(); !seen[s] {
 				seen[s] = true
 				paths = append(paths, p)
@@ -205,7 +205,7 @@ func (g *Graph) routes(starts []int32, target int32, dist []int32, most int) []P
 
 // routesOf finds paths of which only the first step is one that an entry point can take as what it is, and notes the entry
 // points whose path is told.
-func (g *Graph) routesOf(starts []int32, target int32, most int, told map[int32]bool) []Path {
+func (g *Graph) routesOf(starts []int32, target int32, most int, cut, told map[int32]bool) []Path {
 	near := g.near(starts)
 	open := func(e *edge) bool { return e.kind == 0 || near[e.from] != 0 }
 	doors, alike := g.doors(near)
@@ -219,8 +219,8 @@ func (g *Graph) routesOf(starts []int32, target int32, most int, told map[int32]
 		}
 		first := doors[raw[0]].edge
 		start, prefix := g.prefix(first, near, starts)
-		p := g.path(start, slices.Concat(prefix, []int32{first}, raw[1:]))
-		if s := p.signature(); !seen[s] {
+		p := g.path(start, slices.Concat(prefix, []int32{first}, raw[1:]), cut)
+		if s := p.signature(); !seen[s] && !slices.ContainsFunc(paths, func(q Path) bool { return p.detours(&q) }) {
 			seen[s] = true
 			g.alsoFrom(&p, start, starts, alike[raw[0]], told)
 			paths = append(paths, p)

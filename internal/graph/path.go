@@ -32,11 +32,13 @@ type Hop struct {
 	Evidence  []finding.Evidence `json:"evidence"`
 	// Conditions say what decides a step that is only possible.
 	Conditions []string `json:"conditions,omitempty"`
+	// Cut says that the step rests on a choke point.
+	Cut bool `json:"cut,omitempty"`
 }
 
 // path tells a chain of edges as hops, one for each step: from the last place with a name before it to the last one before
-// the next step. Places in between count where there is no other.
-func (g *Graph) path(start int32, edges []int32) Path {
+// the next step. Places in between count where there is no other. The grants of a cut are marked.
+func (g *Graph) path(start int32, edges []int32, cut map[int32]bool) Path {
 	p := Path{From: g.vertices[start].id, To: g.vertices[start].id, Certain: true, Starts: 1, Hops: []Hop{}}
 	var begins []int // the index of the edge with which each hop begins
 	named, between := 0, 0
@@ -68,7 +70,7 @@ func (g *Graph) path(start int32, edges []int32) Path {
 		if h+1 < len(begins) {
 			to = begins[h+1]
 		}
-		p.Hops = append(p.Hops, g.hop(edges[from:to]))
+		p.Hops = append(p.Hops, g.hop(edges[from:to], cut))
 		p.Certain = p.Certain && p.Hops[h].Certain
 	}
 	if len(p.Hops) > 0 {
@@ -79,7 +81,7 @@ func (g *Graph) path(start int32, edges []int32) Path {
 }
 
 // hop tells a run of edges as one step.
-func (g *Graph) hop(edges []int32) Hop {
+func (g *Graph) hop(edges []int32, cut map[int32]bool) Hop {
 	h := Hop{From: g.vertices[g.edges[edges[0]].from].id, To: g.vertices[g.edges[edges[len(edges)-1]].to].id, Certain: true, Evidence: []finding.Evidence{}}
 	for _, i := range edges {
 		e := &g.edges[i]
@@ -95,6 +97,7 @@ func (g *Graph) hop(edges []int32) Hop {
 				h.Evidence = append(h.Evidence, one)
 			}
 		}
+		h.Cut = h.Cut || cut[e.grant]
 		if e.possible {
 			h.Certain = false
 			h.Conditions = append(h.Conditions, f.If...)
@@ -111,4 +114,18 @@ func (p *Path) signature() string {
 		b.WriteString(h.Step + "\x00" + string(h.To.Kind) + "\x00" + h.To.Cluster + "\x00" + h.To.String() + h.To.Namespace + "\x00" + h.To.Name + "\x01")
 	}
 	return b.String()
+}
+
+// detours says whether a path is another from the same entry point with steps in between that it could do without.
+func (p *Path) detours(q *Path) bool {
+	if p.From != q.From || len(q.Hops) >= len(p.Hops) || p.Certain && !q.Certain {
+		return false
+	}
+	n := 0
+	for i := range p.Hops {
+		if n < len(q.Hops) && p.Hops[i].Step == q.Hops[n].Step && p.Hops[i].To == q.Hops[n].To {
+			n++
+		}
+	}
+	return n == len(q.Hops)
 }

@@ -98,7 +98,7 @@ func narrow(p actor, policies []string) Removal {
 	if p.limited != nil {
 		s = p.limited.Subject()
 	}
-	r := Removal{Object: s, Text: fmt.Sprintf("narrow or take away what allows it to %s: %s", s, strings.Join(policies, ", "))}
+	r := Removal{Object: s, Text: fmt.Sprintf("narrow, or take off %s, the policies by which it can: %s", s, strings.Join(policies, ", "))}
 	inline, attached := own(p.Object)
 	for _, policy := range policies {
 		name, isInline := strings.CutPrefix(policy, "inline policy ")

@@ -281,11 +281,16 @@ func newHTMLFinding(v *view, f finding.Finding) htmlFinding {
 	meta("Controls", strings.Join(controlWords(f.Controls), ", "))
 	meta("Fingerprint", f.Fingerprint)
 	for _, t := range f.Techniques {
-		technique := htmlTechnique{ID: visible(t)}
-		if techniqueForm.MatchString(t) {
-			technique.URL = "https://attack.mitre.org/techniques/" + strings.ReplaceAll(t, ".", "/") + "/"
-		}
-		h.Techniques = append(h.Techniques, technique)
+		h.Techniques = append(h.Techniques, newTechnique(t))
 	}
 	return h
+}
+
+// newTechnique links a technique of MITRE ATT&CK to its page.
+func newTechnique(id string) htmlTechnique {
+	t := htmlTechnique{ID: visible(id)}
+	if techniqueForm.MatchString(id) {
+		t.URL = "https://attack.mitre.org/techniques/" + strings.ReplaceAll(id, ".", "/") + "/"
+	}
+	return t
 }

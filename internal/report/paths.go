@@ -10,7 +10,7 @@ import (
 )
 
 // PathFormats are the formats that attack paths can be written in, the default first.
-var PathFormats = []string{"table", "wide", "json", "yaml"}
+var PathFormats = []string{"table", "wide", "json", "yaml", "mermaid", "dot", "html"}
 
 // Paths writes attack paths in one of the formats.
 func Paths(w io.Writer, format string, r *graph.Result, o Options) error {
@@ -24,6 +24,12 @@ func Paths(w io.Writer, format string, r *graph.Result, o Options) error {
 		return encodeJSON(w, r)
 	case "yaml":
 		return encodeYAML(w, r)
+	case "mermaid":
+		return writePathMermaid(w, r)
+	case "dot":
+		return writePathDOT(w, r)
+	case "html":
+		return writePathHTML(w, r)
 	}
 	return fmt.Errorf("attack paths are written as %s, not as %s", strings.Join(PathFormats, ", "), format)
 }
@@ -54,11 +60,7 @@ func writePathTable(w io.Writer, r *graph.Result, o Options) error {
 
 // target shows one target: how many reach it, the shortest paths, and what cuts them.
 func (t *pathTable) target(x graph.Reached) {
-	facts := []string{fmt.Sprintf("%d of %s reach it", x.Certain, plural(x.Starts, "entry point"))}
-	if x.Possible > 0 {
-		facts = append(facts, fmt.Sprintf("%d more may", x.Possible))
-	}
-	t.heading("to "+t.place(x.To, ""), facts)
+	t.heading("to "+t.place(x.To, ""), []string{reachedText(x)})
 	n := 0
 	for i := range t.r.Paths {
 		if p := &t.r.Paths[i]; p.To == x.To {
@@ -66,6 +68,14 @@ func (t *pathTable) target(x graph.Reached) {
 			t.path(n, p)
 		}
 	}
+	t.chokes(x)
+	for _, note := range cutNotes(x) {
+		t.line("")
+		t.wrapped(2, t.dim(note))
+	}
+}
+
+func (t *pathTable) chokes(x graph.Reached) {
 	first := true
 	for _, c := range t.r.ChokePoints {
 		if c.To != x.To {
@@ -76,14 +86,16 @@ func (t *pathTable) target(x graph.Reached) {
 			t.line("  " + t.bold("What cuts all of them"))
 			first = false
 		}
-		t.columns(4, []int{t.width - 30, 22}, []string{visible(c.Text), t.dim("stops " + plural(c.Stops, "entry point"))})
-	}
-	if x.Uncut {
-		t.line("")
-		t.wrapped(2, "No grant can be taken away that cuts all of them: some path rests on none.")
+		t.columns(4, []int{t.width - 30, 24}, []string{visible(c.Text), t.dim(plural(c.Stops, "entry point") + " first")})
+		if t.Wide {
+			for _, line := range visibleLines(c.Remediation.Text) {
+				t.line("      " + line) // not wrapped: it is there to be copied
+			}
+		}
 	}
 }
 
+// path draws one path downwards, hop by hop. A step on a choke point is marked.
 func (t *pathTable) path(n int, p *graph.Path) {
 	t.line("")
 	from := fmt.Sprintf("%2d  %s", n, t.bold(t.place(p.From, "")))
@@ -95,19 +107,33 @@ func (t *pathTable) path(n int, p *graph.Path) {
 	}
 	t.wrapped(2, from)
 	cluster := p.From.Cluster
+	bar := t.dim(t.glyph("│", "|"))
 	for i := range p.Hops {
 		h := &p.Hops[i]
-		t.wrapped(6, t.dim(t.glyph("│ ", "| "))+visible(h.Text)+t.dim("  "+h.Step+" "+h.Technique))
+		mark := ""
+		if h.Cut {
+			mark = "  " + t.bold(t.glyph("✂ choke point", "<choke point>"))
+		}
+		t.barred(bar, 0, visible(h.Text)+t.dim("  "+visible(strings.TrimSpace(h.Step+" "+h.Technique)))+mark)
 		for _, c := range h.Conditions {
-			t.wrapped(6, t.dim(t.glyph("┊ ", ": ")+visible(c)))
+			t.barred(bar, 0, t.dim("? "+visible(c)))
 		}
 		if t.Wide {
 			for _, e := range h.Evidence {
-				t.wrapped(8, t.dim(visible(e.Text)+"  "+t.glyph("←", "<-")+" "+visible(e.Source)))
+				t.barred(bar, 2, t.dim(visible(e.Text)+"  "+t.glyph("←", "<-")+" "+visible(e.Source)))
 			}
 		}
-		t.wrapped(6, t.glyph("└▶ ", "+> ")+t.place(h.To, cluster))
-		cluster = h.To.Cluster
+		t.columns(6, []int{2, t.width - 12}, []string{t.glyph("└▶", "+>"), t.place(h.To, cluster)})
+		if h.To.Cluster != "" {
+			cluster = h.To.Cluster
+		}
+	}
+}
+
+// barred writes text beside a line that leads down.
+func (t *pathTable) barred(bar string, indent int, text string) {
+	for _, line := range wrap(text, t.width-10-indent) {
+		t.line("      " + bar + "   " + strings.Repeat(" ", indent) + line)
 	}
 }
 
