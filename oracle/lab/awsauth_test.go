@@ -92,14 +92,17 @@ func (g gen) row(key, arn string, p *principal) string {
 	return fmt.Sprintf("- %s: %s\n  username: %q\n  groups: [%s]\n", key, arn, username, strings.Join(quoted, ", "))
 }
 
-// nodeRows are the rows that EKS writes for node groups and Fargate (EKS User Guide, "Add IAM principals to the aws-auth
-// ConfigMap", 2026-11).
-func nodeRows(nodes []*principal) string {
+// fixedRows are the rows that EKS writes for node groups and Fargate (EKS User Guide, "Add IAM principals to the aws-auth
+// ConfigMap", 2026-11), and one for emergencies.
+func fixedRows(fixed []*principal) string {
 	return fmt.Sprintf(`- rolearn: %s
   username: system:node:{{EC2PrivateDNSName}}
   groups: [system:bootstrappers, system:nodes]
 - rolearn: %s
   username: system:node:{{SessionName}}
   groups: [system:bootstrappers, system:nodes, system:node-proxier]
-`, nodes[0].arn, nodes[1].arn)
+- rolearn: %s
+  username: breakglass:{{SessionName}}
+  groups: [system:masters]
+`, fixed[0].arn, fixed[1].arn, fixed[2].arn)
 }

@@ -200,6 +200,9 @@ func says(conditions []string, words string) bool {
 // excuse says why a snapshot cannot decide a request, as far as this side of the comparison can tell it: by what it made,
 // never by what drawbridge says. Empty is no excuse.
 func (w *world) excuse(a *actor, r rbac.Request, real answer) string {
+	if a.recreatedElsewhere() {
+		return "whether it was created again"
+	}
 	if p := a.principal; p != nil {
 		switch {
 		case p.unsettled != "" && w.mode != model.ModeAPI:
@@ -222,13 +225,7 @@ func (w *world) excuse(a *actor, r rbac.Request, real answer) string {
 // ifRecreated asks for a principal of the same ARN whose access entry is dead. Of accounts that drawbridge did not read, it
 // cannot know that the actor is not such a one.
 func (w *world) ifRecreated(ctx context.Context, a *actor, r rbac.Request, real answer) (string, error) {
-	const why = "whether it was created again, which aws-auth would let do it"
-	switch {
-	case a.principal == nil || a.principal.account == home || w.mode != model.ModeAPIConfigMap:
-		return "", nil
-	case real.allowed() && a.recreatedElsewhere():
-		return why, nil
-	case real.allowed():
+	if a.principal == nil || a.principal.account == home || w.mode != model.ModeAPIConfigMap || real.allowed() {
 		return "", nil
 	}
 	client, err := kubernetes.NewForConfig(a.recreated)
@@ -243,7 +240,7 @@ func (w *world) ifRecreated(ctx context.Context, a *actor, r rbac.Request, real 
 	if err != nil || !as.allowed() && !w.boundToNothing(who, r) {
 		return "", err
 	}
-	return why, nil
+	return "whether it was created again, which aws-auth would let do it", nil
 }
 
 // hasUnpublished says whether an access policy whose rules nobody published has a say in a request.

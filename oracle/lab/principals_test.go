@@ -119,11 +119,12 @@ func (g gen) recreate(s *aws.Server, all []*principal, at time.Time) {
 	}
 }
 
-// nodes puts a node role and instances that are the nodes of the cluster into the home account.
-func (g gen) nodes(s *aws.Server) []*principal {
+// fixed puts those into the home account who come in the same in every world: the roles of nodes, with instances that are
+// the nodes of the cluster, and one that aws-auth makes a master.
+func (g gen) fixed(s *aws.Server) []*principal {
 	a := s.Account(home, "aws")
 	var all []*principal
-	for _, name := range []string{"node", "fargate"} {
+	for _, name := range []string{"node", "fargate", "breakglass"} {
 		id := g.unique("AROA")
 		all = append(all, &principal{arn: a.PutRole(aws.Role{RoleName: name, RoleID: id, AssumeRolePolicyDocument: trust}), account: home, unique: id})
 	}
@@ -134,6 +135,7 @@ func (g gen) nodes(s *aws.Server) []*principal {
 		all[0].sessions = append(all[0].sessions, instance)
 	}
 	all[1].sessions = []string{"fargate-ip-10-0-0-9.ec2.internal"}
+	all[2].sessions = []string{"alice"}
 	return all
 }
 

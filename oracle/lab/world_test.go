@@ -57,12 +57,12 @@ func newWorld(t *testing.T, seed uint64, mode string) *world {
 	w.aws = aws.New(aws.Options{Clock: func() time.Time { return clock }}).Start(t)
 	r := w.aws.Account(home, "aws").Region(region)
 	r.PutCluster(aws.Cluster{Name: cluster, Version: "1.36", AccessConfig: &aws.AccessConfig{AuthenticationMode: mode}})
-	people, nodes := w.gen.principals(w.aws), w.gen.nodes(w.aws)
-	w.principals = append(people, nodes...)
+	people, fixed := w.gen.principals(w.aws), w.fixed(w.aws)
+	w.principals = append(people, fixed...)
 	if mode != model.ModeConfigMap {
 		w.entries(r, people)
 		w.policyHolders = w.holders(w.aws)
-		r.PutAccessEntry(aws.AccessEntry{ClusterName: cluster, PrincipalARN: nodes[0].arn, Type: "EC2_LINUX"})
+		r.PutAccessEntry(aws.AccessEntry{ClusterName: cluster, PrincipalARN: fixed[0].arn, Type: "EC2_LINUX"})
 		reader := w.aws.Account(home, "aws").PutUser(aws.User{UserName: "reader-by-entry", UserID: "AIDAREADER"})
 		r.PutAccessEntry(aws.AccessEntry{ClusterName: cluster, PrincipalARN: reader, Username: "reader-by-entry", KubernetesGroups: []string{readers}})
 	}
@@ -71,7 +71,7 @@ func newWorld(t *testing.T, seed uint64, mode string) *world {
 	data := w.awsAuth(people)
 	data["mapUsers"] += "- userarn: arn:aws:iam::" + home + ":user/reader-by-row\n  username: reader-by-row\n  groups: [" + readers + "]\n"
 	if mode != model.ModeAPI { // in mode API all of it is a leftover that does not count
-		data["mapRoles"] = nodeRows(nodes) + data["mapRoles"]
+		data["mapRoles"] = fixedRows(fixed) + data["mapRoles"]
 	}
 	w.objects = w.gen.objects(w.principals)
 	w.objects.others = append(w.objects.others, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "aws-auth"}, Data: data})
