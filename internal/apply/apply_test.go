@@ -68,8 +68,13 @@ func (w *world) options() Options {
 		Now:      func() time.Time { return lab.Epoch },
 		Sleep:    func(ctx context.Context, d time.Duration) error { w.slept += d; return ctx.Err() },
 		Progress: func(e Event) { w.events = append(w.events, e) },
+		sink:     func(f *os.File) sink { return unsynced{f} }, // disks are slow, and no test pulls a plug
 	}
 }
+
+type unsynced struct{ *os.File }
+
+func (unsynced) Sync() error { return nil }
 
 // unlimited is a retryer's budget that does not run out.
 type unlimited struct{}

@@ -100,10 +100,19 @@ type journal struct {
 
 // progress is what a journal says of a task.
 type progress struct {
-	before                *model.Snapshot
+	before                jsontext.Value // read when it is asked for
 	backup                plan.Plan
 	irreversible          string
 	done, verified, never bool
+}
+
+// snapshot is what was read before the task.
+func (p *progress) snapshot() (*model.Snapshot, error) {
+	s, err := model.Read(bytes.NewReader(p.before))
+	if err != nil {
+		return nil, fmt.Errorf("journal: what was read before the step: %w", err)
+	}
+	return s, nil
 }
 
 // createJournal makes the journal of a run, whole or not at all: a file of that name that is there already stays as it is.
@@ -230,12 +239,9 @@ func (j *journal) learn(r record) error {
 		j.first = r
 		j.plan, err = decode(r.Plan)
 	case intent:
-		p = &progress{irreversible: r.Irreversible}
+		p = &progress{before: r.Before, irreversible: r.Irreversible}
 		j.tasks[r.task] = p
-		if p.backup, err = decode(r.Backup); err != nil {
-			return err
-		}
-		p.before, err = model.Read(bytes.NewReader(r.Before))
+		p.backup, err = decode(r.Backup)
 	case done:
 		p.done = true
 	case verified:

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"drawbridge/internal/finding"
 	arn "drawbridge/internal/iam"
 	"drawbridge/internal/model"
 )
@@ -49,7 +50,6 @@ func (c Clients) readPrincipal(ctx context.Context, v *view, p part) error {
 	account := v.Account(who.account)
 	if account == nil {
 		account = &model.Account{ID: who.account}
-		account.MarkRead(model.AreaIAMRoles, model.AreaIAMUsers)
 		v.Accounts = append(v.Accounts, account)
 	}
 	found, err := who.describe(ctx)
@@ -207,6 +207,7 @@ func (c Clients) readOwner(ctx context.Context, v *view, text string) {
 	}
 	d, err := who.describe(ctx)
 	if err != nil {
+		v.Gaps = append(v.Gaps, finding.Gap{Area: string(model.AreaIAMRoles), Account: who.account, Reason: err.Error()})
 		return
 	}
 	account := v.Account(who.account)

@@ -21,9 +21,7 @@ func (c Clients) readObject(ctx context.Context, v *view, p part) error {
 		return errNoClient("the Kubernetes API of the cluster")
 	}
 	k := v.cluster()
-	if p.kind == partNamespace {
-		k.MarkRead(model.AreaNamespaces)
-	}
+	k.MarkRead(areaOf(p.kind))
 	u, err := c.Kubernetes.Get(ctx, resources[p.kind], p.namespace, p.name)
 	if apierrors.IsNotFound(err) {
 		return nil
@@ -36,6 +34,27 @@ func (c Clients) readObject(ctx context.Context, v *view, p part) error {
 	}
 	v.objects[p] = u
 	return project(k, p, u)
+}
+
+// areaOf is the area of a snapshot to which the objects of a kind belong.
+func areaOf(k kind) model.Area {
+	switch k {
+	case partAWSAuth:
+		return model.AreaAWSAuth
+	case partNamespace:
+		return model.AreaNamespaces
+	case partServiceAccount:
+		return model.AreaServiceAccounts
+	case partRole:
+		return model.AreaRoles
+	case partClusterRole:
+		return model.AreaClusterRoles
+	case partRoleBinding:
+		return model.AreaRoleBindings
+	case partClusterRoleBinding:
+		return model.AreaClusterRoleBindings
+	}
+	return model.AreaWorkloads
 }
 
 // project adds to the cluster what a snapshot keeps of an object.

@@ -68,7 +68,11 @@ func (r *run) backStep(ctx context.Context, step int) error {
 	if p.irreversible != "" {
 		return r.stopped(task{step, 1}, c, false, &plan.Irreversible{Why: p.irreversible})
 	}
-	left, err := (plan.Plan{spelt(c, &view{Snapshot: p.before})}).Simulate(p.before)
+	before, err := p.snapshot()
+	if err != nil {
+		return r.stopped(task{step, 1}, c, false, err)
+	}
+	left, err := (plan.Plan{spelt(c, &view{Snapshot: before})}).Simulate(before)
 	if err != nil {
 		return r.stopped(task{step, 1}, c, false, err)
 	}
@@ -140,7 +144,11 @@ func (r *run) attempt(ctx context.Context, t task, c plan.Change, left *model.Sn
 // pending finds out about a task that an earlier process began. If somebody else did something, that is an error.
 func (r *run) pending(ctx context.Context, t task, c plan.Change) (happened bool, err error) {
 	p := r.journal.tasks[t]
-	v, want, err := r.look(ctx, c, p.before)
+	before, err := p.snapshot()
+	if err != nil {
+		return false, err
+	}
+	v, want, err := r.look(ctx, c, before)
 	if err != nil {
 		return false, err
 	}
@@ -150,7 +158,7 @@ func (r *run) pending(ctx context.Context, t task, c plan.Change) (happened bool
 	if happened, err = same(want, v.Snapshot); err != nil || happened {
 		return happened, err
 	}
-	nothing, err := same(p.before, v.Snapshot)
+	nothing, err := same(before, v.Snapshot)
 	if err == nil && !nothing {
 		err = &Changed{"what it is about is neither as it was before the step nor as it would be after it: somebody else changed it"}
 	}
@@ -239,8 +247,8 @@ func (r *run) fits(ctx context.Context, t task, c plan.Change, v *view, left *mo
 	if err := ready(v, reached); err != nil {
 		return nil, err
 	}
-	if reached.has(partAWSAuth) && r.journal.version != "" && v.cluster().AWSAuth != nil && v.cluster().AWSAuth.ResourceVersion != r.journal.version {
-		return nil, &Changed{fmt.Sprintf("aws-auth was edited since this run last wrote it (version %s, now %s): make a new plan, or undo this one after looking at what changed", r.journal.version, v.cluster().AWSAuth.ResourceVersion)}
+	if t.Undo == 0 && reached.has(partAWSAuth) && r.journal.version != "" && v.cluster().AWSAuth != nil && v.cluster().AWSAuth.ResourceVersion != r.journal.version {
+		return nil, &Changed{fmt.Sprintf("aws-auth was edited since this run last wrote it (version %s, now %s): look at what changed, then make a new plan or undo this one", r.journal.version, v.cluster().AWSAuth.ResourceVersion)}
 	}
 	if row, ok := c.(plan.RemoveAWSAuthRow); ok && t.Undo == 0 {
 		if err := r.nodesStand(ctx, reached.cluster, row0(row)); err != nil {
@@ -336,7 +344,10 @@ const updating = 30 * time.Minute
 // poll reads what a change touches until it is as it should be, for as long as the bound says and as the cluster is being
 // updated. Waits double, from half a second to a quarter of a minute.
 func (r *run) poll(ctx context.Context, t task, c plan.Change, bound time.Duration, seen func(v *view, want *model.Snapshot) (bool, error)) error {
-	before := r.journal.tasks[t].before
+	before, err := r.journal.tasks[t].snapshot()
+	if err != nil {
+		return err
+	}
 	var waited, idle time.Duration
 	for wait := 500 * time.Millisecond; ; wait = min(2*wait, 15*time.Second) {
 		v, want, err := r.look(ctx, c, before)

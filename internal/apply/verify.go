@@ -52,12 +52,14 @@ func Verify(ctx context.Context, o Options) (*Status, error) {
 
 // drift says how what stands differs from what steps about it should have left, or is "".
 func (j *journal) drift(ctx context.Context, c Clients, s *Status, steps []int, r reach) (string, error) {
-	want := j.tasks[task{Step: steps[0] + 1}].before
+	want, err := j.tasks[task{Step: steps[0] + 1}].snapshot()
+	if err != nil {
+		return "", err
+	}
 	for _, i := range steps {
 		if s.Steps[i].State != Done {
 			break
 		}
-		var err error
 		if want, err = (plan.Plan{spelt(j.plan[i], &view{Snapshot: want})}).Simulate(want); err != nil {
 			return "", err
 		}
