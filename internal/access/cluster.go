@@ -43,6 +43,7 @@ type Cluster struct {
 
 	powersMu   sync.Mutex
 	rolePowers map[rolePlace][]HeldPower
+	roleKeys   sync.Map // *rbac.Role -> string
 }
 
 // name is a namespaced name.

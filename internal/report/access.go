@@ -223,19 +223,23 @@ func writeAccessCSV(w io.Writer, r *access.Result, _ Options) error {
 		return err
 	}
 	for _, g := range r.Answers {
-		row := []string{
-			string(g.Verdict), g.Cluster, string(g.Identity.Kind), g.Identity.ARN, g.Identity.Namespace, g.Identity.Name, g.Scope, g.What(),
-			strings.Join(evidenceLines(g.Chain), "; "), strings.Join(g.Conditions, "; "),
-		}
-		for i, cell := range row {
-			row[i] = csvCell(cell)
-		}
-		if err := cw.Write(row); err != nil {
+		if err := cw.Write(accessRow(&g)); err != nil {
 			return err
 		}
 	}
 	cw.Flush()
 	return cw.Error()
+}
+
+func accessRow(g *access.Grant) []string {
+	row := []string{
+		string(g.Verdict), g.Cluster, string(g.Identity.Kind), g.Identity.ARN, g.Identity.Namespace, g.Identity.Name, g.Scope, g.What(),
+		strings.Join(evidenceLines(g.Chain), "; "), strings.Join(g.Conditions, "; "),
+	}
+	for i, cell := range row {
+		row[i] = csvCell(cell)
+	}
+	return row
 }
 
 func writeAccessMarkdown(w io.Writer, r *access.Result, _ Options) error {
