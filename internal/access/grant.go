@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -51,7 +52,8 @@ func ScopeOf(namespace string) string {
 	return "namespace/" + namespace
 }
 
-// Statement is what one statement of an IAM policy allows, as written there.
+// Statement is what one statement of an IAM policy allows, as written there. With both actions and others that are left out,
+// or both resources, it is the former less the latter.
 type Statement struct {
 	Actions      []string `json:"actions,omitempty"`
 	NotActions   []string `json:"notActions,omitempty"`
@@ -63,7 +65,10 @@ type Statement struct {
 // String is the statement in one line: "s3:Get* on arn:aws:s3:::bucket/*".
 func (s *Statement) String() string {
 	list := func(yes, no []string) string {
-		if len(no) > 0 {
+		switch {
+		case len(no) > 0 && len(yes) > 0 && !slices.Equal(yes, []string{"*"}):
+			return strings.Join(yes, ", ") + " but not " + strings.Join(no, ", ")
+		case len(no) > 0:
 			return "all but " + strings.Join(no, ", ")
 		}
 		return strings.Join(yes, ", ")

@@ -22,6 +22,20 @@ func (a *Access) Identities() []Identity {
 			all = append(all, id)
 		}
 	}
+	a.awsIdentities(add)
+	for _, c := range a.Clusters() {
+		label := c.label()
+		c.inside(func(id Identity, _ string) {
+			id.Cluster = label
+			add(id)
+		})
+	}
+	slices.SortFunc(all, Identity.Compare)
+	return all
+}
+
+// awsIdentities are the IAM principals among the identities; some are told more than once.
+func (a *Access) awsIdentities(add func(Identity)) {
 	for _, acct := range a.snapshot.Accounts {
 		for _, p := range a.IAMPrincipals(acct) {
 			add(identityOf(p.ARN))
@@ -29,14 +43,7 @@ func (a *Access) Identities() []Identity {
 	}
 	for _, c := range a.Clusters() {
 		c.principals(func(arn string) { add(identityOf(arn)) })
-		label := c.label()
-		c.inside(func(id Identity) {
-			id.Cluster = label
-			add(id)
-		})
 	}
-	slices.SortFunc(all, Identity.Compare)
-	return all
 }
 
 func identityOf(arn string) Identity {
@@ -80,23 +87,28 @@ func (c *Cluster) principals(add func(arn string)) {
 	}
 }
 
-// inside are the identities of the cluster itself.
-func (c *Cluster) inside(add func(Identity)) {
+// inside are the identities of the cluster itself; some are told more than once. Pods come with the controller that names
+// them, if any.
+func (c *Cluster) inside(add func(id Identity, owner string)) {
 	for _, b := range c.Bindings() {
 		for _, s := range b.Subjects {
 			switch user, group := rbac.Names(s, b.Namespace); {
 			case group != "":
-				add(Identity{Kind: KindGroup, Name: group})
+				add(Identity{Kind: KindGroup, Name: group}, "")
 			case user != "":
-				add(IdentityOfUser(user))
+				add(IdentityOfUser(user), "")
 			}
 		}
 	}
 	for _, sa := range c.accountNames() {
-		add(Identity{Kind: KindServiceAccount, Namespace: sa.namespace, Name: sa.name})
+		add(Identity{Kind: KindServiceAccount, Namespace: sa.namespace, Name: sa.name}, "")
 	}
 	for _, u := range c.Units() {
-		add(u.identity())
+		owner := ""
+		if p, ok := u.Object.(*model.Pod); ok {
+			owner = p.Owner
+		}
+		add(u.identity(), owner)
 	}
 }
 

@@ -119,8 +119,12 @@ func (g *Grant) Everybodys() bool {
 // powersOfIdentity are the powers that an identity has in the cluster, each once for every place where it counts.
 func (c *Cluster) powersOfIdentity(id Identity) []NamedPower {
 	k := c.Kubernetes(id)
+	return c.powersOfSources(id, &k, c.sources(&k))
+}
+
+func (c *Cluster) powersOfSources(id Identity, k *KubernetesIdentity, sources []source) []NamedPower {
 	byPlace := map[string][]place{}
-	for _, s := range c.sources(&k) {
+	for _, s := range sources {
 		namespaces := s.namespaces
 		if namespaces == nil {
 			namespaces = []string{""}

@@ -33,7 +33,7 @@ deploy|ds|sts|job|cronjob/NAMESPACE/NAME, user:NAME or group:NAME.`,
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(newAccessOf(e), newAccessCheck(e), newAccessWhoCan(e), newAccessCheckAWS(e), newAccessWhoCanAWS(e))
+	cmd.AddCommand(newAccessOf(e), newAccessDiff(e), newAccessCheck(e), newAccessWhoCan(e), newAccessCheckAWS(e), newAccessWhoCanAWS(e))
 	return cmd
 }
 

@@ -17,11 +17,20 @@ type Permission struct {
 	Resources, ExceptResources []string
 	// If are the conditions that must hold; Unless those under which the others may do it too.
 	If, Unless []string
-	// Caller is the index of the caller who may, and By the statements that allow the witness.
+	// Caller is the index of a caller who may.
 	Caller int
-	By     []iam.Match
-	// Witness is a request that the caller may make and none of the others. Its context holds for the caller.
+	// Witness is a request that the caller may make and none of the others; its principal and context are the caller's.
 	Witness iam.Request
+	// Given are the condition keys that the witness sets besides; an empty list is a key that must be absent.
+	Given map[string][]string
+
+	keys []chosen
+}
+
+// Ask puts the witness to a caller.
+func (p *Permission) Ask(c *Caller) iam.Decision {
+	r := iam.Request{Principal: c.Principal, Action: p.Witness.Action, Resource: p.Witness.Resource, Context: (&caller{Caller: *c, request: iam.Request{Principal: c.Principal, Context: c.Context}}).with(p.keys)}
+	return iam.EvaluateIdentity(c.Policies, r)
 }
 
 // Open is something that could not be decided: it may or may not be a difference.

@@ -45,7 +45,7 @@ func (x *comparison) say() ([]Permission, []Open) {
 			}
 			permissions = append(permissions, Permission{
 				Actions: words, ExceptActions: except, Resources: chosen.words, ExceptResources: chosen.except, If: f.ifs, Unless: f.unless,
-				Caller: f.proof.caller, By: f.proof.by, Witness: f.proof.request,
+				Caller: f.proof.caller, Witness: f.proof.request, Given: given(f.proof.keys), keys: f.proof.keys,
 			})
 		}
 	}

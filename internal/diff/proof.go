@@ -13,7 +13,18 @@ type proof struct {
 	caller  int // as the caller of Minus counts
 	at      int // among those compared
 	request iam.Request
-	by      []iam.Match
+	keys    []chosen
+}
+
+func given(keys []chosen) map[string][]string {
+	if len(keys) == 0 {
+		return nil
+	}
+	all := map[string][]string{}
+	for _, k := range keys {
+		all[k.key] = append([]string{}, k.values...)
+	}
+	return all
 }
 
 // prove makes a request in which those variables hold that v says, and returns nil unless evaluating it shows that one of
@@ -35,7 +46,7 @@ func (x *comparison) prove(t *table, v uint, action, resource string) *proof {
 	}
 	for i, c := range x.a {
 		if r, d := ask(c); d.Verdict == iam.Allowed {
-			return &proof{c.index, i, r, d.By()}
+			return &proof{c.index, i, r, keys}
 		}
 	}
 	return nil

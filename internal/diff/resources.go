@@ -114,19 +114,21 @@ func resourcesOf(patterns []glob, f *forms, formGlobs []glob, partition, account
 	if !f.named {
 		add(noResource)
 	}
-	for _, form := range formGlobs {
-		some := []glob{form}
-		for _, i := range bearing(patterns, some[:1]) {
-			some = append(some, patterns[i])
+	families := make([][]glob, len(formGlobs)) // a form, and the patterns that bear on it
+	for i, form := range formGlobs {
+		families[i] = []glob{form}
+		for _, j := range bearing(patterns, formGlobs[i:i+1]) {
+			families[i] = append(families[i], patterns[j])
 		}
-		if len(some) == 1 {
-			continue
-		}
-		whole := newFamily(some)
-		for _, p := range some[1:] { // and so do these
-			if example := p.fill("example"); whole.match(example).has(0) && strings.HasPrefix(example, "arn:") {
+		for _, p := range families[i][1:] { // and so do these
+			if example := p.fill("example"); form.match(example) && strings.HasPrefix(example, "arn:") {
 				add(example)
 			}
+		}
+	}
+	for _, some := range families {
+		if len(some) == 1 {
+			continue
 		}
 		found, ok := classes(some, "arn:", alphabetOf(some, "xyzabcdefghijklmnopqrstuvw0123456789"), maxStates)
 		if !ok {

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"encoding/csv"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -165,13 +166,13 @@ func planes(p *access.Portrait, all bool) []plane {
 		i, seen := have[k]
 		if !seen {
 			have[k] = len(to.grants)
-			to.grants = append(to.grants, said{verdict: g.Verdict, what: what, scopes: []string{scopeText(g)}, first: g})
+			to.grants = append(to.grants, said{verdict: g.Verdict, what: what, scopes: []string{g.Scope}, first: g})
 			continue
 		}
-		if s := &to.grants[i]; slices.Contains(s.scopes, scopeText(g)) {
+		if s := &to.grants[i]; slices.Contains(s.scopes, g.Scope) {
 			s.more++
 		} else {
-			s.scopes = append(s.scopes, scopeText(g))
+			s.scopes = append(s.scopes, g.Scope)
 		}
 	}
 	for i := range list {
@@ -198,13 +199,17 @@ func powerText(p access.NamedPower) string {
 	return text
 }
 
-// places says where something counts: up to three places, and how many more.
-func places(scopes []string) string {
+// where says where something counts: up to three namespaces, and how many more.
+func where(scopes []string) string {
 	const most = 3
-	if len(scopes) <= most {
-		return strings.Join(scopes, ", ")
+	grants := make([]access.Grant, min(most, len(scopes)))
+	for i := range grants {
+		grants[i].Scope = scopes[i]
 	}
-	return strings.Join(scopes[:most], ", ") + " and " + plural(len(scopes)-most, "more place")
+	if more := len(scopes) - len(grants); more > 0 {
+		return fmt.Sprintf("%s and %d more", places(grants), more)
+	}
+	return places(grants)
 }
 
 func writePortraitTable(w io.Writer, p *access.Portrait, o Options) error {
@@ -277,8 +282,8 @@ func (t *terminal) plane(side plane) {
 func (t *terminal) said(side plane, g said, label string) {
 	const indent = margin - 1
 	text := visible(side.short(g.what))
-	if where := places(g.scopes); g.first.Rule != nil || g.first.Statement == nil && g.scopes[0] != "whole cluster" {
-		text += "  " + t.dim(visible(where))
+	if g.first.Rule != nil || g.first.Statement == nil && g.scopes[0] != access.ScopeCluster {
+		text += "  " + t.dim(visible(where(g.scopes)))
 	}
 	t.columns(2, []int{indent - 4, t.width - indent}, []string{label, text})
 	if t.Wide {
@@ -318,7 +323,9 @@ func lastText(chain []finding.Evidence) string {
 func lastSource(chain []finding.Evidence) string {
 	var sources []string
 	for _, e := range chain[max(0, len(chain)-2):] {
-		sources = append(sources, cmp.Or(e.Source, e.Text))
+		if o := object(cmp.Or(e.Source, e.Text)); !slices.Contains(sources, o) {
+			sources = append(sources, o)
+		}
 	}
 	return strings.Join(sources, ", ")
 }
@@ -373,6 +380,6 @@ func (m *markdown) plane(side plane) {
 		for _, condition := range g.first.Conditions {
 			through += "<br>*" + conditionWord(g.verdict) + "* " + mdText(side.short(condition))
 		}
-		m.row(mdText(string(g.verdict)), mdCell(side.short(g.what)), mdText(places(g.scopes)), through)
+		m.row(mdText(string(g.verdict)), mdCell(side.short(g.what)), mdText(where(g.scopes)), through)
 	}
 }

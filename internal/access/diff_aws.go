@@ -1,0 +1,319 @@
+package access
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"drawbridge/internal/diff"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/iam"
+	"drawbridge/internal/model"
+)
+
+// trusts finds the roles whose trust policies differ, so that whoever is neither changed nor concerned need not be asked.
+func (d *differ) trusts() {
+	d.trustChange = map[string]bool{}
+	documents := func(a *Access) map[string]*model.IAMRole {
+		all := map[string]*model.IAMRole{}
+		for _, acct := range a.snapshot.Accounts {
+			for _, r := range acct.Roles {
+				all[r.ARN] = r
+			}
+		}
+		return all
+	}
+	before, after := documents(d.before), documents(d.after)
+	for arn, r := range after {
+		if old := before[arn]; old == nil || old.Trust != r.Trust {
+			d.trustChange[arn] = true
+		}
+	}
+	for arn := range before {
+		if after[arn] == nil {
+			d.trustChange[arn] = true
+		}
+	}
+}
+
+// awsSide is what one side gives an identity in AWS.
+type awsSide struct {
+	access   *Access
+	sessions []AWSSession
+	// spelled are the sessions, each the same for those that are the same.
+	spelled []string
+	key     string
+	// callers is the same for sides whose certain sessions may do the same by their own policies.
+	callers string
+}
+
+func (d *differ) awsSide(a *Access, id Identity) *awsSide {
+	s := &awsSide{access: a}
+	for _, session := range a.AWSSessions(id) {
+		if session.Verdict != Denied {
+			s.sessions = append(s.sessions, session)
+			s.spelled = append(s.spelled, spellSession(&session))
+		}
+	}
+	var callers []string
+	for _, c := range s.certain() {
+		callers = append(callers, c.Fingerprint())
+	}
+	s.callers = strings.Join(callers, "\x08")
+	s.key = strings.Join(slices.Compact(slices.Sorted(slices.Values(s.spelled))), "\x08")
+	return s
+}
+
+func spellSession(s *AWSSession) string {
+	c := s.caller()
+	return strings.Join(slices.Concat([]string{string(s.Verdict), s.ARN, c.Fingerprint()}, slices.Sorted(slices.Values(s.Conditions)), slices.Sorted(slices.Values(s.Unread))), "\x07")
+}
+
+func (s *AWSSession) caller() diff.Caller {
+	return diff.Caller{Principal: s.Principal, Policies: s.Policies, Context: s.Context}
+}
+
+// sessions compares what an identity can do in AWS.
+func (d *differ) sessions(one *IdentityDifference, p *identityPair) {
+	if p.after.Kind == KindUser || p.after.Kind == KindGroup {
+		return
+	}
+	before, after := &awsSide{access: d.before}, &awsSide{access: d.after}
+	if p.cluster == nil || p.cluster.before != nil {
+		before = d.awsSide(d.before, p.before)
+	}
+	if p.cluster == nil || p.cluster.after != nil {
+		after = d.awsSide(d.after, p.after)
+	}
+	label := ""
+	if p.cluster != nil {
+		label = p.cluster.label
+	}
+	if before.key != after.key {
+		d.statementsOf(one, before, after, label)
+	}
+	if before.key != after.key || len(d.trustChange) > 0 {
+		d.hops(one, before, after, before.key != after.key, label)
+	}
+}
+
+// statementDifference is what the callers of one side may do and those of the other may not, in both directions.
+type statementDifference struct {
+	gained, lost         []diff.Permission
+	openGained, openLost []diff.Open
+}
+
+func (d *differ) statementDifference(before, after *awsSide) *statementDifference {
+	key := [2]string{before.callers, after.callers}
+	if s := d.statements[key]; s != nil {
+		return s
+	}
+	b, a := before.certain(), after.certain()
+	s := &statementDifference{}
+	s.gained, s.openGained = d.aws.Minus(a, b)
+	s.lost, s.openLost = d.aws.Minus(b, a)
+	d.statements[key] = s
+	return s
+}
+
+// certain are the callers that the identity surely is.
+func (s *awsSide) certain() []diff.Caller {
+	var all []diff.Caller
+	for i := range s.sessions {
+		if s.sessions[i].Verdict == Allowed && s.sessions[i].ARN != "" {
+			all = append(all, s.sessions[i].caller())
+		}
+	}
+	return all
+}
+
+// uncertain are the sessions of a side that may or may not be, and that the other side has not just so.
+func (s *awsSide) uncertain(other *awsSide) []*AWSSession {
+	var all []*AWSSession
+	for i := range s.sessions {
+		if (s.sessions[i].Verdict == Unknown || s.sessions[i].ARN == "") && !slices.Contains(other.spelled, s.spelled[i]) {
+			all = append(all, &s.sessions[i])
+		}
+	}
+	return all
+}
+
+func (s *awsSide) doubtful() bool {
+	return slices.ContainsFunc(s.sessions, func(s AWSSession) bool { return s.Verdict == Unknown || s.ARN == "" })
+}
+
+// statementsOf compares the policies of sessions.
+func (d *differ) statementsOf(one *IdentityDifference, before, after *awsSide, label string) {
+	undecided := func(u Undecided) {
+		if u.Cluster = label; !slices.Contains(one.Unknown, u) {
+			one.Unknown = append(one.Unknown, u)
+		}
+	}
+	for _, way := range []struct {
+		side       string
+		has, other *awsSide
+	}{{SideGained, after, before}, {SideLost, before, after}} {
+		for _, s := range way.has.uncertain(way.other) {
+			undecided(Undecided{Side: way.side, Scope: s.ARN, What: "what " + cmp.Or(s.ARN, "its AWS identity") + " may do", Reason: cmp.Or(describe(s.Conditions), "whose credentials it holds is not known")})
+		}
+		for _, arn := range except(way.has.arns(), way.other.arns()) {
+			if len(way.other.sessions) > 0 { // where it had nothing, all that it has is said
+				undecided(Undecided{Side: way.side, Scope: arn, What: "what policies of resources give to " + arn, Reason: "it is another principal than " + describe(way.other.arns()) + ", and policies of resources are not read"})
+			}
+		}
+	}
+	r := d.statementDifference(before, after)
+	for _, way := range []struct {
+		side       string
+		has, other *awsSide
+		found      []diff.Permission
+		open       []diff.Open
+		to         *[]Change
+	}{{SideGained, after, before, r.gained, r.openGained, &one.Gained}, {SideLost, before, after, r.lost, r.openLost, &one.Lost}} {
+		for _, o := range way.open {
+			undecided(Undecided{Side: way.side, Scope: strings.Join(o.Resources, ", "), What: strings.Join(o.Actions, ", "), Reason: o.Why})
+		}
+		for i := range way.found {
+			change, reason := way.has.change(&way.found[i], way.other)
+			if change.Cluster = label; reason != "" {
+				undecided(Undecided{Side: way.side, Scope: change.Scope, What: change.What(), Reason: reason})
+				continue
+			}
+			change.Strong = d.after.danger(&change.Grant) > 1
+			*way.to = append(*way.to, change)
+		}
+	}
+}
+
+// arns are the principals of the sessions, sorted.
+func (s *awsSide) arns() []string {
+	var all []string
+	for i := range s.sessions {
+		if arn := s.sessions[i].ARN; arn != "" {
+			all = append(all, arn)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// change asks both sides for the witness of a permission, and says why it proves nothing, or "".
+func (s *awsSide) change(p *diff.Permission, other *awsSide) (c Change, reason string) {
+	c = Change{
+		Grant: Grant{
+			Verdict: Allowed, Scope: strings.Join(p.Resources, ", "),
+			Statement: &Statement{Actions: p.Actions, NotActions: p.ExceptActions, Resources: p.Resources, NotResources: p.ExceptResources, Conditions: p.If},
+		},
+		Unless: p.Unless, Witness: Witness{Action: p.Witness.Action, Resource: p.Witness.Resource, Given: p.Given},
+	}
+	if other.doubtful() {
+		return c, "which AWS identity it has on the other side is not certain"
+	}
+	for _, caller := range other.certain() {
+		if p.Ask(&caller).Verdict != iam.Denied {
+			return c, "the other side may allow " + c.Witness.String() + " too"
+		}
+	}
+	for i := range s.sessions {
+		session := &s.sessions[i]
+		caller := session.caller()
+		if session.Verdict != Allowed || session.ARN == "" {
+			continue
+		}
+		if decided := p.Ask(&caller); decided.Verdict == iam.Allowed {
+			d := decision{session: session}
+			c.Chain, c.Conditions = slices.Clip(session.Chain), session.Conditions
+			for _, m := range decided.By() {
+				if m.Layer == iam.IdentityPolicy {
+					c.Chain = append(c.Chain, d.evidence(m))
+				}
+			}
+			return c, ""
+		}
+	}
+	return c, "it cannot be shown"
+}
+
+// hops compares which roles the sessions can go on into: all, or where the sessions are the same those whose trust differs.
+func (d *differ) hops(one *IdentityDifference, before, after *awsSide, all bool, label string) {
+	b, a := d.hopsOf(before, all), d.hopsOf(after, all)
+	for _, way := range []struct {
+		side       string
+		has, other map[string]Hop
+		otherSide  *awsSide
+		to         *[]Change
+	}{{SideGained, a, b, before, &one.Gained}, {SideLost, b, a, after, &one.Lost}} {
+		for _, arn := range sortedARNs(way.has) {
+			h, there := way.has[arn], way.other[arn]
+			if there.Role != nil && (there.Verdict == h.Verdict || there.Verdict == Allowed) {
+				continue
+			}
+			what := Statement{Actions: []string{assumeRole}, Resources: []string{arn}}
+			reason := ""
+			switch _, presence := way.otherSide.access.Role(arn); {
+			case h.Verdict == Unknown:
+				reason = describe(h.Conditions)
+			case there.Role != nil:
+				reason = "on the other side: " + describe(there.Conditions)
+			case presence == Unread:
+				reason = "the role was not read on the other side"
+			case way.otherSide.doubtful():
+				reason = "which AWS identity it has on the other side is not certain"
+			}
+			if reason != "" {
+				u := Undecided{Side: way.side, Cluster: label, Scope: arn, What: what.String(), Reason: reason}
+				if !slices.Contains(one.Unknown, u) {
+					one.Unknown = append(one.Unknown, u)
+				}
+				continue
+			}
+			*way.to = append(*way.to, Change{
+				Grant:   Grant{Verdict: Allowed, Cluster: label, Scope: arn, Statement: &what, Chain: append(slices.Clip(h.Chain), becomes(h.Role)), Conditions: h.Conditions},
+				Witness: Witness{Action: assumeRole, Resource: arn},
+			})
+		}
+	}
+}
+
+func becomes(r *model.IAMRole) finding.Evidence {
+	return finding.Evidence{Text: fmt.Sprintf("it can become %s, with all that this may do", r.Name), Source: r.Subject().String()}
+}
+
+func sortedARNs(m map[string]Hop) []string {
+	all := make([]string, 0, len(m))
+	for arn := range m {
+		all = append(all, arn)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// hopsOf are the roles that the sessions of a side can go on into, each by its best hop.
+func (d *differ) hopsOf(s *awsSide, all bool) map[string]Hop {
+	found := map[string]Hop{}
+	for i := range s.sessions {
+		session := &s.sessions[i]
+		if session.ARN == "" {
+			continue
+		}
+		for _, role := range s.access.candidates(session) {
+			if !all && !d.trustChange[role.ARN] {
+				continue
+			}
+			decided := s.access.assume(session, role)
+			if decided.verdict == Denied {
+				continue
+			}
+			h := decided.hop(role)
+			h.Chain = append(slices.Clip(session.Chain), h.Chain...)
+			if session.Verdict == Unknown {
+				h.Verdict, h.Conditions = Unknown, append(slices.Clip(session.Conditions), h.Conditions...)
+			}
+			if have, ok := found[role.ARN]; !ok || h.Verdict.rank() < have.Verdict.rank() {
+				found[role.ARN] = h
+			}
+		}
+	}
+	return found
+}

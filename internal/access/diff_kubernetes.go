@@ -1,0 +1,256 @@
+package access
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"drawbridge/internal/diff"
+)
+
+// holding is what one side gives an identity in a cluster.
+type holding struct {
+	cluster *Cluster
+	id      Identity
+	as      KubernetesIdentity
+	sources []source
+	key     string // the same for what is the same as far as putting it in order tells
+}
+
+// holdings are nothing where the cluster is not in the input.
+func holdings(c *Cluster, id Identity) *holding {
+	h := &holding{cluster: c, id: id, as: KubernetesIdentity{Verdict: Denied}}
+	if c == nil {
+		h.key = h.spell()
+		return h
+	}
+	h.as = c.Kubernetes(id)
+	h.sources = c.sources(&h.as)
+	h.key = h.spell()
+	return h
+}
+
+func (h *holding) spell() string {
+	places := make([]string, 0, len(h.sources))
+	for i := range h.sources {
+		places = append(places, h.sources[i].place())
+	}
+	slices.Sort(places)
+	verdict := h.as.Verdict
+	if verdict == Denied || verdict == Allowed && len(places) == 0 && len(h.as.Open) == 0 {
+		verdict = Denied // lets it in, and gives it nothing
+	}
+	open := slices.Sorted(slices.Values(h.as.Open))
+	return string(verdict) + "\x07" + strings.Join(slices.Compact(places), "\x06") + "\x07" + strings.Join(open, "\x06")
+}
+
+// ruleDifference is what rules of one side allow and those of the other do not, in both directions.
+type ruleDifference struct {
+	gained, lost []diff.Excess
+	err          error
+}
+
+func (d *differ) ruleDifference(before, after *holding) *ruleDifference {
+	key := [2]string{before.key, after.key}
+	if r := d.rules[key]; r != nil {
+		return r
+	}
+	r := &ruleDifference{}
+	b, a := diffRules(before.sources), diffRules(after.sources)
+	if r.gained, r.err = diff.Rules(a, b); r.err == nil {
+		r.lost, r.err = diff.Rules(b, a)
+	}
+	d.rules[key] = r
+	return r
+}
+
+// kubernetes compares what an identity can do in one cluster.
+func (d *differ) kubernetes(one *IdentityDifference, p *identityPair, c *clusterPair) {
+	before, after := holdings(c.before, p.before), holdings(c.after, p.after)
+	if before.key == after.key {
+		return
+	}
+	undecided := func(side, scope, what, reason string) {
+		u := Undecided{Side: side, Cluster: c.label, Scope: scope, What: what, Reason: reason}
+		if !slices.Contains(one.Unknown, u) {
+			one.Unknown = append(one.Unknown, u)
+		}
+	}
+	for _, s := range onlyIn(after, before) {
+		undecided(SideGained, s.scope(), "", s.unknown)
+	}
+	for _, s := range onlyIn(before, after) {
+		undecided(SideLost, s.scope(), "", s.unknown)
+	}
+	for _, reason := range except(after.as.Open, before.as.Open) {
+		undecided(SideGained, "", "", reason)
+	}
+	for _, reason := range except(before.as.Open, after.as.Open) {
+		undecided(SideLost, "", "", reason)
+	}
+	r := d.ruleDifference(before, after)
+	if r.err != nil {
+		undecided("", "", "", r.err.Error())
+		return
+	}
+	for _, way := range []struct {
+		side        string
+		excess      []diff.Excess
+		has, hasNot *holding
+		to          *[]Change
+	}{{SideGained, r.gained, after, before, &one.Gained}, {SideLost, r.lost, before, after, &one.Lost}} {
+		for i := range way.excess {
+			for _, change := range way.has.changes(&way.excess[i], c.label) {
+				reason, unless := unproven(way.has, way.hasNot, change.Witness)
+				if reason != "" {
+					undecided(way.side, change.Scope, change.What(), reason)
+					continue
+				}
+				change.Conditions = append(slices.Clip(change.Conditions), unless...)
+				change.Strong = d.after.danger(&change.Grant) > 1
+				*way.to = append(*way.to, change)
+			}
+		}
+	}
+	d.powerChanges(one, before, after, c.label)
+}
+
+// powerKey is what powers depend on.
+type powerKey struct {
+	cluster *Cluster
+	held    string
+}
+
+func (d *differ) powersOf(h *holding) []NamedPower {
+	if h.cluster == nil || h.as.Verdict == Denied {
+		return nil
+	}
+	key := powerKey{h.cluster, h.key}
+	powers, known := d.powers[key]
+	if !known {
+		powers = h.cluster.powersOfSources(h.id, &h.as, h.sources)
+		d.powers[key] = powers
+	}
+	return powers
+}
+
+// powerChanges names the powers that one side gives and the other does not, where both are certain.
+func (d *differ) powerChanges(one *IdentityDifference, before, after *holding, label string) {
+	if before.as.Verdict != after.as.Verdict && (before.as.Verdict == Unknown || after.as.Verdict == Unknown) {
+		return
+	}
+	only := func(has, hasNot []NamedPower) []NamedPower {
+		var all []NamedPower
+		for _, p := range has {
+			if slices.ContainsFunc(hasNot, func(q NamedPower) bool {
+				return q.ID == p.ID && (len(q.Names) == 0 || slices.Equal(q.Names, p.Names)) && (q.Scope == p.Scope || q.Scope == ScopeCluster)
+			}) {
+				continue
+			}
+			p.Chain, p.Conditions, p.Cluster = nil, nil, label
+			all = append(all, p)
+		}
+		return all
+	}
+	b, a := d.powersOf(before), d.powersOf(after)
+	one.Powers.Gained = append(one.Powers.Gained, only(a, b)...)
+	one.Powers.Lost = append(one.Powers.Lost, only(b, a)...)
+}
+
+// scope is where a source counts, for people.
+func (s *source) scope() string {
+	if s.namespaces == nil {
+		return ScopeCluster
+	}
+	scopes := make([]string, len(s.namespaces))
+	for i, n := range s.namespaces {
+		scopes[i] = ScopeOf(n)
+	}
+	return strings.Join(scopes, ", ")
+}
+
+// onlyIn are the sources of rules that are not known and that the other side has not.
+func onlyIn(h, other *holding) []*source {
+	have := map[string]bool{}
+	for i := range other.sources {
+		have[other.sources[i].place()] = true
+	}
+	var all []*source
+	for i := range h.sources {
+		if s := &h.sources[i]; s.unknown != "" && !have[s.place()] {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// except is a list without what stands in another.
+func except(list, from []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(from, s) })
+}
+
+// changes turns an excess into changes, one for each place.
+func (h *holding) changes(e *diff.Excess, label string) []Change {
+	scopes := []string{""}
+	if e.Namespaces != nil {
+		scopes = e.Namespaces
+	}
+	rule := e.PolicyRule
+	var except []ScopedRule
+	for _, x := range e.Except {
+		where := ScopeCluster
+		if x.Namespaces != nil {
+			where = (&source{namespaces: x.Namespaces}).scope()
+		}
+		except = append(except, ScopedRule{where, x.PolicyRule})
+	}
+	var all []Change
+	for _, n := range scopes {
+		q := e.Witness
+		if there := e.Witness; n != "" && !strings.Contains(n, "*") {
+			if there.Namespace = n; e.Allows(there) {
+				q = there
+			}
+		}
+		c := Change{Grant: Grant{Verdict: Allowed, Cluster: label, Scope: ScopeOf(n), Rule: &rule}, Except: except, Witness: witnessOf(q)}
+		c.Chain, c.Conditions = h.as.Chain, h.as.Assumed
+		for i := range h.sources {
+			s := &h.sources[i]
+			if j := slices.IndexFunc(diffRules([]source{*s}), func(r diff.Rule) bool { return r.Allows(q) }); j >= 0 {
+				c.Chain, c.Conditions = slices.Concat(h.as.Chain, s.chain(j)), slices.Concat(h.as.Assumed, s.assumed)
+				break
+			}
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// unproven asks both sides for a witness, and says why it proves nothing, or "". What is open on both sides alike makes no
+// difference between them, so it is a condition of the change only: if it holds, nothing changed.
+func unproven(has, hasNot *holding, w Witness) (reason string, unless []string) {
+	common := slices.DeleteFunc(slices.Clone(has.as.Open), func(o string) bool { return !slices.Contains(hasNot.as.Open, o) })
+	var reasons []string
+	if yes := has.cluster.Check(has.id, w.request()); yes.Verdict != Allowed {
+		if rest := except(yes.Conditions, common); yes.Verdict == Denied || len(rest) > 0 {
+			reasons = append(reasons, cmp.Or(describe(rest), "it cannot be shown on the one side"))
+		}
+		unless = common
+	}
+	if hasNot.cluster != nil {
+		if no := hasNot.cluster.Check(hasNot.id, w.request()); no.Verdict != Denied {
+			if rest := except(no.Conditions, common); no.Verdict == Allowed || len(rest) > 0 {
+				reasons = append(reasons, cmp.Or(describe(rest), "the other side allows "+w.String()+" in another way"))
+			}
+			unless = common
+		}
+	}
+	if len(reasons) > 0 {
+		slices.Sort(reasons)
+		return describe(slices.Compact(reasons)), nil
+	}
+	for i := range unless {
+		unless[i] = "nothing that is open on both sides gives it that anyway: " + unless[i]
+	}
+	return "", unless
+}
