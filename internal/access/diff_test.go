@@ -103,7 +103,7 @@ func TestDiffAgreesWithCheck(t *testing.T) {
 			yes, no := a.Check(id, r), b.Check(id, r)
 			one := of(d, id)
 			if yes.Verdict == Allowed && no.Verdict == Denied && len(one.Unknown) == 0 && !slices.ContainsFunc(one.Gained, func(c Change) bool { return c.covers(r) }) && !ofItsPods(yes) {
-				t.Fatalf("%s %s: denied before, allowed after, and not gained\n%v\n%v", id, r, yes.Chain, no.Chain)
+				t.Fatalf("%s %s: denied before, allowed after, and not gained\n%v\n%v\n%+v", id, r, yes.Chain, no.Chain, one)
 			}
 		}
 		mirrored := Diff(after, before)

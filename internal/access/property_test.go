@@ -31,7 +31,8 @@ func drawWorld(t *rapid.T) *world {
 		}
 		role := &model.Role{Meta: model.Meta{Name: n, Labels: map[string]string{"n": n}}}
 		if n == clusterAdmin.Name { // no API server is without its rules for long
-			role = clusterAdmin
+			own := *clusterAdmin
+			role = &own
 		} else if i == 2 && pick("aggregated", "yes", "no") == "yes" {
 			role.Aggregation = &rbacv1.AggregationRule{}
 			role.Aggregation.ClusterRoleSelectors = append(role.Aggregation.ClusterRoleSelectors, selector("n", pick("of", "r0", "r1")))

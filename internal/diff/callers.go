@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"drawbridge/internal/iam"
 )
@@ -40,10 +41,10 @@ type Open struct {
 }
 
 // AWS compares what callers may do in AWS. It remembers what it looked up, and is safe for concurrent use.
-type AWS struct{ known *known }
+type AWS struct{ known func() *known }
 
-// NewAWS prepares to compare.
-func NewAWS() *AWS { return &AWS{newKnown()} }
+// NewAWS prepares to compare. What is costly is worked out when it is first asked for.
+func NewAWS() *AWS { return &AWS{sync.OnceValue(newKnown)} }
 
 // maxVariables bounds how many conditions that nothing is known of may decide one request.
 const maxVariables = 12
@@ -96,7 +97,7 @@ func unreadOnOneSide(a, b []*caller) []Open {
 			why = append(why, s)
 		}
 	}
-	return []Open{{Why: "not read on both sides: " + strings.Join(why, "; ")}}
+	return []Open{{Why: "not read in full on one side: " + strings.Join(why, "; on the other: ")}}
 }
 
 // comparison is one run of Minus.
@@ -128,7 +129,7 @@ func (x *comparison) run() ([]Permission, []Open) {
 		x.all = append(x.all, c.all...)
 	}
 	var ok bool
-	if x.universe, ok = x.aws.known.universeOf(x.all); !ok {
+	if x.universe, ok = x.aws.known().universeOf(x.all); !ok {
 		return nil, []Open{{Why: ErrEntangled.Error()}}
 	}
 	for _, c := range x.actionClasses() {
@@ -207,7 +208,7 @@ func (x *comparison) actions(class set) {
 	}
 	for _, key := range sortedKeys(groups) {
 		g := groups[key]
-		division, ok := resourcesOf(patterns, g.forms, x.aws.known.globsOf(g.forms, partition), partition, account)
+		division, ok := resourcesOf(patterns, g.forms, x.aws.known().globsOf(g.forms, partition), partition, account)
 		if !ok {
 			x.open = append(x.open, Open{Actions: x.names(g.actions, 3), Why: "the patterns of resources overlap in too many ways to be compared"})
 			continue
@@ -227,13 +228,13 @@ type formGroup struct {
 
 func (x *comparison) formGroup(groups map[string]*formGroup, patterns []glob, f *forms, partition string) *formGroup {
 	key := ""
-	if len(bearing(patterns, x.aws.known.globsOf(f, partition))) > 0 {
+	if len(bearing(patterns, x.aws.known().globsOf(f, partition))) > 0 {
 		key = mark(f.named) + "\x01" + strings.Join(f.arns, "\x00")
 	}
 	if groups[key] == nil {
 		groups[key] = &formGroup{forms: f, actions: newSet(x.universe.size)}
 	}
-	groups[key].globs = append(groups[key].globs, x.aws.known.globsOf(f, partition)...)
+	groups[key].globs = append(groups[key].globs, x.aws.known().globsOf(f, partition)...)
 	return groups[key]
 }
 

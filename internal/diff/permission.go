@@ -175,7 +175,7 @@ func (x *comparison) never(resources []string) set {
 		f := x.universe.forms(i)
 		bears, have := asked[f]
 		if !have {
-			bears = len(bearing(patterns, x.aws.known.globsOf(f, partition))) > 0
+			bears = len(bearing(patterns, x.aws.known().globsOf(f, partition))) > 0
 			asked[f] = bears
 		}
 		if !bears {
