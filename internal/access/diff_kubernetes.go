@@ -112,7 +112,9 @@ func (d *differ) kubernetes(one *IdentityDifference, p *identityPair, c *cluster
 			}
 		}
 	}
-	d.powerChanges(one, before, after, c.label)
+	if !slices.ContainsFunc(one.Unknown, func(u Undecided) bool { return u.Cluster == c.label }) {
+		d.powerChanges(one, before, after, c.label)
+	}
 }
 
 // powerKey is what powers depend on.
@@ -136,9 +138,6 @@ func (d *differ) powersOf(h *holding) []NamedPower {
 
 // powerChanges names the powers that one side gives and the other does not, where both are certain.
 func (d *differ) powerChanges(one *IdentityDifference, before, after *holding, label string) {
-	if before.as.Verdict != after.as.Verdict && (before.as.Verdict == Unknown || after.as.Verdict == Unknown) {
-		return
-	}
 	only := func(has, hasNot []NamedPower) []NamedPower {
 		var all []NamedPower
 		for _, p := range has {
@@ -227,30 +226,54 @@ func (h *holding) changes(e *diff.Excess, label string) []Change {
 }
 
 // unproven asks both sides for a witness, and says why it proves nothing, or "". What is open on both sides alike makes no
-// difference between them, so it is a condition of the change only: if it holds, nothing changed.
+// difference between them. What of that is about the identity is a condition of the change: if it holds, nothing changed.
+// Areas that neither side read go without saying.
 func unproven(has, hasNot *holding, w Witness) (reason string, unless []string) {
-	common := slices.DeleteFunc(slices.Clone(has.as.Open), func(o string) bool { return !slices.Contains(hasNot.as.Open, o) })
+	alike := has.alike(hasNot)
+	unread := inBoth(has.unread(w.Namespace), hasNot.unread(w.Namespace))
 	var reasons []string
-	if yes := has.cluster.Check(has.id, w.request()); yes.Verdict != Allowed {
-		if rest := except(yes.Conditions, common); yes.Verdict == Denied || len(rest) > 0 {
-			reasons = append(reasons, cmp.Or(describe(rest), "it cannot be shown on the one side"))
+	weigh := func(g Grant, want Verdict, otherwise string) {
+		if g.Verdict == want {
+			return
 		}
-		unless = common
+		rest := except(except(g.Conditions, alike), unread)
+		if g.Verdict != Unknown || len(rest) > 0 {
+			reasons = append(reasons, cmp.Or(describe(rest), otherwise))
+		}
+		for _, open := range inBoth(g.Conditions, alike) {
+			unless = appendNew(unless, "nothing that is open on both sides gives it that anyway: "+open)
+		}
 	}
+	weigh(has.cluster.Check(has.id, w.request()), Allowed, "it cannot be shown on the one side")
 	if hasNot.cluster != nil {
-		if no := hasNot.cluster.Check(hasNot.id, w.request()); no.Verdict != Denied {
-			if rest := except(no.Conditions, common); no.Verdict == Allowed || len(rest) > 0 {
-				reasons = append(reasons, cmp.Or(describe(rest), "the other side allows "+w.String()+" in another way"))
+		weigh(hasNot.cluster.Check(hasNot.id, w.request()), Denied, "the other side allows "+w.String()+" in another way")
+	}
+	slices.Sort(reasons)
+	return describe(slices.Compact(reasons)), unless
+}
+
+// alike is what is open of an identity on both sides.
+func (h *holding) alike(other *holding) []string {
+	open := func(h *holding) []string {
+		all := slices.Clone(h.as.Open)
+		for i := range h.sources {
+			if u := h.sources[i].unknown; u != "" {
+				all = append(all, u)
 			}
-			unless = common
 		}
+		return all
 	}
-	if len(reasons) > 0 {
-		slices.Sort(reasons)
-		return describe(slices.Compact(reasons)), nil
+	return inBoth(open(h), open(other))
+}
+
+// unread are the areas of bindings that were not read and bear on a namespace.
+func (h *holding) unread(namespace string) []string {
+	if h.cluster == nil {
+		return nil
 	}
-	for i := range unless {
-		unless[i] = "nothing that is open on both sides gives it that anyway: " + unless[i]
-	}
-	return "", unless
+	return h.cluster.unreadBindings(namespace)
+}
+
+func inBoth(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return !slices.Contains(b, s) })
 }

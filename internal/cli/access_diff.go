@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"drawbridge/internal/access"
+	"drawbridge/internal/model"
 	"drawbridge/internal/report"
 )
 
@@ -23,7 +24,8 @@ binding, a split policy or a changed username makes no difference by itself, and
 change comes with a request that one input allows and the other denies. What cannot be decided is said to be unknown:
 conditions that cannot be compared, rules that AWS does not publish, areas that one input lacks.
 
-Clusters are compared by ARN or name; one cluster on each side is compared whatever it is called.
+Clusters are compared by ARN or name; one cluster on each side is compared whatever it is called. Of two folders of
+manifests, a kind of object that one lacks counts as not there.
 -o markdown is a comment for a pull request.
 
 Exit status: 0 done, whatever the difference, 1 could not do it, 2 called wrongly.`,
@@ -39,15 +41,17 @@ Exit status: 0 done, whatever the difference, 1 could not do it, 2 called wrongl
 			if args[0] == "-" && args[1] == "-" {
 				return usage("standard input can be read once: - was given twice")
 			}
-			before, err := e.accessOf(cmd.Context(), args[0])
+			before, err := e.inputOfDiff(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			after, err := e.accessOf(cmd.Context(), args[1])
+			after, err := e.inputOfDiff(cmd.Context(), args[1])
 			if err != nil {
 				return err
 			}
-			d := access.Diff(before, after)
+			notes := access.Level(before, after)
+			d := access.Diff(access.New(before), access.New(after))
+			d.Notes = append(d.Notes, notes...)
 			d.Before, d.After = args[0], args[1]
 			d.Tool.Version, d.Time = version(), e.now().UTC()
 			return e.write(formats, func(w io.Writer, format string, to report.Options) error {
@@ -64,13 +68,13 @@ Exit status: 0 done, whatever the difference, 1 could not do it, 2 called wrongl
 	return cmd
 }
 
-// accessOf reads one input of diff.
-func (e *env) accessOf(ctx context.Context, path string) (*access.Access, error) {
+// inputOfDiff reads one of the two inputs.
+func (e *env) inputOfDiff(ctx context.Context, path string) (*model.Snapshot, error) {
 	in := inputs{files: []string{path}}
 	snapshot, err := in.load(ctx, e, access.AreasOfDiff()...)
 	if err != nil {
 		return nil, err
 	}
 	snapshot.Sort()
-	return access.New(snapshot), nil
+	return snapshot, nil
 }

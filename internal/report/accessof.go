@@ -323,7 +323,11 @@ func lastText(chain []finding.Evidence) string {
 func lastSource(chain []finding.Evidence) string {
 	var sources []string
 	for _, e := range chain[max(0, len(chain)-2):] {
-		if o := object(cmp.Or(e.Source, e.Text)); !slices.Contains(sources, o) {
+		o := cmp.Or(e.Source, e.Text)
+		if i := strings.LastIndex(o, " rules["); i >= 0 {
+			o = o[:i]
+		}
+		if !slices.Contains(sources, o) {
 			sources = append(sources, o)
 		}
 	}

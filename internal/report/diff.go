@@ -184,6 +184,21 @@ func exceptText(except []access.ScopedRule) string {
 	return strings.Join(parts, "; ")
 }
 
+// neither are the areas that no input holds, and besides them the gaps that have a reason of their own.
+func (v *diffView) neither() (areas []string, rest []gapView) {
+	for _, g := range v.gaps {
+		if g.Reason == notInInput {
+			areas = append(areas, g.Area)
+		} else {
+			rest = append(rest, g)
+		}
+	}
+	return areas, rest
+}
+
+// notInInput is the reason of gaps of what nobody tried to read.
+const notInInput = "not in the input"
+
 // verdict is the difference in one sentence.
 func (v *diffView) verdict() string {
 	if v.Equal {
@@ -266,8 +281,14 @@ func writeDiffTable(w io.Writer, d *access.Difference, o Options) error {
 			t.wrapped(2, visible(strings.Join(nonEmpty(u.Cluster, u.Reason), ": ")))
 		}
 	}
-	if !d.Equal || len(v.gaps) > 0 {
-		t.gaps(&view{gaps: v.gaps})
+	if neither, rest := v.neither(); len(neither)+len(rest) > 0 {
+		t.heading("Not compared", nil)
+		if len(neither) > 0 {
+			t.wrapped(2, "in neither input: "+visible(strings.Join(neither, ", ")))
+		}
+		for _, g := range rest {
+			t.wrapped(2, visible(gapText(g)))
+		}
 	}
 	_, err := w.Write(t.out.Bytes())
 	return err
@@ -297,8 +318,6 @@ func (t *terminal) changeLines(lines []changeLine) {
 	}
 }
 
-
-
 func (l *changeLine) sameSource(m *changeLine) bool {
 	return l.sign == m.sign && l.plane == m.plane && slices.Equal(l.scopes, m.scopes) && slices.Equal(l.notes, m.notes) && lastSource(l.chain) == lastSource(m.chain) && !l.strong && !m.strong
 }
@@ -309,7 +328,7 @@ func (t *terminal) changeLine(l changeLine, last bool) {
 	if place := strings.Join(nonEmpty(l.plane, where(nonEmpty(l.scopes...))), t.dot()); place != "" {
 		text += "  " + t.dim(visible(place))
 	}
-	if l.strong {
+	if l.strong && l.sign == "+" {
 		text = t.bold(t.glyph("▲ ", "! ")) + text
 	}
 	t.columns(2, []int{1, t.width - 6}, []string{l.sign, text})
@@ -365,6 +384,19 @@ func writeDiffMarkdown(w io.Writer, d *access.Difference, _ Options) error {
 		for _, u := range d.Unknown {
 			m.line("- %s", mdText(strings.Join(nonEmpty(u.Cluster, u.Reason), ": ")))
 		}
+		m.line("")
+	}
+	if neither, rest := v.neither(); len(neither)+len(rest) > 0 {
+		m.line("<details><summary>Not compared: %s</summary>", plural(len(neither)+len(rest), "area"))
+		m.line("")
+		if len(neither) > 0 {
+			m.line("- in neither input: %s", mdText(strings.Join(neither, ", ")))
+		}
+		for _, g := range rest {
+			m.line("- %s", mdText(gapText(g)))
+		}
+		m.line("")
+		m.line("</details>")
 		m.line("")
 	}
 	m.line("drawbridge %s compared %s with %s, %s", mdText(d.Tool.Version), mdCode(d.Before), mdCode(d.After), d.Time.UTC().Format("2006-01-02 15:04 UTC"))

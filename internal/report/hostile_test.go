@@ -259,16 +259,23 @@ func csvBack(text string, r *finding.Result) error {
 	return nil
 }
 
-// markdownBack renders the Markdown as GitHub does, with raw HTML on: only the elements that we wrote may be in it.
+// markdownBack renders the Markdown as GitHub does: only the elements that we wrote may be in it.
 func markdownBack(text string, r *finding.Result) error {
+	headings, err := markdownElements(text, " h1 h2 p strong table thead tbody tr th td code pre ul li details summary ")
+	if err == nil && headings != 1 {
+		err = fmt.Errorf("%d h1", headings)
+	}
+	return err
+}
+
+// markdownElements renders Markdown with raw HTML on, refuses elements that are not allowed, and counts top headings.
+func markdownElements(text, allowed string) (headings int, err error) {
 	var page bytes.Buffer
 	md := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(html.WithUnsafe()))
 	if err := md.Convert([]byte(text), &page); err != nil {
-		return err
+		return 0, err
 	}
-	allowed := " h1 h2 p strong table thead tbody tr th td code pre ul li details summary "
-	headings := 0
-	err := eachElement(page.String(), func(name string, attrs []xhtml.Attribute) error {
+	err = eachElement(page.String(), func(name string, attrs []xhtml.Attribute) error {
 		if !strings.Contains(allowed, " "+name+" ") {
 			return fmt.Errorf("element %s", name)
 		}
@@ -282,10 +289,7 @@ func markdownBack(text string, r *finding.Result) error {
 		}
 		return nil
 	})
-	if err == nil && headings != 1 {
-		err = fmt.Errorf("%d h1", headings)
-	}
-	return err
+	return headings, err
 }
 
 // htmlBack looks for elements and attributes in the page that data could have planted.
