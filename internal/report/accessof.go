@@ -79,7 +79,7 @@ type plane struct {
 	clusterView
 	powers []access.NamedPower
 	// grants are those that say the same in several places or through several ways, once.
-	grants []said
+	grants []heldGrant
 	// everybodys is how many there are besides that everybody has who signs in, and provided what they take for granted.
 	everybodys int
 	provided   []string
@@ -99,8 +99,8 @@ func (p *plane) common() string {
 	return text
 }
 
-// said is what some grants allow, and where.
-type said struct {
+// heldGrant is what some grants allow, and where.
+type heldGrant struct {
 	verdict access.Verdict
 	what    string
 	scopes  []string
@@ -166,7 +166,7 @@ func planes(p *access.Portrait, all bool) []plane {
 		i, seen := have[k]
 		if !seen {
 			have[k] = len(to.grants)
-			to.grants = append(to.grants, said{verdict: g.Verdict, what: what, scopes: []string{g.Scope}, first: g})
+			to.grants = append(to.grants, heldGrant{verdict: g.Verdict, what: what, scopes: []string{g.Scope}, first: g})
 			continue
 		}
 		if s := &to.grants[i]; slices.Contains(s.scopes, g.Scope) {
@@ -268,7 +268,7 @@ func (t *terminal) plane(side plane) {
 			label = t.verdict(g.verdict)
 		}
 		last = g.verdict
-		t.said(side, g, label)
+		t.heldGrant(side, g, label)
 	}
 	if side.everybodys > 0 && !t.Wide {
 		t.wrapped(2, t.dim(visible(side.short(side.common()))))
@@ -278,8 +278,8 @@ func (t *terminal) plane(side plane) {
 	}
 }
 
-// said is one grant: what, where, and in one line through what.
-func (t *terminal) said(side plane, g said, label string) {
+// heldGrant is one grant: what, where, and in one line through what.
+func (t *terminal) heldGrant(side plane, g heldGrant, label string) {
 	const indent = margin - 1
 	text := visible(side.short(g.what))
 	if g.first.Rule != nil || g.first.Statement == nil && g.scopes[0] != access.ScopeCluster {
