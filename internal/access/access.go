@@ -71,7 +71,7 @@ func New(s *model.Snapshot) *Access {
 	for _, g := range s.Gaps {
 		if g.Area == string(model.AreaIAMRoles) || g.Area == string(model.AreaIAMUsers) {
 			delete(a.complete, g.Account)
-			a.tried[g.Account] = true
+			a.tried[g.Account] = a.tried[g.Account] || g.Reason != model.NotInInput
 			if g.Account == "" { // whose was not told: it may be anybody's
 				clear(a.complete)
 			}

@@ -78,10 +78,12 @@ func (c *Cluster) opinionOf(k *KubernetesIdentity, r rbac.Request) opinion {
 		}
 	}
 	if o.verdict == Denied && k.otherwise != nil && c.opinionOf(k.otherwise, r).verdict != Denied {
-		return opinion{verdict: Unknown, open: []string{"whether it was created again after its access entry was made: then aws-auth lets it in, and as somebody else"}}
+		return opinion{verdict: Unknown, open: []string{recreated}}
 	}
 	return o
 }
+
+const recreated = "whether it was created again after its access entry was made: then aws-auth lets it in, and as somebody else"
 
 func everIs(h rbac.Holder) string {
 	return "whether it is ever " + nameOr(h.User, "a user") + inGroups(h.Groups)

@@ -39,7 +39,7 @@ func (c *Cluster) nodeAuthorizer(h rbac.Holder, template string, r rbac.Request)
 // anyNode is the kubelet of a node whose name is not known: it is allowed what every one is.
 func (c *Cluster) anyNode(r rbac.Request) opinion {
 	o := kubelet{c, ""}.authorize(r)
-	if o.verdict == Unknown {
+	if o.verdict == Unknown && len(o.open) == 0 {
 		o.open = []string{"which node it is"}
 	}
 	return o
@@ -164,6 +164,8 @@ func (k kubelet) resourceSlice(r rbac.Request) opinion {
 		return opinion{verdict: Denied}
 	case r.Verb == "create":
 		return allowedToNodes()
+	case oneOf(r.Verb, "get", "update", "patch", "delete") && r.Name != "" && k.node == "":
+		return opinion{verdict: Unknown}
 	case oneOf(r.Verb, "get", "update", "patch", "delete") && r.Name != "":
 		return opinion{verdict: Unknown, open: []string{"whether ResourceSlice " + r.Name + " is of node " + k.node}}
 	case oneOf(r.Verb, "watch", "list", "deletecollection") && minor > 0 && minor < 32:

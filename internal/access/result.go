@@ -2,6 +2,7 @@ package access
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"drawbridge/internal/finding"
@@ -30,7 +31,7 @@ type Result struct {
 func (a *Access) Result(question string, answers []Grant, areas ...model.Area) *Result {
 	r := &Result{
 		Version: finding.Version, Kind: KindResult, Question: question,
-		Clusters: []finding.Cluster{}, Answers: answers, Gaps: append([]finding.Gap{}, a.snapshot.GapsIn("not in the input", areas...)...),
+		Clusters: []finding.Cluster{}, Answers: answers, Gaps: append([]finding.Gap{}, a.snapshot.GapsIn(model.NotInInput, areas...)...),
 	}
 	if r.Answers == nil { // scripts loop over it
 		r.Answers = []Grant{}
@@ -54,18 +55,19 @@ var areasDoor = []model.Area{
 // AreasOfCheck are the areas of a snapshot that Check looks at.
 func AreasOfCheck(id Identity, r rbac.Request) []model.Area {
 	areas := slices.Clone(areasRBAC)
+	kubelet := id.Kind == KindUser && strings.HasPrefix(id.Name, nodeUserPrefix)
 	switch id.Kind {
 	case KindGroup, KindUser:
 	case KindServiceAccount:
 		areas = append(areas, model.AreaServiceAccounts)
 	case KindPod:
-		return append(areas, model.AreaServiceAccounts, model.AreaPods)
+		areas = append(areas, model.AreaServiceAccounts, model.AreaPods)
 	case KindWorkload:
 		areas = append(areas, model.AreaServiceAccounts, model.AreaWorkloads)
 	default:
-		areas = append(areas, areasDoor...)
+		areas, kubelet = append(areas, areasDoor...), true
 	}
-	if r.Name != "" && id.Kind != KindServiceAccount && id.Kind != KindWorkload { // a kubelet may read what its pods refer to
+	if r.Name != "" && kubelet { // which may read what its pods refer to
 		areas = append(areas, model.AreaPods)
 	}
 	return areas

@@ -29,10 +29,7 @@ func (c *Cluster) WhoCan(r rbac.Request, anywhere bool) []Grant {
 	if r.NonResourceURL != "" {
 		r = rbac.Request{Verb: r.Verb, NonResourceURL: r.NonResourceURL}
 	}
-	if known, ok := rbac.FindResource(r.Resource, r.APIGroup); r.NonResourceURL != "" || ok && !known.Namespaced && known.Name != "namespaces" {
-		anywhere = false
-	}
-	if anywhere {
+	if anywhere = anywhere && Namespaced(r); anywhere {
 		r.Namespace = ""
 	}
 	q := &query{c: c, r: r, anywhere: anywhere, label: c.label()}
@@ -44,6 +41,12 @@ func (c *Cluster) WhoCan(r rbac.Request, anywhere bool) []Grant {
 	q.principals()
 	slices.SortFunc(q.grants, compareGrants)
 	return q.grants
+}
+
+// Namespaced says whether grants in namespaces can allow a request. Namespaces count: a request about one is in it.
+func Namespaced(r rbac.Request) bool {
+	known, ok := rbac.FindResource(r.Resource, r.APIGroup)
+	return r.NonResourceURL == "" && (!ok || known.Namespaced || known.Name == "namespaces")
 }
 
 // WhoCanAll is WhoCan for every cluster of the snapshot.
@@ -362,10 +365,19 @@ func covered(list []found) []found {
 	if full[""] {
 		return slices.DeleteFunc(kept, func(f found) bool { return f.namespace != "" })
 	}
+	unknown := map[string]int{} // where kept has what is not known of a place
 	for _, f := range list {
-		if (f.verdict != Allowed || f.rule != nil) && !full[f.namespace] {
-			kept = append(kept, f)
+		if f.verdict == Allowed && f.rule == nil || full[f.namespace] {
+			continue
 		}
+		if i, have := unknown[f.namespace]; have && f.verdict == Unknown {
+			kept[i].open = slices.Concat(kept[i].open, f.open)
+			continue
+		}
+		if f.verdict == Unknown {
+			unknown[f.namespace] = len(kept)
+		}
+		kept = append(kept, f)
 	}
 	return kept
 }

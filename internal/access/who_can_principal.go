@@ -26,7 +26,10 @@ func (q *query) principals() {
 			q.session(arn, s, list)
 		}
 		for _, h := range k.maybe {
-			q.emit(id, &k, q.perhaps(h, list))
+			q.emit(id, &k, q.perhaps(q.held(q.hits(h)), everIs(h), list))
+		}
+		if k.otherwise != nil {
+			q.emit(id, &k, q.perhaps(q.holds(k.otherwise, nil), recreated, list))
 		}
 	}
 }
@@ -44,12 +47,14 @@ func (q *query) session(role iam.ARN, s Session, ofRole []found) {
 	q.emit(id, &k, more)
 }
 
-// perhaps is what a principal holds besides if it is ever somebody whom AWS may make of it.
-func (q *query) perhaps(h rbac.Holder, known []found) []found {
+// perhaps is what a principal holds besides if it is ever somebody else.
+func (q *query) perhaps(list []found, ever string, known []found) []found {
 	var more []found
-	for _, f := range q.held(q.hits(h)) {
-		if !slices.ContainsFunc(known, func(k found) bool { return k.verdict == Allowed && k.rule == nil && k.namespace == f.namespace }) {
-			f.verdict, f.open = Unknown, append([]string{everIs(h)}, f.open...)
+	for _, f := range list {
+		if !slices.ContainsFunc(known, func(k found) bool {
+			return k.verdict == Allowed && k.rule == nil && (k.namespace == f.namespace || k.namespace == "")
+		}) {
+			f.verdict, f.open = Unknown, append([]string{ever}, f.open...)
 			more = append(more, f)
 		}
 	}

@@ -25,7 +25,8 @@ never taken for allowed or denied.
 
 An identity is an ARN, sa/NAMESPACE/NAME or NAMESPACE/NAME (a service account), pod/NAMESPACE/NAME,
 deploy|ds|sts|job|cronjob/NAMESPACE/NAME, user:NAME or group:NAME.`,
-		Example: `  drawbridge access check --demo arn:aws:iam::111122223333:role/ops get secrets -n shop`,
+		Example: `  drawbridge access check --demo arn:aws:iam::111122223333:role/oncall get secrets -n checkout
+  drawbridge access who-can --demo get secrets -A`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage("there is no command %q in access; want %s", args[0], strings.Join(subcommands(cmd), ", "))
@@ -54,11 +55,15 @@ type accessOptions struct {
 
 func (o *accessOptions) flags(cmd *cobra.Command) {
 	o.inputs.flags(cmd)
-	var formats []string
-	for _, f := range report.AccessFormats {
-		formats = append(formats, f.Name)
+	o.outputs.flags(cmd, accessFormats())
+}
+
+func accessFormats() []string {
+	names := make([]string, len(report.AccessFormats))
+	for i, f := range report.AccessFormats {
+		names[i] = f.Name
 	}
-	o.outputs.flags(cmd, formats)
+	return names
 }
 
 // answer loads the areas that a question rests on, has it answered and writes the result.
@@ -132,9 +137,9 @@ of no namespace.
 
 Exit status: 0 allowed, 1 could not do it, 2 called wrongly, 3 denied, 4 unknown. Of several clusters, one that
 denies makes it 3, else one that is unknown 4.`,
-		Example: `  drawbridge access check --demo arn:aws:iam::111122223333:role/ops get secrets -n shop
-  drawbridge access check --demo deploy/shop/web create pods/exec -n shop
-  drawbridge access check --demo sa/shop/web get configmaps/aws-auth -n kube-system -o json`,
+		Example: `  drawbridge access check --demo arn:aws:iam::111122223333:role/oncall get secrets -n checkout
+  drawbridge access check --demo deploy/velero/velero create pods/exec -n ci
+  drawbridge access check --demo sa/ci/default update configmaps/aws-auth -n kube-system -o json`,
 		Args: exactly(3, "access check takes an identity, a verb and a resource"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := access.ParseIdentity(args[0])
@@ -183,7 +188,7 @@ Exit status: 0 done, 1 could not do it, 2 called wrongly.`,
 			}
 			o.bare = r.Name == ""
 			question := "Who can " + about(r) + "?"
-			if q.all && r.Namespace == "" {
+			if q.all && access.Namespaced(r) {
 				question = "Who can " + strings.TrimSuffix(about(r), " in the whole cluster") + " in any namespace?"
 			}
 			_, err = o.answer(cmd.Context(), e, question, access.AreasOfWhoCan(), func(all *access.Access) []access.Grant { return all.WhoCanAll(r, q.all) })

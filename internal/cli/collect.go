@@ -48,7 +48,7 @@ func runCollect(ctx context.Context, e *env, in *inputs, file string, requireCom
 		s.Time = e.now().UTC()
 	}
 	s.Tool = "drawbridge " + version()
-	s.Complete("not in the input")
+	s.Complete(model.NotInInput)
 	s.Sort()
 	if file == "-" {
 		err = model.Write(e.stdout, s)

@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"drawbridge/internal/access"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
 	"drawbridge/internal/report"
@@ -20,7 +23,7 @@ func newConvert(e *env) *cobra.Command {
 		Use:   "convert RESULT.json",
 		Short: "Write a saved result in another format",
 		Long: `Read a result that was saved with -o json and write it in any other format. It gates as scan does, so that
-one job can scan and another decide.`,
+one job can scan and another decide; answers of access have no gate.`,
 		Example: `  drawbridge scan --demo -o json=run.json
   drawbridge convert run.json -o html=report.html
   drawbridge scan --demo -o json | drawbridge convert - -o sarif`,
@@ -33,9 +36,16 @@ one job can scan and another decide.`,
 			if err := gate.parse(); err != nil {
 				return err
 			}
-			r, err := e.readResult(args[0])
+			text, err := e.readText(args[0])
 			if err != nil {
-				return failed(err, "convert reads what `drawbridge scan -o json` wrote")
+				return failed(err, "")
+			}
+			if kind, err := report.KindOf(text); err == nil && kind == access.KindResult {
+				return e.convertAccess(args[0], text, formats)
+			}
+			r, err := parseResult(args[0], text)
+			if err != nil {
+				return failed(err, "convert reads what `drawbridge scan -o json` or `drawbridge access … -o json` wrote")
 			}
 			write := func(w io.Writer, format string, to report.Options) error { return writeResult(w, format, r, to) }
 			if err := e.write(formats, write); err != nil {
@@ -49,7 +59,33 @@ one job can scan and another decide.`,
 	return cmd
 }
 
+// convertAccess writes answers about access in other formats. They have no gate.
+func (e *env) convertAccess(path string, text []byte, formats []output) error {
+	for _, f := range formats {
+		if !slices.Contains(accessFormats(), f.format) {
+			return usage("answers about access are written as %s, not %s", strings.Join(accessFormats(), ", "), f.format)
+		}
+	}
+	r, err := report.ParseAccess(text)
+	if err != nil {
+		return failed(fmt.Errorf("read result %s: %w", path, err), "")
+	}
+	return e.write(formats, func(w io.Writer, format string, to report.Options) error {
+		f, _ := report.FindAccess(format)
+		return f.Write(w, r, to)
+	})
+}
+
 func (e *env) readResult(path string) (*finding.Result, error) {
+	text, err := e.readText(path)
+	if err != nil {
+		return nil, err
+	}
+	return parseResult(path, text)
+}
+
+// readText reads a saved result; - is standard input.
+func (e *env) readText(path string) ([]byte, error) {
 	in := e.stdin
 	if path != "-" {
 		f, err := os.Open(path)
@@ -59,7 +95,15 @@ func (e *env) readResult(path string) (*finding.Result, error) {
 		defer f.Close()
 		in = f
 	}
-	r, err := report.ParseJSON(io.LimitReader(in, 1<<30))
+	text, err := io.ReadAll(io.LimitReader(in, 1<<30))
+	if err != nil {
+		return nil, fmt.Errorf("read result %s: %w", path, err)
+	}
+	return text, nil
+}
+
+func parseResult(path string, text []byte) (*finding.Result, error) {
+	r, err := report.ParseJSON(bytes.NewReader(text))
 	if err != nil {
 		return nil, fmt.Errorf("read result %s: %w", path, err)
 	}

@@ -167,6 +167,9 @@ func (s *Snapshot) GapsFor(c *Cluster, area Area) []finding.Gap {
 	return gaps
 }
 
+// NotInInput is the reason of a gap that is none of a reader: nobody asked for the area.
+const NotInInput = "not in the input"
+
 // Complete adds a gap for every area of every cluster, and of every cluster's account, that was neither read nor has a
 // gap already, with the reason given: what nobody looked at is never shown as clean. Optional areas are left out.
 func (s *Snapshot) Complete(reason string) { s.Gaps = append(s.Gaps, s.unread(reason, Areas)...) }

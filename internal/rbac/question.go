@@ -37,7 +37,7 @@ func (q Question) Parse() (r Request, notes []string, err error) {
 		return q.url(r, notes)
 	}
 	parts := strings.Split(q.Resource, "/")
-	if len(parts) > 3 || slices.Contains(parts, "") {
+	if len(parts) > 3 || slices.Contains(parts, "") || strings.HasPrefix(parts[0], ".") {
 		return r, notes, fmt.Errorf("resource %q is not RESOURCE[.GROUP][/NAME][/SUBRESOURCE] or a URL path", q.Resource)
 	}
 	known, said := r.resource(parts[0])

@@ -69,6 +69,10 @@ serviceaccounts                   core                          namespaced servi
 services                          core                          namespaced service,svc                      proxy,status
 users                             core                          cluster    user
 groups                            core                          cluster    group
+users                             authentication.k8s.io         cluster    user
+groups                            authentication.k8s.io         cluster    group
+serviceaccounts                   authentication.k8s.io         namespaced serviceaccount
+nodes                             authentication.k8s.io         cluster    node
 userextras                        authentication.k8s.io         cluster    userextra
 uids                              authentication.k8s.io         cluster    uid
 tokenreviews                      authentication.k8s.io         cluster    tokenreview

@@ -167,10 +167,11 @@ func through(g access.Grant) string {
 	return b.String()
 }
 
-// object is a source without the field at its end: "Role a/b rules[0]" is about Role a/b.
+// object is a source without the field at its end: "Role a/b rules[0]" is about Role a/b. Sources that are objects of a
+// snapshot begin with their kind.
 func object(source string) string {
 	cut := strings.LastIndexByte(source, ' ')
-	if cut < 0 || strings.IndexByte(source, ' ') == cut {
+	if cut < 0 || strings.IndexByte(source, ' ') == cut || source[0] >= 'a' && !strings.HasSuffix(source, "]") {
 		return source
 	}
 	return source[:cut]

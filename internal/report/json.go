@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	jsonv1 "github.com/go-json-experiment/json/v1"
 
+	"drawbridge/internal/access"
 	"drawbridge/internal/finding"
 )
 
@@ -75,22 +76,16 @@ func ParseJSON(rd io.Reader) (*finding.Result, error) {
 	if len(text) > maxResult {
 		return nil, fmt.Errorf("read result: larger than %d bytes", maxResult)
 	}
-	var head struct {
-		Version string `json:"version"`
-		Kind    string `json:"kind"`
+	kind, err := KindOf(text)
+	if err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(text, &head); err != nil {
-		return nil, fmt.Errorf("read result: %w", err)
-	}
-	if head.Version != finding.Version {
-		return nil, fmt.Errorf("result has version %q: this drawbridge reads %s", head.Version, finding.Version)
-	}
-	if head.Kind != finding.KindScan && head.Kind != kindDetect {
-		return nil, fmt.Errorf("result is a %q: want %s or %s", head.Kind, finding.KindScan, kindDetect)
+	if kind != finding.KindScan && kind != kindDetect {
+		return nil, fmt.Errorf("result is a %q: want %s or %s", kind, finding.KindScan, kindDetect)
 	}
 	var r finding.Result
 	if err := json.Unmarshal(text, &r, json.RejectUnknownMembers(true)); err != nil {
-		return nil, fmt.Errorf("read %s: %w", head.Kind, err)
+		return nil, fmt.Errorf("read %s: %w", kind, err)
 	}
 	for i, f := range r.Findings {
 		if err := validate(f); err != nil {
@@ -100,6 +95,43 @@ func ParseJSON(rd io.Reader) (*finding.Result, error) {
 	for i, s := range r.Suppressed {
 		if err := validate(s.Finding); err != nil {
 			return nil, fmt.Errorf("suppressed[%d]: %w", i, err)
+		}
+	}
+	return &r, nil
+}
+
+// KindOf is the kind of a saved result: ScanResult, AccessResult or another. It refuses what is no result of this version.
+func KindOf(text []byte) (string, error) {
+	var head struct {
+		Version string `json:"version"`
+		Kind    string `json:"kind"`
+	}
+	if err := json.Unmarshal(text, &head); err != nil {
+		return "", fmt.Errorf("read result: %w", err)
+	}
+	if head.Version != finding.Version {
+		return "", fmt.Errorf("result has version %q: this drawbridge reads %s", head.Version, finding.Version)
+	}
+	return head.Kind, nil
+}
+
+// ParseAccess reads answers about access that their json format wrote. Like ParseJSON it refuses what it cannot carry over
+// exactly.
+func ParseAccess(text []byte) (*access.Result, error) {
+	kind, err := KindOf(text)
+	if err != nil {
+		return nil, err
+	}
+	if kind != access.KindResult {
+		return nil, fmt.Errorf("result is a %q: want %s", kind, access.KindResult)
+	}
+	var r access.Result
+	if err := json.Unmarshal(text, &r, json.RejectUnknownMembers(true)); err != nil {
+		return nil, fmt.Errorf("read %s: %w", kind, err)
+	}
+	for i, g := range r.Answers {
+		if !slices.Contains([]access.Verdict{access.Allowed, access.Denied, access.Unknown}, g.Verdict) {
+			return nil, fmt.Errorf("answers[%d]: verdict %q: want allowed, denied or unknown", i, g.Verdict)
 		}
 	}
 	return &r, nil

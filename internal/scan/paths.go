@@ -13,7 +13,7 @@ import (
 // Paths answers a question about attack paths; from is how its entry point was written. It is an error if nothing in the
 // snapshot is such an entry point or target.
 func Paths(s *model.Snapshot, q graph.Question, from, version string, now time.Time) (*graph.Result, error) {
-	s.Complete("not in the input")
+	s.Complete(model.NotInInput)
 	s.Sort()
 	g := graph.New(access.New(s), s, q.To...)
 	if q.Of.Kind != "" && !g.Knows(q.Of) {

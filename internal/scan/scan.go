@@ -30,7 +30,7 @@ type Options struct {
 
 // Run scans a snapshot, which it first completes: an area that nobody looked at becomes a gap.
 func Run(s *model.Snapshot, o Options) *finding.Result {
-	s.Complete("not in the input")
+	s.Complete(model.NotInInput)
 	s.Sort()
 	found := check.Run(o.Checks, s, o.Settings)
 	r := &finding.Result{
