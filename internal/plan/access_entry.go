@@ -131,12 +131,7 @@ func (c CreateAccessEntry) details() details {
 	if c.Type != "" && c.Type != model.EntryStandard {
 		args = append(args, "--type", c.Type)
 	}
-	if c.Username != "" {
-		args = append(args, "--username", c.Username)
-	}
-	if len(c.Groups) > 0 {
-		args = append(append(args, "--kubernetes-groups"), c.Groups...)
-	}
+	args = append(args, identityArguments(c.Username, c.Groups)...)
 	if len(c.Tags) > 0 {
 		args = append(args, "--tags", jsonText(c.Tags))
 	}
@@ -145,6 +140,35 @@ func (c CreateAccessEntry) details() details {
 		precondition: "the principal has no access entry, and the authentication mode has access entries",
 		verify:       describeEntry(c.Cluster, c.PrincipalARN),
 	}
+}
+
+// identityArguments are a username and groups as arguments of the AWS CLI. It reads a file instead of what begins with file://,
+// asks the network for what begins with https://, and takes for an option what begins with a hyphen (AWS CLI User Guide,
+// "Load a parameter from a file", 2026-11): such names go as JSON.
+func identityArguments(username string, groups []string) []string {
+	plain := func(s string) bool {
+		return !strings.HasPrefix(s, "-") && !strings.HasPrefix(s, "[") && !strings.Contains(s, "://")
+	}
+	var args []string
+	input := map[string]any{}
+	switch {
+	case username == "":
+	case plain(username):
+		args = append(args, "--username", username)
+	default:
+		input["username"] = username
+	}
+	switch {
+	case len(groups) == 0:
+	case !slices.ContainsFunc(groups, func(g string) bool { return !plain(g) }):
+		args = append(append(args, "--kubernetes-groups"), groups...)
+	default:
+		input["kubernetesGroups"] = groups
+	}
+	if len(input) > 0 {
+		args = append(args, "--cli-input-json", jsonText(input))
+	}
+	return args
 }
 
 // UpdateAccessEntry changes what Kubernetes takes a principal for. Nil groups and an empty username stay as they are.
@@ -223,14 +247,8 @@ func (c UpdateAccessEntry) String() string {
 }
 
 func (c UpdateAccessEntry) details() details {
-	args := []string{"--principal-arn", c.PrincipalARN}
-	if c.Username != "" {
-		args = append(args, "--username", c.Username)
-	}
-	switch {
-	case len(c.Groups) > 0:
-		args = append(append(args, "--kubernetes-groups"), c.Groups...)
-	case c.Groups != nil:
+	args := append([]string{"--principal-arn", c.PrincipalARN}, identityArguments(c.Username, c.Groups)...)
+	if c.Groups != nil && len(c.Groups) == 0 {
 		args = append(args, "--kubernetes-groups", "[]")
 	}
 	return details{

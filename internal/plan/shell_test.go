@@ -92,3 +92,23 @@ func visible(s string) string {
 		return r
 	}, s)
 }
+
+// TestNamesThatTheCLIReads has names that the AWS CLI would not take as they are: it gets them as JSON.
+func TestNamesThatTheCLIReads(t *testing.T) {
+	const start = "aws eks create-access-entry --cluster-name prod --principal-arn arn:aws:iam::111122223333:role/r"
+	for _, tt := range []struct {
+		name, username string
+		groups         []string
+		want           string
+	}{
+		{"plain", "u", []string{"a", "b c"}, " --username u --kubernetes-groups a 'b c'"},
+		{"an option", "", []string{"a", "--endpoint-url=x"}, ` --cli-input-json '{"kubernetesGroups":["a","--endpoint-url=x"]}'`},
+		{"a file", "file:///etc/passwd", []string{"a"}, ` --kubernetes-groups a --cli-input-json '{"username":"file:///etc/passwd"}'`},
+		{"a list", "u", []string{`["a"]`}, ` --username u --cli-input-json '{"kubernetesGroups":["[\"a\"]"]}'`},
+	} {
+		c := plan.CreateAccessEntry{Cluster: "prod", PrincipalARN: "arn:aws:iam::111122223333:role/r", Username: tt.username, Groups: tt.groups}
+		if got := plan.Command(c); got != start+tt.want {
+			t.Errorf("%s: %s", tt.name, got)
+		}
+	}
+}

@@ -34,6 +34,9 @@ func writePlanMarkdown(w io.Writer, r *migrate.Result, _ Options) error {
 	if err := m.wayBack(v); err != nil {
 		return err
 	}
+	if r.Migration == migrationPods && r.After != nil {
+		m.governance(r.After, v.clusters)
+	}
 	if len(v.gaps) > 0 {
 		m.head("Could not be read")
 		for _, g := range v.gaps {

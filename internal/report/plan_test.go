@@ -110,10 +110,14 @@ func podsPlan(t testing.TB) *migrate.Result {
 	irsa := map[string]string{"eks.amazonaws.com/role-arn": role}
 	one.ServiceAccounts = []*model.ServiceAccount{serviceAccount("shop", "cart", map[string]string{"app.kubernetes.io/managed-by": "Helm", "team": "checkout"}, irsa)}
 	two.ServiceAccounts = []*model.ServiceAccount{serviceAccount("shop", "cart", nil, irsa)}
+	two.ServiceAccounts = append(two.ServiceAccounts, serviceAccount("shop", "search", nil, map[string]string{"eks.amazonaws.com/role-arn": "arn:aws:iam::444455556666:role/search"}))
+	cart := &model.Workload{Kind: "Deployment"}
+	cart.Namespace, cart.Name, cart.ServiceAccount = "shop", "cart", "cart"
+	one.Workloads = []*model.Workload{cart}
 	two.PodIdentityAssociations = []*model.PodIdentityAssociation{{ID: "a-0123456789abcdef0", ARN: "arn:aws:eks:us-east-1:" + own + ":podidentityassociation/edge/a-0123456789abcdef0", Namespace: "ops", ServiceAccount: "backup", RoleARN: "arn:aws:iam::" + own + ":role/backup", DisableSessionTags: true, Policy: `{"Version":"2012-10-17","Statement":[]}`, Tags: map[string]string{"owner": "ops"}}}
 	acct := &model.Account{ID: own, Partition: "aws"}
 	acct.MarkRead(model.AreaIAMRoles)
-	acct.Roles = []*model.IAMRole{{ARN: role, Name: "cart", Trust: irsaTrust, Tags: map[string]string{"Owner": "team-checkout"}}, {ARN: "arn:aws:iam::" + own + ":role/backup", Name: "backup"}}
+	acct.Roles = []*model.IAMRole{{ARN: role, Name: "cart", Trust: irsaTrust, Tags: map[string]string{"Owner": "team-checkout"}, Attached: []string{"arn:aws:iam::aws:policy/AmazonSQSFullAccess"}, Inline: []model.InlinePolicy{{Name: "orders", Document: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject","dynamodb:*"],"Resource":"*"}]}`}}}, {ARN: "arn:aws:iam::" + own + ":role/backup", Name: "backup"}}
 	s := &model.Snapshot{Clusters: []*model.Cluster{one, two}, Accounts: []*model.Account{acct}}
 	a := access.New(s)
 	var ms []*migrate.Migration
