@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/tools/txtar"
 
+	"drawbridge/internal/access"
 	"drawbridge/internal/check"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
@@ -131,10 +131,22 @@ func written(t *testing.T, s *model.Snapshot) []byte {
 	return b.Bytes()
 }
 
-// gains lists what somebody can do after and could not before.
+// gains lists what somebody can do after and could not before, by the algebra of package access, or may for all that is known.
 func gains(before, after *model.Snapshot) []string {
-	had := held(before)
-	gained := held(after)
-	maps.DeleteFunc(gained, func(k string, _ bool) bool { return had[k] })
-	return slices.Sorted(maps.Keys(gained))
+	var gained []string
+	d := access.Diff(access.New(before), access.New(after))
+	for _, one := range d.Identities {
+		for _, c := range one.Gained {
+			gained = append(gained, fmt.Sprintf("%s gains %s", one.Identity, c.Witness))
+		}
+		for _, u := range one.Unknown {
+			if u.Side != access.SideLost {
+				gained = append(gained, fmt.Sprintf("%s may gain %s on %s: %s", one.Identity, u.What, u.Scope, u.Reason))
+			}
+		}
+	}
+	for _, u := range d.Unknown {
+		gained = append(gained, fmt.Sprintf("somebody may gain %s: %s", u.What, u.Reason))
+	}
+	return gained
 }
