@@ -45,7 +45,7 @@ one job can scan and another decide; answers of access have no gate.`,
 			}
 			r, err := parseResult(args[0], text)
 			if err != nil {
-				return failed(err, "convert reads what `drawbridge scan -o json` or `drawbridge access … -o json` wrote")
+				return failed(err, "convert reads what `drawbridge scan -o json` wrote, and what the commands of `drawbridge access` did")
 			}
 			write := func(w io.Writer, format string, to report.Options) error { return writeResult(w, format, r, to) }
 			if err := e.write(formats, write); err != nil {
