@@ -46,7 +46,7 @@ func entriesPlan(t testing.TB) *migrate.Result {
   groups: [system:masters]
 - rolearn: arn:aws:iam::111122223333:role/dev
   username: dev:{{SessionName}}
-  groups: [devs, "on call"]
+  groups: [devs, "on call", "-night"]
 - rolearn: arn:aws:iam::444455556666:role/partner
   groups: [partners]
 - rolearn: arn:aws:iam::111122223333:role/gone
