@@ -12,6 +12,7 @@ import (
 
 	"drawbridge/internal/finding"
 	"drawbridge/internal/graph"
+	"drawbridge/internal/migrate"
 	"drawbridge/internal/model"
 	"drawbridge/internal/plan"
 )
@@ -31,6 +32,13 @@ func addSchemas(pages map[string]string) error {
 	paths.Description = "What `drawbridge paths -o json` prints."
 	addChanges(r, paths)
 	if err := addSchema(pages, "formats/paths.schema.json", paths); err != nil {
+		return err
+	}
+	migration := r.Reflect(&migrate.Result{})
+	migration.ID, migration.Title = "", "drawbridge migration, version "+finding.Version
+	migration.Description = "What `drawbridge migrate … -o json` prints."
+	addChanges(r, migration)
+	if err := addSchema(pages, "formats/plan.schema.json", migration); err != nil {
 		return err
 	}
 	snapshot, err := snapshotSchema(r)

@@ -42,6 +42,27 @@ func TestPlanSchemas(t *testing.T) {
 	}
 }
 
+// TestPlanJSON holds the JSON to the schema that is published.
+func TestPlanJSON(t *testing.T) {
+	schema, err := compileSchema("../../../../docs/reference/formats/plan.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range plans(t) {
+		var doc map[string]any
+		if err := json.Unmarshal([]byte(renderPlan(t, "json", r, Options{})), &doc); err != nil {
+			t.Fatal(err)
+		}
+		if err := fits(schema, doc); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		delete(doc, "steps")
+		if fits(schema, doc) == nil {
+			t.Errorf("%s: the schema takes a plan without steps", name)
+		}
+	}
+}
+
 func fits(schema *jsonschema.Schema, doc any) error {
 	text, err := json.Marshal(doc)
 	if err != nil {
