@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -41,14 +42,9 @@ func run() error {
 	times := make([]time.Duration, len(sizes))
 	for i, s := range sizes {
 		dumps := filepath.Join(dir, strconv.Itoa(i))
-		gen := exec.Command("go", "run", "./internal/source/dump/gen", "-o", dumps, "-pods", strconv.Itoa(s.pods), "-serviceaccounts", strconv.Itoa(s.accounts),
-			"-roles", strconv.Itoa(s.roles), "-bindings", strconv.Itoa(s.bindings), "-iamroles", strconv.Itoa(s.iamRoles),
-			"-associations", strconv.Itoa(s.associations), "-nodes", strconv.Itoa(s.nodes))
-		gen.Stderr = os.Stderr
-		if err := gen.Run(); err != nil {
-			return fmt.Errorf("generate dumps: %w", err)
+		if err := s.generate(dumps); err != nil {
+			return err
 		}
-		fmt.Println(s.name)
 		snapshot := dumps + ".json"
 		if times[i], err = measure("scan of raw dumps, JSON out", "scan", "-f", dumps, "-o", "json", "--fail-on", "none"); err != nil {
 			return err
@@ -67,6 +63,50 @@ func run() error {
 		}
 	}
 	fmt.Printf("growth from the tenth to the whole: %.1f-fold\n", float64(times[2])/float64(times[1]))
+	return whoCan(dir)
+}
+
+// generate writes the dumps of a fleet and prints its name.
+func (s size) generate(dumps string) error {
+	gen := exec.Command("go", "run", "./internal/source/dump/gen", "-o", dumps, "-pods", strconv.Itoa(s.pods), "-serviceaccounts", strconv.Itoa(s.accounts),
+		"-roles", strconv.Itoa(s.roles), "-bindings", strconv.Itoa(s.bindings), "-iamroles", strconv.Itoa(s.iamRoles),
+		"-associations", strconv.Itoa(s.associations), "-nodes", strconv.Itoa(s.nodes))
+	gen.Stderr = os.Stderr
+	if err := gen.Run(); err != nil {
+		return fmt.Errorf("generate dumps: %w", err)
+	}
+	fmt.Println(s.name)
+	return nil
+}
+
+// bindings are the fleets on which who-can is measured: every binding of theirs lets a service account read Secrets.
+var bindings = []size{
+	{"10,000 bindings, and nothing but RBAC", 0, 0, 10000, 10000, 0, 0, 0},
+	{"100,000 bindings, and nothing but RBAC", 0, 0, 100000, 100000, 0, 0, 0},
+	{"10,000 bindings, 10,000 pods, 10,000 service accounts, 5,000 IAM roles, 1,000 associations", 10000, 10000, 10000, 10000, 5000, 1000, 200},
+}
+
+// whoCan measures the question that reads snapshots in part.
+func whoCan(dir string) error {
+	times := make([]time.Duration, len(bindings))
+	for i, s := range bindings {
+		dumps := filepath.Join(dir, "bindings", strconv.Itoa(i))
+		if err := s.generate(dumps); err != nil {
+			return err
+		}
+		snapshot := dumps + ".json"
+		if out, err := exec.Command("bin/drawbridge", "collect", "-f", dumps, "-o", snapshot).CombinedOutput(); err != nil {
+			return fmt.Errorf("collect: %w\n%.500s", err, out)
+		}
+		var err error
+		if times[i], err = measure("who can get secrets anywhere", "access", "who-can", "get", "secrets", "-A", "-f", snapshot); err != nil {
+			return err
+		}
+		if err := errors.Join(os.RemoveAll(dumps), os.Remove(snapshot)); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("growth from 10,000 to 100,000 bindings: %.1f-fold\n", float64(times[1])/float64(times[0]))
 	return nil
 }
 
@@ -86,6 +126,6 @@ func measure(what string, args ...string) (time.Duration, error) {
 		}
 	}
 	slices.Sort(took)
-	fmt.Printf("  %-32s best %6.2f s   median %6.2f s   peak %4d MiB\n", what, took[0].Seconds(), took[2].Seconds(), peak>>10)
+	fmt.Printf("  %-32s best %6.3f s   median %6.3f s   peak %4d MiB\n", what, took[0].Seconds(), took[2].Seconds(), peak>>10)
 	return took[2], nil
 }
