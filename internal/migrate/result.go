@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"drawbridge/internal/access"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
 	"drawbridge/internal/plan"
@@ -68,18 +67,6 @@ type Step struct {
 	finding.Step
 }
 
-// Proof says what the whole migration does to everybody's effective access: nothing, or exactly these gains and losses.
-type Proof struct {
-	Equal   bool           `json:"equal"`
-	Gained  []access.Grant `json:"gained"`
-	Lost    []access.Grant `json:"lost"`
-	Unknown []access.Grant `json:"unknown"`
-	// Witnesses are requests, one for each gain and loss, that are allowed on one side only.
-	Witnesses []string `json:"witnesses"`
-	// Requests is the number of identities and requests that were compared.
-	Requests int `json:"requests"`
-}
-
 // NewResult puts migrations of clusters of one snapshot together. Tool and time are left to the caller. The error is one of a
 // plan that does not fit the snapshot it was made for.
 func NewResult(kind string, s *model.Snapshot, migrations []*Migration) (*Result, error) {
@@ -121,6 +108,9 @@ func NewResult(kind string, s *model.Snapshot, migrations []*Migration) (*Result
 	}
 	if r.After, err = r.Changes.Simulate(s); err != nil {
 		return nil, fmt.Errorf("simulate the migration: %w", err)
+	}
+	if err := r.prove(); err != nil {
+		return nil, fmt.Errorf("prove the migration: %w", err)
 	}
 	return r, nil
 }

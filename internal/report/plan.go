@@ -159,7 +159,7 @@ func (v *planView) compared() string {
 	if v.Proof == nil || v.Proof.Requests == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d identities and requests compared", v.Proof.Requests)
+	return fmt.Sprintf("%d identities compared", v.Proof.Requests)
 }
 
 // tally counts what becomes of the items of a cluster.

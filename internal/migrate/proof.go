@@ -1,0 +1,103 @@
+package migrate
+
+import (
+	"drawbridge/internal/access"
+	"drawbridge/internal/model"
+)
+
+// Proof says what a migration does to everybody's effective access, in clusters and in AWS: nothing, or exactly these gains
+// and losses. It is worked out by the algebra of rules and statements, not by sampling.
+type Proof struct {
+	Equal   bool           `json:"equal"`
+	Gained  []access.Grant `json:"gained"`
+	Lost    []access.Grant `json:"lost"`
+	Unknown []access.Grant `json:"unknown"`
+	// Witnesses are requests, one for each gain and then for each loss, that are allowed on one side only.
+	Witnesses []string `json:"witnesses"`
+	// Requests counts what was asked: once for each identity, all that it may do.
+	Requests int `json:"requests"`
+	// Phases say the same of each phase by itself, so that one can stop after any of them.
+	Phases []PhaseProof `json:"phases"`
+}
+
+// PhaseProof says what one phase does.
+type PhaseProof struct {
+	ID      string `json:"id"`
+	Cluster string `json:"cluster"`
+	Equal   bool   `json:"equal"`
+	Gained  int    `json:"gained"`
+	Lost    int    `json:"lost"`
+	Unknown int    `json:"unknown"`
+	// BackEqual says that undoing the phase restores the access from before it; false for what cannot be undone.
+	BackEqual bool `json:"backEqual"`
+}
+
+// compare compares everybody's access in two snapshots.
+func compare(before, after *model.Snapshot) *Proof {
+	d := access.Diff(access.New(before), access.New(after))
+	p := &Proof{Equal: d.Equal, Gained: []access.Grant{}, Lost: []access.Grant{}, Unknown: []access.Grant{}, Witnesses: []string{}, Phases: []PhaseProof{}}
+	for _, u := range d.Unknown {
+		p.Unknown = append(p.Unknown, undecided(access.Identity{}, u))
+	}
+	var lost []string
+	for _, one := range d.Identities {
+		for _, c := range one.Gained {
+			p.Gained = append(p.Gained, grant(one.Identity, c))
+			p.Witnesses = append(p.Witnesses, one.Identity.String()+": "+c.Witness.String())
+		}
+		for _, c := range one.Lost {
+			p.Lost = append(p.Lost, grant(one.Identity, c))
+			lost = append(lost, one.Identity.String()+": "+c.Witness.String())
+		}
+		for _, u := range one.Unknown {
+			p.Unknown = append(p.Unknown, undecided(one.Identity, u))
+		}
+	}
+	p.Witnesses = append(p.Witnesses, lost...)
+	p.Requests = len(access.New(before).Identities())
+	return p
+}
+
+func grant(id access.Identity, c access.Change) access.Grant {
+	g := c.Grant
+	g.Identity = id
+	return g
+}
+
+func undecided(id access.Identity, u access.Undecided) access.Grant {
+	g := access.Grant{Identity: id, Verdict: access.Unknown, Cluster: u.Cluster, Scope: u.Scope, Conditions: []string{u.Reason}}
+	if u.What != "" {
+		g.Conditions = append(g.Conditions, u.What)
+	}
+	return g
+}
+
+// prove proves a result: the whole, then each phase by itself, there and back.
+func (r *Result) prove() error {
+	r.Proof = compare(r.Before, r.After)
+	now := r.Before
+	first := 0
+	for _, phase := range r.Phases {
+		changes := r.Changes[first : first+len(phase.Steps)]
+		first += len(phase.Steps)
+		if len(changes) == 0 {
+			continue
+		}
+		after, err := changes.Simulate(now)
+		if err != nil {
+			return err
+		}
+		one := compare(now, after)
+		p := PhaseProof{ID: phase.ID, Cluster: phase.Cluster, Equal: one.Equal, Gained: len(one.Gained), Lost: len(one.Lost), Unknown: len(one.Unknown)}
+		if back, err := changes.Inverse(now); err == nil {
+			undone, err := back.Simulate(after)
+			if err != nil {
+				return err
+			}
+			p.BackEqual = compare(now, undone).Equal
+		}
+		r.Proof.Phases = append(r.Proof.Phases, p)
+		now = after
+	}
+	return nil
+}
