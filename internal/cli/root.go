@@ -75,7 +75,7 @@ It only reads. Results go to standard output, everything else to standard error.
 		SilenceUsage:  true,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: name},
 	}
-	root.AddCommand(newScan(e), newCollect(e), newAccess(e), newPaths(e), newExplain(e), newConvert(e), newVersion(e))
+	root.AddCommand(newScan(e), newCollect(e), newAccess(e), newPaths(e), newMigrate(e), newExplain(e), newConvert(e), newVersion(e))
 	return root
 }
 

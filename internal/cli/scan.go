@@ -154,10 +154,8 @@ func (o *scanOptions) options(e *env) (scan.Options, error) {
 	options := scan.Options{
 		Checks: chosen, Controls: controls.Of, Settings: check.Settings{TrustedAccounts: o.trusted}, Version: version(), Now: e.now(),
 	}
-	for _, id := range o.trusted {
-		if len(id) != 12 || strings.Trim(id, "0123456789") != "" {
-			return options, usage("--trusted-account %q: an AWS account id has twelve digits", id)
-		}
+	if err := accountIDs(o.trusted); err != nil {
+		return options, err
 	}
 	if o.suppressions != "" {
 		f, err := os.Open(o.suppressions)
@@ -183,4 +181,14 @@ func (o *scanOptions) options(e *env) (scan.Options, error) {
 		}
 	}
 	return options, nil
+}
+
+// accountIDs holds what --trusted-account was given to the form of AWS account ids.
+func accountIDs(ids []string) error {
+	for _, id := range ids {
+		if len(id) != 12 || strings.Trim(id, "0123456789") != "" {
+			return usage("--trusted-account %q: an AWS account id has twelve digits", id)
+		}
+	}
+	return nil
 }

@@ -44,6 +44,17 @@ type ClusterStatus struct {
 	Blockers []string `json:"blockers"`
 }
 
+// Left counts the rows of aws-auth that still have to become something, blocked ones among them.
+func (c *ClusterStatus) Left() int {
+	left := 0
+	for outcome, n := range c.Rows {
+		if outcome != Nothing {
+			left += n
+		}
+	}
+	return left
+}
+
 // The words of ClusterStatus.Next that are no phases.
 const (
 	NextDone    = "done"

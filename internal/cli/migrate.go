@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"drawbridge/internal/access"
+	"drawbridge/internal/migrate"
+	"drawbridge/internal/model"
+	"drawbridge/internal/report"
+)
+
+func newMigrate(e *env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Move clusters from aws-auth to access entries, with proof",
+		Long: `Plan the move of a cluster's identities, and prove what it does to everybody's access before anything is done.
+
+A plan is phases, after each of which one can stop, look, and go on later or back. It says first what stands in the
+way and whether access stays the same.`,
+		Example: `  drawbridge migrate status --demo`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("there is no command %q in migrate; want %s", args[0], strings.Join(subcommands(cmd), ", "))
+			}
+			return cmd.Help()
+		},
+	}
+	cmd.AddCommand(newMigrateAccessEntries(e), newMigrateStatus(e))
+	return cmd
+}
+
+// migrateOptions are the flags of every migration.
+type migrateOptions struct {
+	inputs
+	outputs
+	trusted []string
+}
+
+func (o *migrateOptions) flags(cmd *cobra.Command, formats []string) {
+	o.inputs.flags(cmd)
+	o.outputs.flags(cmd, formats)
+	cmd.Flags().StringArrayVar(&o.trusted, "trusted-account", nil, "`ID` of an AWS account whose principals may get access entries, repeatable; the cluster's own always is")
+}
+
+// read reads the state and checks what was called wrongly before that.
+func (o *migrateOptions) read(ctx context.Context, e *env) ([]output, *model.Snapshot, error) {
+	formats, err := o.outputs.parse()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := accountIDs(o.trusted); err != nil {
+		return nil, nil, err
+	}
+	s, err := o.load(ctx, e)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.Sort()
+	return formats, s, nil
+}
+
+func planFormats() []string {
+	var names []string
+	for _, f := range report.PlanFormats {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+func newMigrateAccessEntries(e *env) *cobra.Command {
+	var o migrateOptions
+	cmd := &cobra.Command{
+		Use:   "access-entries",
+		Short: "Plan the move from aws-auth to access entries, and prove it",
+		Long: `Plan the move of clusters from aws-auth to access entries: what becomes of each row, in which phases, what stands in
+the way, and the proof of what it does to everybody's effective access, in Kubernetes and in AWS.
+
+A row becomes an access entry with the same username and groups; system:masters becomes
+AmazonEKSClusterAdminPolicy, and the plan says what differs; rows of nodes become entries of their type, first of all;
+rows that let nobody in become nothing. What only people can decide is a blocker: a row that is blocked stays, and the
+cluster stays in API_AND_CONFIG_MAP.
+
+Exit status: 0 planned, and access stays the same · 1 could not do it · 2 called wrongly · 3 somebody gains or loses
+access, or that is not known.`,
+		Example: `  drawbridge migrate access-entries --demo
+  drawbridge migrate access-entries --cluster prod -o markdown=ticket.md
+  drawbridge migrate access-entries -f fleet.json.zst -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			formats, s, err := o.read(cmd.Context(), e)
+			if err != nil {
+				return err
+			}
+			all := access.New(s)
+			var migrations []*migrate.Migration
+			for _, c := range all.Clusters() {
+				migrations = append(migrations, migrate.AccessEntries(s, all, c, migrate.Options{TrustedAccounts: o.trusted}))
+			}
+			r, err := migrate.NewResult("access-entries", s, migrations)
+			if err != nil {
+				return failed(err, "this is a defect of drawbridge: the plan does not fit the snapshot it was made for")
+			}
+			r.Tool.Version, r.Time = version(), e.now().UTC()
+			if err := e.write(formats, func(w io.Writer, format string, to report.Options) error {
+				f, _ := report.FindPlan(format)
+				return f.Write(w, r, to)
+			}); err != nil {
+				return err
+			}
+			if !r.Proof.Equal {
+				return &exitError{code: exitFindings}
+			}
+			return nil
+		},
+	}
+	o.flags(cmd, planFormats())
+	return cmd
+}
+
+func newMigrateStatus(e *env) *cobra.Command {
+	var o migrateOptions
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show how far the clusters of a fleet are, and what stops them",
+		Long: `Show of every cluster its authentication mode, what is left in aws-auth and what becomes of it, how many service
+accounts still use IRSA, the next phase, and what somebody has to decide first.`,
+		Example: `  drawbridge migrate status --demo
+  drawbridge migrate status -f fleet.json.zst -o html=status.html`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			formats, s, err := o.read(cmd.Context(), e)
+			if err != nil {
+				return err
+			}
+			st := migrate.NewStatus(s, access.New(s), migrate.Options{TrustedAccounts: o.trusted})
+			st.Tool.Version, st.Time = version(), e.now().UTC()
+			return e.write(formats, func(w io.Writer, format string, to report.Options) error {
+				return report.MigrationStatus(w, format, st, to)
+			})
+		},
+	}
+	o.flags(cmd, report.MigrationStatusFormats)
+	return cmd
+}
