@@ -1,6 +1,8 @@
 package migrate
 
 import (
+	"slices"
+
 	"drawbridge/internal/access"
 	"drawbridge/internal/model"
 )
@@ -34,6 +36,7 @@ type PhaseProof struct {
 
 // compare compares everybody's access in two snapshots.
 func compare(before, after *model.Snapshot) *Proof {
+	before, after = withCreator(before), withCreator(after)
 	d := access.Diff(access.New(before), access.New(after))
 	p := &Proof{Equal: d.Equal, Gained: []access.Grant{}, Lost: []access.Grant{}, Unknown: []access.Grant{}, Witnesses: []string{}, Phases: []PhaseProof{}}
 	for _, u := range d.Unknown {
@@ -56,6 +59,24 @@ func compare(before, after *model.Snapshot) *Proof {
 	p.Witnesses = append(p.Witnesses, lost...)
 	p.Requests = len(access.New(before).Identities())
 	return p
+}
+
+// withCreator leaves aside who created the clusters in mode CONFIG_MAP: that principal is in system:masters, no API names it, and
+// EKS makes an access entry for it with AmazonEKSClusterAdminPolicy when entries begin to count (EKS User Guide, "Change
+// authentication mode to use access entries", 2026-11). It neither gains nor loses; for everybody else the two modes are one
+// as long as there are no entries, and in CONFIG_MAP there are none.
+func withCreator(s *model.Snapshot) *model.Snapshot {
+	out := *s
+	out.Clusters = slices.Clone(s.Clusters)
+	for i, c := range out.Clusters {
+		if c.AuthenticationMode() == model.ModeConfigMap {
+			cluster, d := *c, *c.Description
+			d.AuthenticationMode = model.ModeAPIConfigMap
+			cluster.Description = &d
+			out.Clusters[i] = &cluster
+		}
+	}
+	return &out
 }
 
 func grant(id access.Identity, c access.Change) access.Grant {
