@@ -29,7 +29,7 @@ way and whether access stays the same.`,
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(newMigrateAccessEntries(e), newMigrateStatus(e))
+	cmd.AddCommand(newMigrateAccessEntries(e), newMigrateStatus(e), newMigrateVerify(e), newMigrateRollback(e))
 	return cmd
 }
 
@@ -73,6 +73,7 @@ func planFormats() []string {
 
 func newMigrateAccessEntries(e *env) *cobra.Command {
 	var o migrateOptions
+	var do applyOptions
 	cmd := &cobra.Command{
 		Use:   "access-entries",
 		Short: "Plan the move from aws-auth to access entries, and prove it",
@@ -84,13 +85,20 @@ AmazonEKSClusterAdminPolicy, and the plan says what differs; rows of nodes becom
 rows that let nobody in become nothing. What only people can decide is a blocker: a row that is blocked stays, and the
 cluster stays in API_AND_CONFIG_MAP.
 
+--apply carries out one phase in the live cluster, one change at a time, re-reading before each and reading back after it,
+with a journal from which it is resumed, verified or rolled back.
+
 Exit status: 0 planned, and access stays the same · 1 could not do it · 2 called wrongly · 3 somebody gains or loses
 access, or that is not known.`,
 		Example: `  drawbridge migrate access-entries --demo
   drawbridge migrate access-entries --cluster prod -o markdown=ticket.md
-  drawbridge migrate access-entries -f fleet.json.zst -o json`,
+  drawbridge migrate access-entries -f fleet.json.zst -o json
+  drawbridge migrate access-entries --cluster prod --apply --phase create-entries`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := do.check(&o.inputs); err != nil {
+				return err
+			}
 			formats, s, err := o.read(cmd.Context(), e)
 			if err != nil {
 				return err
@@ -105,6 +113,9 @@ access, or that is not known.`,
 				return failed(err, "this is a defect of drawbridge: the plan does not fit the snapshot it was made for")
 			}
 			r.Tool.Version, r.Time = version(), e.now().UTC()
+			if do.apply {
+				return do.run(cmd.Context(), e, &o.inputs, r)
+			}
 			if err := e.write(formats, func(w io.Writer, format string, to report.Options) error {
 				f, _ := report.FindPlan(format)
 				return f.Write(w, r, to)
@@ -118,6 +129,7 @@ access, or that is not known.`,
 		},
 	}
 	o.flags(cmd, planFormats())
+	do.flags(cmd)
 	return cmd
 }
 

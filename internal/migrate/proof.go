@@ -34,6 +34,15 @@ type PhaseProof struct {
 	BackEqual bool `json:"backEqual"`
 }
 
+// Phase is what is proven of a phase, and false for one that changes nothing.
+func (p *Proof) Phase(id string) (PhaseProof, bool) {
+	i := slices.IndexFunc(p.Phases, func(one PhaseProof) bool { return one.ID == id })
+	if i < 0 {
+		return PhaseProof{}, false
+	}
+	return p.Phases[i], true
+}
+
 // compare compares everybody's access in two snapshots.
 func compare(before, after *model.Snapshot) *Proof {
 	before, after = withCreator(before), withCreator(after)

@@ -1,0 +1,303 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"drawbridge/internal/apply"
+	"drawbridge/internal/migrate"
+	"drawbridge/internal/model"
+	"drawbridge/internal/plan"
+	"drawbridge/internal/source/aws"
+	"drawbridge/internal/source/kube"
+)
+
+// applyOptions are the flags with which a migration is carried out.
+type applyOptions struct {
+	apply, acceptChanges, irreversible bool
+	phase, journal                     string
+}
+
+func (o *applyOptions) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&o.apply, "apply", false, "carry out one phase in the live cluster; with an unfinished journal, go on where it stopped")
+	f.StringVar(&o.phase, "phase", "", "`PHASE` to carry out with --apply; default: the first")
+	f.StringVar(&o.journal, "journal", "", "`FILE` to write what is done to, which resume, verify and rollback read; default: drawbridge-CLUSTER-PHASE.journal")
+	f.BoolVar(&o.acceptChanges, "accept-changes", false, "carry out a phase although somebody gains or loses access by it, or that is not known")
+	f.BoolVar(&o.irreversible, "confirm-irreversible", false, "carry out steps that cannot be undone")
+}
+
+// check holds the flags against each other and the inputs.
+func (o *applyOptions) check(in *inputs) error {
+	switch {
+	case !o.apply && (o.phase != "" || o.journal != "" || o.acceptChanges || o.irreversible):
+		return usage("--phase, --journal, --accept-changes and --confirm-irreversible go with --apply")
+	case o.apply && (in.demo || len(in.files) > 0):
+		return usage("--apply works on a live cluster, not on files")
+	case o.apply && in.allClusters:
+		return usage("--apply works on one cluster at a time: name it with --cluster")
+	}
+	return nil
+}
+
+// run carries out one phase of a migration of one cluster.
+func (o *applyOptions) run(ctx context.Context, e *env, in *inputs, r *migrate.Result) error {
+	if len(r.Clusters) != 1 {
+		return usage("--apply works on one cluster at a time: %d were read", len(r.Clusters))
+	}
+	cluster := r.Before.Clusters[0]
+	i, changes, err := o.choose(r)
+	if err != nil {
+		return err
+	}
+	if len(changes) == 0 {
+		fmt.Fprintf(e.stderr, "phase %s changes nothing: %s\n", r.Phases[i].ID, printable(r.Phases[i].Wait))
+		return nil
+	}
+	if proof, ok := r.Proof.Phase(r.Phases[i].ID); ok && !proof.Equal && !o.acceptChanges {
+		return &exitError{code: exitFindings, err: fmt.Errorf("phase %s does not keep everybody's access as it is: %d gained, %d lost, %d unknown", proof.ID, proof.Gained, proof.Lost, proof.Unknown),
+			hint: "look at the plan without --apply; --accept-changes carries it out all the same"}
+	}
+	clients, err := in.clients(ctx, cluster)
+	if err != nil {
+		return err
+	}
+	options := apply.Options{
+		Journal: o.journal, Clients: clients, Planned: r.Before, Nodes: nodeEntries(cluster), Irreversible: o.irreversible, Now: e.now, Progress: e.applied,
+	}
+	if options.Journal == "" {
+		options.Journal = fmt.Sprintf("drawbridge-%s-%s.journal", fileWord(cluster.Name), r.Phases[i].ID)
+	}
+	carry := func() (*apply.Status, error) { return apply.Run(ctx, changes, options) }
+	if _, err := os.Stat(options.Journal); err == nil {
+		fmt.Fprintf(e.stderr, "note: going on with %s\n", printable(options.Journal))
+		carry = func() (*apply.Status, error) { return apply.Resume(ctx, options) }
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return failed(err, "")
+	}
+	return e.carried(options.Journal, carry)
+}
+
+// choose finds the phase to carry out and its changes.
+func (o *applyOptions) choose(r *migrate.Result) (int, plan.Plan, error) {
+	var ids []string
+	first := 0
+	for i, p := range r.Phases {
+		if p.ID == o.phase || o.phase == "" {
+			return i, r.Changes[first : first+len(p.Steps)], nil
+		}
+		ids = append(ids, p.ID)
+		first += len(p.Steps)
+	}
+	if len(ids) == 0 {
+		return 0, nil, failed(errors.New("there is nothing to carry out"), "the plan without --apply says why")
+	}
+	return 0, nil, usage("--phase %q: the phases of this plan are %s", o.phase, strings.Join(ids, ", "))
+}
+
+// fileWord makes a cluster's name fit for the name of a file.
+func fileWord(s string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("-_0123456789", r) || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, s)
+}
+
+// applied shows what a run does, a line a step.
+func (e *env) applied(ev apply.Event) {
+	if ev.Stage == apply.Waiting {
+		return
+	}
+	word := ""
+	if ev.Undo {
+		word = "undo "
+	}
+	fmt.Fprintf(e.stderr, "%sstep %d of %d, %s: %s\n", word, ev.Step, ev.Steps, ev.Stage, printable(ev.Change.String()))
+}
+
+// carried says how a run ended.
+func (e *env) carried(journal string, carry func() (*apply.Status, error)) error {
+	st, err := carry()
+	if err != nil {
+		if errors.Is(err, apply.ErrLocked) {
+			return failed(err, "wait for the other run, or find it with `fuser "+journal+"`")
+		}
+		return failed(err, "the journal is "+journal+": the same command goes on from there, `drawbridge migrate rollback --journal` undoes it")
+	}
+	fmt.Fprintf(e.stdout, "%d of %d steps done, %d undone; journal %s\n", st.Count(apply.Done), len(st.Steps), st.Count(apply.Undone), printable(journal))
+	return nil
+}
+
+// clients reach a live cluster and its account with the rights to write that the caller's credentials have.
+func (in *inputs) clients(ctx context.Context, c *model.Cluster) (apply.Clients, error) {
+	config, err := in.kube().RawConfig()
+	if err != nil {
+		return apply.Clients{}, failed(fmt.Errorf("read kubeconfig: %w", err), "")
+	}
+	o := in.awsOptions(nil)
+	o.Progress = nil
+	name := in.context
+	if name == "" {
+		name, _ = contextOf(config, c)
+	}
+	if ref, ok := kube.ClusterFromContext(config, name); ok {
+		if in.profile == "" && ref.Profile != "" {
+			o.Config = aws.LoadConfig(ref.Profile)
+		}
+		if len(o.RoleChain) == 0 && ref.RoleARN != "" {
+			o.RoleChain = []string{ref.RoleARN}
+		}
+	}
+	cfg, err := aws.Credentials(ctx, o, c.Region)
+	if err != nil {
+		return apply.Clients{}, failed(fmt.Errorf("credentials for cluster %s: %w", c.Name, err), "")
+	}
+	clients := apply.AWS(cfg)
+	client, err := in.restConfig(ctx, config, name, o, c)
+	if err != nil {
+		return apply.Clients{}, failed(err, "")
+	}
+	if clients.Kubernetes, err = apply.NewKubernetes(client); err != nil {
+		return apply.Clients{}, failed(err, "")
+	}
+	return clients, nil
+}
+
+// restConfig is how to reach a cluster's Kubernetes API: through a kubeconfig context, else with AWS credentials.
+func (in *inputs) restConfig(ctx context.Context, config clientcmdapi.Config, name string, o aws.Options, c *model.Cluster) (*rest.Config, error) {
+	if name != "" {
+		client, err := clientcmd.NewNonInteractiveClientConfig(config, name, &clientcmd.ConfigOverrides{}, clientcmd.NewDefaultClientConfigLoadingRules()).ClientConfig()
+		if err != nil {
+			return nil, fmt.Errorf("kubeconfig context %s: %w", name, err)
+		}
+		return client, nil
+	}
+	to, err := aws.Connect(ctx, o, c.Region, c.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &rest.Config{Host: to.Endpoint, BearerToken: to.Token, TLSClientConfig: rest.TLSClientConfig{CAData: to.CA}}, nil
+}
+
+// nodeEntries are the access entries that nodes come in by: they must stand before anything is taken away.
+func nodeEntries(c *model.Cluster) []apply.NodeEntry {
+	var nodes []apply.NodeEntry
+	for _, e := range c.AccessEntries {
+		if e.IsNode() {
+			nodes = append(nodes, apply.NodeEntry{PrincipalARN: e.PrincipalARN, Type: e.Type})
+		}
+	}
+	return nodes
+}
+
+// journalOptions are the flags of commands that work on a journal.
+type journalOptions struct {
+	inputs
+	journal string
+}
+
+func (o *journalOptions) flags(cmd *cobra.Command) {
+	o.inputs.flags(cmd)
+	for _, f := range []string{"filename", "demo", "all-clusters"} {
+		cobra.CheckErr(cmd.Flags().MarkHidden(f))
+	}
+	cmd.Flags().StringVar(&o.journal, "journal", "", "`FILE` that the run wrote")
+	cobra.CheckErr(cmd.MarkFlagRequired("journal"))
+}
+
+// open reads the journal and makes clients for its cluster.
+func (o *journalOptions) open(ctx context.Context, e *env) (apply.Options, error) {
+	if o.demo || len(o.files) > 0 || o.allClusters {
+		return apply.Options{}, usage("a journal is of one live cluster: -f, --demo and --all-clusters do not go with it")
+	}
+	st, err := apply.Read(o.journal)
+	if err != nil {
+		return apply.Options{}, failed(err, "")
+	}
+	c := &model.Cluster{Name: st.Cluster, ARN: st.Cluster}
+	if parts := strings.Split(st.Cluster, ":"); len(parts) == 6 {
+		c.Region, c.Account = parts[3], parts[4]
+		c.Name = strings.TrimPrefix(parts[5], "cluster/")
+	}
+	if len(o.clusters) > 0 && !slices.Contains(o.clusters, c.Name) {
+		return apply.Options{}, usage("the journal is of cluster %s, not of %s", c.Name, strings.Join(o.clusters, ", "))
+	}
+	clients, err := o.clients(ctx, c)
+	if err != nil {
+		return apply.Options{}, err
+	}
+	return apply.Options{Journal: o.journal, Clients: clients, Now: e.now, Progress: e.applied}, nil
+}
+
+func newMigrateVerify(e *env) *cobra.Command {
+	var o journalOptions
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Say of each step of a run whether it still stands",
+		Long: `Read what a run changed and say, step by step, whether it is still as the journal has it. Nothing is written.
+
+Exit status: 0 everything stands · 1 could not read it · 2 called wrongly · 3 something is otherwise.`,
+		Example: `  drawbridge migrate verify --cluster prod --journal drawbridge-prod-create-entries.journal`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			options, err := o.open(cmd.Context(), e)
+			if err != nil {
+				return err
+			}
+			st, err := apply.Verify(cmd.Context(), options)
+			if err != nil {
+				return failed(err, "")
+			}
+			drift := 0
+			for i, s := range st.Steps {
+				line := fmt.Sprintf("step %d, %s: %s", i+1, s.State, st.Plan[i])
+				if s.Drift != "" {
+					drift++
+					line += "; but now " + s.Drift
+				}
+				fmt.Fprintln(e.stdout, printable(line))
+			}
+			if drift > 0 {
+				return &exitError{code: exitFindings}
+			}
+			return nil
+		},
+	}
+	o.flags(cmd)
+	return cmd
+}
+
+func newMigrateRollback(e *env) *cobra.Command {
+	var o journalOptions
+	cmd := &cobra.Command{
+		Use:   "rollback",
+		Short: "Undo what a run did, last step first",
+		Long: `Undo what a run did, last step first, from the backups in its journal. A step that cannot be undone ends it: that step
+and those before it stay. It can be interrupted and called again.
+
+Exit status: 0 undone · 1 could not do it, or not all of it · 2 called wrongly.`,
+		Example: `  drawbridge migrate rollback --cluster prod --journal drawbridge-prod-create-entries.journal`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			options, err := o.open(cmd.Context(), e)
+			if err != nil {
+				return err
+			}
+			return e.carried(o.journal, func() (*apply.Status, error) { return apply.Undo(cmd.Context(), options) })
+		},
+	}
+	o.flags(cmd)
+	return cmd
+}
