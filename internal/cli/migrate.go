@@ -16,7 +16,7 @@ import (
 func newMigrate(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "migrate",
-		Short: "Move clusters from aws-auth to access entries, with proof",
+		Short: "Move clusters to access entries and Pod Identity, with proof",
 		Long: `Plan the move of a cluster's identities, and prove what it does to everybody's access before anything is done.
 
 A plan is phases, after each of which one can stop, look, and go on later or back. It says first what stands in the
@@ -29,7 +29,7 @@ way and whether access stays the same.`,
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(newMigrateAccessEntries(e), newMigrateStatus(e), newMigrateVerify(e), newMigrateRollback(e))
+	cmd.AddCommand(newMigration(e, accessEntries), newMigration(e, podIdentity), newMigrateStatus(e), newMigrateVerify(e), newMigrateRollback(e))
 	return cmd
 }
 
@@ -71,30 +71,53 @@ func planFormats() []string {
 	return names
 }
 
-func newMigrateAccessEntries(e *env) *cobra.Command {
-	var o migrateOptions
-	var do applyOptions
-	cmd := &cobra.Command{
-		Use:   "access-entries",
-		Short: "Plan the move from aws-auth to access entries, and prove it",
-		Long: `Plan the move of clusters from aws-auth to access entries: what becomes of each row, in which phases, what stands in
+// migration is one kind of migration: how a cluster's is planned, and what its help says.
+type migration struct {
+	name, short, long, example string
+	plan                       func(*model.Snapshot, *access.Access, *access.Cluster, migrate.Options) *migrate.Migration
+}
+
+var accessEntries = migration{
+	name: "access-entries", plan: migrate.AccessEntries,
+	short: "Move from aws-auth to access entries: plan, proof, code, apply",
+	long: `Plan the move of clusters from aws-auth to access entries: what becomes of each row, in which phases, what stands in
 the way, and the proof of what it does to everybody's effective access, in Kubernetes and in AWS.
 
 A row becomes an access entry with the same username and groups; system:masters becomes
 AmazonEKSClusterAdminPolicy, and the plan says what differs; rows of nodes become entries of their type, first of all;
 rows that let nobody in become nothing. What only people can decide is a blocker: a row that is blocked stays, and the
-cluster stays in API_AND_CONFIG_MAP.
+cluster stays in API_AND_CONFIG_MAP.`,
+	example: `  drawbridge migrate access-entries --demo
+  drawbridge migrate access-entries --cluster prod -o markdown=ticket.md
+  drawbridge migrate access-entries -f fleet.json.zst -o json
+  drawbridge migrate access-entries --cluster prod --apply --phase create-entries`,
+}
+
+var podIdentity = migration{
+	name: "pod-identity", plan: migrate.PodIdentity,
+	short: "Move from IRSA to Pod Identity: plan, proof, code, apply",
+	long: `Plan the move of service accounts from IRSA to Pod Identity with the same roles: what becomes of each service account,
+in which phases, what stands in the way, and the proof of what it does to everybody's effective access.
+
+The trust is carried over narrowly, for the service account in this cluster and nobody else. Associations come first;
+annotations, and the trust in this cluster's issuer alone, go when pods were restarted and seen to use Pod Identity.`,
+	example: `  drawbridge migrate pod-identity --demo
+  drawbridge migrate pod-identity --cluster prod -o terraform=pod-identity.tf
+  drawbridge migrate pod-identity --cluster prod --apply --phase trust`,
+}
+
+func newMigration(e *env, kind migration) *cobra.Command {
+	var o migrateOptions
+	var do applyOptions
+	cmd := &cobra.Command{
+		Use: kind.name, Short: kind.short, Example: kind.example, Args: cobra.NoArgs,
+		Long: kind.long + `
 
 --apply carries out one phase in the live cluster, one change at a time, re-reading before each and reading back after it,
 with a journal from which it is resumed, verified or rolled back.
 
-Exit status: 0 planned, and access stays the same · 1 could not do it · 2 called wrongly · 3 somebody gains or loses
-access, or that is not known.`,
-		Example: `  drawbridge migrate access-entries --demo
-  drawbridge migrate access-entries --cluster prod -o markdown=ticket.md
-  drawbridge migrate access-entries -f fleet.json.zst -o json
-  drawbridge migrate access-entries --cluster prod --apply --phase create-entries`,
-		Args: cobra.NoArgs,
+Exit status: 0 planned, and access stays the same, or applied · 1 could not do it · 2 called wrongly · 3 somebody gains or
+loses access, or that is not known.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := do.check(&o.inputs); err != nil {
 				return err
@@ -106,9 +129,9 @@ access, or that is not known.`,
 			all := access.New(s)
 			var migrations []*migrate.Migration
 			for _, c := range all.Clusters() {
-				migrations = append(migrations, migrate.AccessEntries(s, all, c, migrate.Options{TrustedAccounts: o.trusted}))
+				migrations = append(migrations, kind.plan(s, all, c, migrate.Options{TrustedAccounts: o.trusted}))
 			}
-			r, err := migrate.NewResult("access-entries", s, migrations)
+			r, err := migrate.NewResult(kind.name, s, migrations)
 			if err != nil {
 				return failed(err, "this is a defect of drawbridge: the plan does not fit the snapshot it was made for")
 			}

@@ -20,7 +20,9 @@ type Options struct {
 // Migration is a plan in phases, with what stands in its way.
 type Migration struct {
 	Cluster *access.Cluster
+	// Rows are those of aws-auth, Holders the service accounts: a migration is about one or the other.
 	Rows    []Row
+	Holders []Holder
 	Phases  []Phase
 	// Blockers keep the migration from being finished, until somebody decides. What does not depend on them can be done.
 	Blockers []string

@@ -125,5 +125,8 @@ func (m *Migration) items(label string) []Item {
 		}
 		items = append(items, item)
 	}
+	for i := range m.Holders {
+		items = append(items, m.Holders[i].item(label))
+	}
 	return items
 }
