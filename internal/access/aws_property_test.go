@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"drawbridge/internal/model"
@@ -265,6 +266,36 @@ func TestRemovingNeverAdds(t *testing.T) {
 	})
 }
 
+// only is the fleet's snapshot with some areas.
+func (f *fleet) only(t *rapid.T, areas []model.Area) *model.Snapshot {
+	var file bytes.Buffer
+	if err := model.Write(&file, f.snapshot); err != nil {
+		t.Fatal(err)
+	}
+	s, err := model.Read(&file, areas...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestAreasAreEnough reads no more of a snapshot than commands do.
+func TestAreasAreEnough(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f, q := draw(t), drawQuestion(t)
+		for id, want := range f.verdicts(q) {
+			got := New(f.only(t, AreasOfCheckAWS(id))).CheckAWS(id, q)[0]
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-all +areas of the question)\n%s", id, diff)
+			}
+		}
+		want, got := New(f.snapshot).WhoCanAWS(q), New(f.only(t, AreasOfAWSSessions())).WhoCanAWS(q)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-all +areas of the question)\n%s", diff)
+		}
+	})
+}
+
 // TestUnreadNeverAllows drops areas from a snapshot.
 func TestUnreadNeverAllows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -280,15 +311,7 @@ func TestUnreadNeverAllows(t *testing.T) {
 				kept = append(kept, info.Area)
 			}
 		}
-		var file bytes.Buffer
-		if err := model.Write(&file, f.snapshot); err != nil {
-			t.Fatal(err)
-		}
-		partial, err := model.Read(&file, kept...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.snapshot = partial
+		f.snapshot = f.only(t, kept)
 		unchanged(t, before, f.verdicts(q), "unread", func(before, after Verdict) bool { return before == Denied && after == Allowed })
 	})
 }
