@@ -35,7 +35,7 @@ type Access struct {
 	asked      sync.Map // *iam.Policy -> *actionSet
 
 	trustingService sync.Map // [account, service] -> byARN[*model.IAMRole]
-	trusts          func() *trustIndex
+	ways            func() *ways
 	leftTo          sync.Map // account -> []iam.Named
 	guardrails      sync.Map // account -> *Guardrails
 }
@@ -80,7 +80,7 @@ func New(s *model.Snapshot) *Access {
 	for _, c := range s.Clusters {
 		a.clusters[c] = newCluster(a, c)
 	}
-	a.trusts = sync.OnceValue(a.newTrustIndex)
+	a.ways = sync.OnceValue(a.allWays)
 	return a
 }
 

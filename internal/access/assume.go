@@ -11,33 +11,52 @@ import (
 
 const assumeRole = "sts:AssumeRole"
 
-// Hop is a role that a session goes on into by sts:AssumeRole, or fails to.
+// Hop is a role that a session goes on into by sts:AssumeRole, or by a service account's token, or fails to.
 type Hop struct {
-	Role    *model.IAMRole
+	Role *model.IAMRole
+	// ByToken says that it goes by the token, whatever the session is.
+	ByToken bool
 	Verdict Verdict
 	// Chain are the statements that let it in, or that keep it out.
 	Chain []finding.Evidence
 	// Conditions are what an unknown verdict depends on.
 	Conditions []string
+
+	session *AWSSession // that a token opens
 }
 
 // Hops returns the roles that a session can go on into, and those for which that is unknown, in the order of the snapshot.
+// One that is denied has no hops but those of its token.
 func (a *Access) Hops(s AWSSession) []Hop {
 	var all []Hop
-	for _, role := range a.candidates(&s) {
-		if d := a.assume(&s, role); d.verdict != Denied {
-			all = append(all, d.hop(role))
+	for _, role := range a.ways().candidates(&s) {
+		if h := a.hop(&s, role); h.Verdict != Denied {
+			all = append(all, h)
 		}
 	}
 	return all
 }
 
-// hop says whether a session can go on into one role, and why.
-func (a *Access) hop(s *AWSSession, role *model.IAMRole) Hop { return a.assume(s, role).hop(role) }
+// hop says whether a session can go on into one role, and why: by the token where that is as good.
+func (a *Access) hop(s *AWSSession, role *model.IAMRole) Hop {
+	best := Hop{Role: role, Verdict: Denied}
+	if s.token != nil && s.ARN != role.ARN {
+		next := a.byToken(s, role)
+		if next.Verdict != Denied {
+			best = Hop{Role: role, ByToken: true, Verdict: next.Verdict, Chain: next.Chain, Conditions: next.Conditions, session: &next}
+		}
+	}
+	if best.Verdict == Allowed || s.Verdict == Denied || s.Principal.Kind == iam.NoPrincipal {
+		return best
+	}
+	if d := a.assume(s, role); d.verdict.rank() < best.Verdict.rank() || best.Verdict == Denied {
+		return d.hop(role)
+	}
+	return best
+}
 
 func (d *decision) hop(role *model.IAMRole) Hop {
-	h := Hop{Role: role, Verdict: d.verdict, Chain: d.chain(), Conditions: d.conditions()}
-	return h
+	return Hop{Role: role, Verdict: d.verdict, Chain: d.chain(), Conditions: d.conditions()}
 }
 
 // assume decides whether a session can take a role: by its own policies and the role's trust policy, as these count in one
@@ -72,6 +91,9 @@ func (a *Access) assume(s *AWSSession, role *model.IAMRole) *decision {
 // Through is the session that follows on a hop: what the identity then is. Which tags it bears is known only of those that
 // go on from the session before, and where the role's trust policy lets nobody pass any.
 func (a *Access) Through(s AWSSession, h Hop) AWSSession {
+	if h.session != nil {
+		return *h.session
+	}
 	next := AWSSession{Holder: s.Holder, Cluster: s.Cluster, Via: s.Via, Verdict: s.Verdict, Conditions: slices.Clip(s.Conditions), tags: s.tags}
 	next.Chain = append(slices.Clip(s.Chain), finding.Evidence{Text: "assumes role " + h.Role.ARN, Source: h.Role.Subject().String()})
 	next.Chain = append(next.Chain, h.Chain...)
@@ -83,31 +105,46 @@ func (a *Access) Through(s AWSSession, h Hop) AWSSession {
 	if s.tags != nil {
 		s.tags.tag(next.Context, "aws:PrincipalTag/")
 	}
-	a.fresh(next.Context)
+	next.opened(a)
 	return next
 }
 
-// trustIndex finds, without asking all of them, the roles that may trust a principal.
-type trustIndex struct {
-	named    map[string][]*model.IAMRole // by what names one principal: see principalKeys
+// ways find, without asking all of them, the roles that may let somebody in.
+type ways struct {
+	named    map[string][]*model.IAMRole // by what names one principal: see principalKey
 	accounts map[string][]*model.IAMRole // by the account that they leave it to
 	anybody  []*model.IAMRole            // that name everyone, or somebody in a way that cannot be looked up
+	byARN    map[string]*model.IAMRole
 	order    map[*model.IAMRole]int
+	tokens   map[string]*tokenIndex // by issuer
 }
 
-func (a *Access) newTrustIndex() *trustIndex {
-	x := &trustIndex{named: map[string][]*model.IAMRole{}, accounts: map[string][]*model.IAMRole{}, order: map[*model.IAMRole]int{}}
-	for _, acct := range a.snapshot.Accounts {
-		for _, r := range acct.Roles {
-			x.order[r] = len(x.order)
-			x.add(r, a.Trust(r))
-		}
+// newWays are the ways into some roles, of which those that come first are tried first.
+func (a *Access) newWays(roles []*model.IAMRole) *ways {
+	x := &ways{
+		named: map[string][]*model.IAMRole{}, accounts: map[string][]*model.IAMRole{}, byARN: map[string]*model.IAMRole{},
+		order: map[*model.IAMRole]int{}, tokens: map[string]*tokenIndex{anyIssuer: {}},
+	}
+	for i, r := range roles {
+		x.order[r], x.byARN[r.ARN] = i, r
+		trust := a.Trust(r)
+		x.add(r, trust)
+		x.addTokens(r, trust)
 	}
 	return x
 }
 
+// allWays are the ways into all roles, in the order of the snapshot.
+func (a *Access) allWays() *ways {
+	var all []*model.IAMRole
+	for _, acct := range a.snapshot.Accounts {
+		all = append(all, acct.Roles...)
+	}
+	return a.newWays(all)
+}
+
 // add enters a role under everybody whom a statement of its trust policy may let in.
-func (x *trustIndex) add(r *model.IAMRole, trust *Trust) {
+func (x *ways) add(r *model.IAMRole, trust *Trust) {
 	in := trust.callers()
 	if in.anybody {
 		x.anybody = append(x.anybody, r)
@@ -162,27 +199,38 @@ func principalKey(text string) string {
 	return text
 }
 
-// candidates returns the roles that a session may be able to take, as far as can be told at a glance: those that name it,
-// and of those that leave it to its account the ones that its own policies may name. They come in the snapshot's order.
-func (a *Access) candidates(s *AWSSession) []*model.IAMRole {
-	x, some := a.trusts(), a.naming(s)
-	if leaving := x.accounts[s.Principal.Account]; len(leaving) > 0 {
-		some = append(some, nameable(s, leaving, a.roles)...)
+// candidates returns the roles that a session may be able to go on into, as far as can be told at a glance, in the order of
+// the roles.
+func (x *ways) candidates(s *AWSSession) []*model.IAMRole {
+	var some []*model.IAMRole
+	if s.token != nil {
+		some = x.byToken(s.token.WebToken)
+	}
+	if s.Verdict != Denied && s.Principal.Kind != iam.NoPrincipal {
+		some = append(some, x.assumable(s)...)
 	}
 	slices.SortFunc(some, func(r, q *model.IAMRole) int { return x.order[r] - x.order[q] })
 	return slices.Compact(some)
 }
 
-// nameable returns those of some roles that a session's own policies may let it assume; byARN are all that were read.
-func nameable(s *AWSSession, roles []*model.IAMRole, byARN map[string]*model.IAMRole) []*model.IAMRole {
-	if slices.Contains(s.Policies.Unread, iam.IdentityPolicy) {
+// assumable are those that name a session, and of those that leave it to its account the ones that its own policies may
+// name.
+func (x *ways) assumable(s *AWSSession) []*model.IAMRole {
+	some := append(x.naming(s), x.nameable(s, x.accounts[s.Principal.Account])...)
+	slices.SortFunc(some, func(r, q *model.IAMRole) int { return x.order[r] - x.order[q] })
+	return slices.Compact(some)
+}
+
+// nameable returns those of some roles that a session's own policies may let it assume.
+func (x *ways) nameable(s *AWSSession, roles []*model.IAMRole) []*model.IAMRole {
+	if len(roles) == 0 || slices.Contains(s.Policies.Unread, iam.IdentityPolicy) {
 		return roles
 	}
 	var some []*model.IAMRole
 	arns, literal := targets(s.Policies.Identity, assumeRole)
 	if literal {
 		for _, arn := range arns {
-			if r := byARN[arn]; r != nil {
+			if r := x.byARN[arn]; r != nil {
 				some = append(some, r)
 			}
 		}
@@ -207,8 +255,7 @@ func nameable(s *AWSSession, roles []*model.IAMRole, byARN map[string]*model.IAM
 }
 
 // naming returns the roles that may name a session's principal, or everybody.
-func (a *Access) naming(s *AWSSession) []*model.IAMRole {
-	x := a.trusts()
+func (x *ways) naming(s *AWSSession) []*model.IAMRole {
 	some := slices.Concat(x.anybody, x.named[principalKey(s.Principal.String())])
 	if s.Principal.UniqueID != "" {
 		some = append(some, x.named[s.Principal.UniqueID]...)

@@ -134,12 +134,14 @@ func (f *fleet) deploy(t *rapid.T, sa string, role *rapid.Generator[string]) {
 		return
 	}
 	spec.NodeName, spec.HostNetwork = node.Name, rapid.IntRange(0, 3).Draw(t, "host") == 0
-	switch rapid.IntRange(0, 3).Draw(t, "injected") {
+	switch rapid.IntRange(0, 4).Draw(t, "injected") {
 	case 0:
 		spec.Containers = []model.Container{{Name: "main", Env: []model.EnvVar{{Name: "AWS_CONTAINER_CREDENTIALS_FULL_URI"}}}}
 	case 1:
 		spec.Containers = []model.Container{{Name: "main", Env: []model.EnvVar{{Name: "AWS_WEB_IDENTITY_TOKEN_FILE"}}}}
 	case 2:
+		spec.Volumes = []model.Volume{{Name: "t", Tokens: []model.TokenProjection{{Audience: rapid.SampledFrom([]string{IRSAAudience, PodIdentityAudience, "vault"}).Draw(t, "audience")}}}}
+	case 3:
 		if rapid.IntRange(0, 3).Draw(t, "static") == 0 {
 			spec.Containers = []model.Container{{Name: "main", Env: []model.EnvVar{{Name: "AWS_ACCESS_KEY_ID"}}}}
 		}

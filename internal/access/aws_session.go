@@ -38,6 +38,8 @@ type AWSSession struct {
 
 	principal model.Object // *model.IAMRole or *model.IAMUser; nil for others
 	tags      *PodSession  // session tags that go on into every further session; nil for none
+	token     *heldToken   // a token that other roles may let in too; nil for none
+	fresh     bool         // opened at the time of the snapshot
 }
 
 // AWSSessions returns the AWS sessions of an identity. An IAM principal has its own. A pod has what it holds now, and its
@@ -108,7 +110,7 @@ func (a *Access) rootSession(id Identity) AWSSession {
 func (a *Access) roleSession(r *model.IAMRole) AWSSession {
 	s := a.as(AWSSession{Holder: Identity{Kind: KindIAMRole, ARN: r.ARN}, Via: ViaItself, Verdict: Allowed}, r)
 	s.Context = a.sessionContext(r, nil, a.taggable(r))
-	a.fresh(s.Context)
+	s.opened(a)
 	return s
 }
 
@@ -164,10 +166,11 @@ func (a *Access) requests(account string) *iam.Context {
 	return a.Guardrails(account).keys(c, "aws:PrincipalOrg")
 }
 
-// fresh says that a session was opened at the time of the snapshot, so that a policy which revokes older ones spares it.
-func (a *Access) fresh(c *iam.Context) {
+// opened says that a session was opened at the time of the snapshot, so that a policy which revokes older ones spares it.
+func (s *AWSSession) opened(a *Access) {
+	s.fresh = true
 	if t := a.snapshot.Time; !t.IsZero() {
-		c.Set("aws:TokenIssueTime", t.UTC().Format(time.RFC3339))
+		s.Context.Set("aws:TokenIssueTime", t.UTC().Format(time.RFC3339))
 	}
 }
 

@@ -108,17 +108,16 @@ func (v Verdict) rank() int { return slices.Index([]Verdict{Allowed, Unknown, De
 
 // withSession answers for one session: by itself if it may do it, else by the shortest way over other roles.
 func (a *Access) withSession(s *AWSSession, q *AWSQuestion) Grant {
-	if s.Verdict == Denied {
-		return Grant{Verdict: Denied, Cluster: s.Cluster, Scope: q.Resource, Chain: s.Chain, Conditions: s.Conditions}
-	}
-	if s.ARN == "" { // whose it is was not read
-		return Grant{Verdict: Unknown, Cluster: s.Cluster, Scope: q.Resource, Chain: s.Chain, Conditions: s.Conditions}
-	}
-	own := a.direct(s, q)
+	return a.bestWay(s, a.ways(), func(at *AWSSession) Grant { return a.direct(at, q) })
+}
+
+// bestWay answers for one session over some ways, where direct answers for each session by itself.
+func (a *Access) bestWay(s *AWSSession, over *ways, direct func(*AWSSession) Grant) Grant {
+	own := direct(s)
 	if own.Verdict == Allowed {
 		return own
 	}
-	if onward, ok := a.onward(s, q, own.Verdict, nil); ok {
+	if onward, ok := a.onward(s, own.Verdict, over, direct); ok {
 		return onward
 	}
 	return own
@@ -126,6 +125,12 @@ func (a *Access) withSession(s *AWSSession, q *AWSQuestion) Grant {
 
 // direct answers for one session by itself.
 func (a *Access) direct(s *AWSSession, q *AWSQuestion) Grant {
+	switch {
+	case s.Verdict == Denied:
+		return Grant{Verdict: Denied, Cluster: s.Cluster, Scope: q.Resource, Chain: s.Chain, Conditions: s.Conditions}
+	case s.ARN == "": // whose it is was not read
+		return Grant{Verdict: Unknown, Cluster: s.Cluster, Scope: q.Resource, Chain: s.Chain, Conditions: s.Conditions}
+	}
 	d, scope := a.rate(s, q)
 	return a.grant(s, q, d, scope)
 }
@@ -148,7 +153,7 @@ func (a *Access) rate(s *AWSSession, q *AWSQuestion) (d *decision, scope string)
 func (a *Access) anyRole(s *AWSSession, q *AWSQuestion) (*decision, string) {
 	best := &decision{session: s, verdict: Denied, because: "no role that was read lets it in"}
 	var scope []string
-	for _, role := range a.candidates(s) {
+	for _, role := range a.ways().assumable(s) {
 		on := *q
 		on.Resource = role.ARN
 		switch d := a.decide(s, &on); {
@@ -329,10 +334,10 @@ func (a *Access) notes(s *AWSSession, q *AWSQuestion, d *decision) []string {
 }
 
 // onward looks for the shortest way over further roles that answers better than the session by itself: over those that are
-// certain first, then over all. Roles of which it is known that they lead nowhere are left out.
-func (a *Access) onward(s *AWSSession, q *AWSQuestion, than Verdict, nowhere func(*model.IAMRole) bool) (Grant, bool) {
+// certain first, then over all.
+func (a *Access) onward(s *AWSSession, than Verdict, over *ways, direct func(*AWSSession) Grant) (Grant, bool) {
 	for _, worst := range []Verdict{Allowed, Unknown} {
-		if worst.rank() >= than.rank() || worst.rank() < s.Verdict.rank() {
+		if worst.rank() >= than.rank() || s.token == nil && worst.rank() < s.Verdict.rank() {
 			continue
 		}
 		seen := map[*model.IAMRole]bool{}
@@ -341,17 +346,17 @@ func (a *Access) onward(s *AWSSession, q *AWSQuestion, than Verdict, nowhere fun
 		}
 		for queue := []AWSSession{*s}; len(queue) > 0; queue = queue[1:] {
 			at := &queue[0]
-			for _, role := range a.candidates(at) {
-				if seen[role] || nowhere != nil && nowhere(role) {
+			for _, role := range over.candidates(at) {
+				if seen[role] {
 					continue
 				}
-				d := a.assume(at, role)
-				if d.verdict.rank() > worst.rank() {
+				h := a.hop(at, role)
+				if h.Verdict.rank() > worst.rank() {
 					continue
 				}
 				seen[role] = true
-				next := a.Through(*at, d.hop(role))
-				if g := a.direct(&next, q); g.Verdict.rank() <= worst.rank() {
+				next := a.Through(*at, h)
+				if g := direct(&next); g.Verdict.rank() <= worst.rank() {
 					return g, true
 				}
 				queue = append(queue, next)

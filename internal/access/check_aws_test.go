@@ -422,6 +422,81 @@ func TestSessionTagsGoOn(t *testing.T) {
 	}
 }
 
+// TestTokenOpensOtherRoles covers what else a pod's token is good for than the role that its service account names.
+func TestTokenOpensOtherRoles(t *testing.T) {
+	read := allows(getIt, "*")
+	anySub := web(testIssuer, `"StringLike":{"I:sub":"system:serviceaccount:shop:*"},"StringEquals":{"I:aud":"sts.amazonaws.com"}`)
+	annotate := func(f *fleet, role string) {
+		f.serviceAccount("web").Annotations = map[string]string{RoleAnnotation: role}
+	}
+	deploy := func(f *fleet, audience string) {
+		spec := model.PodSpec{ServiceAccount: "web", Volumes: []model.Volume{{Name: "t", Tokens: []model.TokenProjection{{Audience: audience}}}}}
+		f.cluster.Workloads = []*model.Workload{{Meta: model.Meta{Namespace: "shop", Name: "web"}, Kind: "Deployment", PodSpec: spec}}
+	}
+	for _, tt := range []struct {
+		name     string
+		build    func(*fleet)
+		identity string
+		want     Verdict
+		says     string
+	}{
+		{"a role that lets in the whole namespace", func(f *fleet) {
+			annotate(f, f.role(home, "own", anySub).ARN)
+			f.role(home, "data", anySub, read)
+		}, "shop/web", Allowed, "shows its token to role arn:aws:iam::111122223333:role/data"},
+		{"although its own role does not let it in", func(f *fleet) {
+			annotate(f, f.role(home, "own", nobody).ARN)
+			f.role(home, "data", anySub, read)
+		}, "shop/web", Allowed, "role/data"},
+		{"although its own role was not read", func(f *fleet) {
+			annotate(f, "arn:aws:iam::777788889999:role/far")
+			f.role(home, "data", anySub, read)
+		}, "shop/web", Allowed, "role/data"},
+		{"and from there to another", func(f *fleet) {
+			annotate(f, f.role(home, "own", anySub).ARN)
+			f.role(home, "next", anySub)
+			f.role(home, "data", trusts(roleARN("next")), read)
+		}, "shop/web", Allowed, "assumes role arn:aws:iam::111122223333:role/data"},
+		{"by name", func(f *fleet) {
+			annotate(f, f.role(home, "own", anySub).ARN)
+			f.role(home, "data", web(testIssuer, `"StringEquals":{"I:sub":["system:serviceaccount:shop:api","system:serviceaccount:shop:web"]}`), read)
+		}, "shop/web", Allowed, "role/data"},
+		{"another's name", func(f *fleet) {
+			annotate(f, f.role(home, "own", anySub).ARN)
+			f.role(home, "data", web(testIssuer, `"StringEquals":{"I:sub":"system:serviceaccount:shop:api"}`), read)
+		}, "shop/web", Denied, ""},
+		{"another audience", func(f *fleet) {
+			annotate(f, f.role(home, "own", anySub).ARN)
+			f.cluster.ServiceAccounts[0].Annotations[AudienceAnnotation] = "vault"
+			f.role(home, "data", anySub, read)
+		}, "shop/web", Denied, ""},
+		{"Pod Identity mounts no such token", func(f *fleet) {
+			annotate(f, f.role(home, "own", anySub).ARN)
+			f.associate("web", f.role(home, "app", pods("")).ARN)
+			f.role(home, "data", anySub, read)
+		}, "shop/web", Denied, ""},
+		{"a token mounted by hand", func(f *fleet) { f.serviceAccount("web"); f.role(home, "data", anySub, read); deploy(f, IRSAAudience) }, "deploy/shop/web", Allowed, "role/data"},
+		{"a token mounted by hand for somebody else", func(f *fleet) { f.serviceAccount("web"); f.role(home, "data", anySub, read); deploy(f, "vault") }, "deploy/shop/web", Denied, ""},
+		{"a token for Pod Identity mounted by hand", func(f *fleet) {
+			f.associate("web", f.role(home, "data", pods(""), read).ARN)
+			deploy(f, PodIdentityAudience)
+			f.cluster.Workloads[0].TemplateLabels = map[string]string{SkipWebhookLabel: ""}
+		}, "deploy/shop/web", Allowed, "role/data"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFleet()
+			tt.build(f)
+			g := f.check(t, tt.identity, getIt, object)
+			if g.Verdict != tt.want {
+				t.Errorf("%s, want %s:\n%s", g.Verdict, tt.want, grantText(g))
+			}
+			if !strings.Contains(grantText(g), tt.says) {
+				t.Errorf("does not say %q:\n%s", tt.says, grantText(g))
+			}
+		})
+	}
+}
+
 func TestTargetRole(t *testing.T) {
 	externalID := `"StringEquals":{"sts:ExternalId":"us-east-1/111122223333/lab/shop/web"}`
 	for _, tt := range []struct {

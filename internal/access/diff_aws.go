@@ -297,15 +297,14 @@ func (d *differ) hopsOf(s *awsSide, all bool) map[string]Hop {
 		if session.ARN == "" {
 			continue
 		}
-		for _, role := range s.access.candidates(session) {
+		for _, role := range s.access.ways().assumable(session) {
 			if !all && !d.trustChange[role.ARN] {
 				continue
 			}
-			decided := s.access.assume(session, role)
-			if decided.verdict == Denied {
+			h := s.access.assume(session, role).hop(role)
+			if h.Verdict == Denied {
 				continue
 			}
-			h := decided.hop(role)
 			h.Chain = append(slices.Clip(session.Chain), h.Chain...)
 			if session.Verdict == Unknown {
 				h.Verdict, h.Conditions = Unknown, append(slices.Clip(session.Conditions), h.Conditions...)

@@ -105,7 +105,7 @@ func (c *Cluster) newPods(id Identity, t *podTemplate, running []*model.Pod) AWS
 		if keys := StaticKeys(t.spec); len(keys) > 0 {
 			return s.staticKeys(finding.Evidence{Text: keys[0] + " is set, which every AWS SDK uses first", Source: id.String()})
 		}
-		in = Injected(t.spec)
+		in = tokensOf(t.spec)
 	}
 	association := c.Association(t.namespace, t.account)
 	sa, presence := c.ServiceAccount(t.namespace, t.account)
@@ -115,16 +115,17 @@ func (c *Cluster) newPods(id Identity, t *podTemplate, running []*model.Pod) AWS
 	}
 	switch {
 	case in.IRSA:
-		return c.irsa(s, sa, t, finding.Evidence{Text: "AWS_WEB_IDENTITY_TOKEN_FILE is set by hand, which the AWS SDKs use before container credentials", Source: id.String()})
-	case opted != "" && (association != nil || IRSARole(sa) != ""):
+		return c.irsa(s, t, finding.Evidence{Text: "mounts a token for AWS by its own specification, which the AWS SDKs use before container credentials", Source: id.String()})
+	case opted != "" && !in.PodIdentity && (association != nil || IRSARole(sa) != ""):
 		return without(id, id.Cluster, finding.Evidence{Text: opted + " keeps the pod-identity webhook away from its pods", Source: id.String()})
 	case association != nil:
 		s = c.podIdentitySession(s, association, "")
 		return c.served(s, t, running)
 	case IRSARole(sa) != "":
-		s = c.irsa(s, sa, t)
-		if !c.Complete(model.AreaPodIdentityAssociations) {
-			s.doubt("no Pod Identity association, which would go before IRSA: not read")
+		s = c.irsa(s, t)
+		if before := "no Pod Identity association, which would go before IRSA (not read)"; !c.Complete(model.AreaPodIdentityAssociations) {
+			s.doubt(before)
+			s.token.open = []string{before}
 		}
 		return s
 	case presence == Unread || !c.Complete(model.AreaPodIdentityAssociations):
@@ -222,7 +223,7 @@ func (c *Cluster) podIdentitySession(s AWSSession, a *model.PodIdentityAssociati
 		}
 	} else {
 		s = all.as(s, role)
-		s.Context = all.podContext(role, tags)
+		all.inPod(&s, role, tags)
 		s.enter(role, all.Trust(role), func(t *Trust) Entry { return t.PodIdentity(tags) }, func(*Trust) []string {
 			return []string{"its trust policy does not let " + PodIdentityService + " in for this service account"}
 		})
@@ -239,13 +240,12 @@ func (c *Cluster) podIdentitySession(s AWSSession, a *model.PodIdentityAssociati
 	return s
 }
 
-// podContext is what is known of the requests of a session that EKS opens.
-func (a *Access) podContext(r *model.IAMRole, tags PodSession) *iam.Context {
-	c := a.sessionContext(r, &tags, false)
+// inPod makes known of a session's requests what follows from EKS opening it.
+func (a *Access) inPod(s *AWSSession, r *model.IAMRole, tags PodSession) {
+	s.Context = a.sessionContext(r, &tags, false).SetAbsent("aws:FederatedProvider")
 	if tags.Pod == "" { // a running pod's session may be older
-		a.fresh(c)
+		s.opened(a)
 	}
-	return c.SetAbsent("aws:FederatedProvider")
 }
 
 // targetSession goes on from the first role of an association to the target role, as EKS does.
@@ -257,7 +257,7 @@ func (c *Cluster) targetSession(first AWSSession, a *model.PodIdentityAssociatio
 		return c.all.unreadable(s, presence)
 	}
 	s = c.all.as(s, role)
-	s.Context = c.all.podContext(role, tags)
+	c.all.inPod(&s, role, tags)
 	s.tags = first.tags
 	first.Context = tags.request(first.Context.Clone())
 	if id := c.ExternalID(a); id != "" {
@@ -330,66 +330,13 @@ func (s *AWSSession) enter(role *model.IAMRole, trust *Trust, ask func(*Trust) E
 	s.underRCP(e, ask(trust.UnderRCP()))
 }
 
-// irsa is the session that a pod opens with its token and the role that its service account names.
-func (c *Cluster) irsa(s AWSSession, sa *model.ServiceAccount, t *podTemplate, why ...finding.Evidence) AWSSession {
-	s.Via, s.Verdict, s.Chain = ViaIRSA, Allowed, why
-	s.ARN = IRSARole(sa)
-	if s.ARN == "" {
-		s.Verdict = Unknown
-		s.Conditions = []string{"which role it names: the service account has no annotation, or was not read"}
-		return s
-	}
-	s.Chain = append(s.Chain, fact(sa, "metadata.annotations", "%s is %s", RoleAnnotation, s.ARN))
-	role, presence := c.all.Role(s.ARN)
-	if role == nil {
-		return c.all.unreadable(s, presence)
-	}
-	s = c.all.as(s, role)
-	token := WebToken{Issuer: c.Issuer(), Subject: Subject(t.namespace, t.account), Audience: IRSAAudience}
-	if audience := sa.Annotations[AudienceAnnotation]; audience != "" {
-		token.Audience = audience
-	}
-	s.Context = c.all.sessionContext(role, nil, false)
-	if len(why) == 0 {
-		c.all.fresh(s.Context)
-	}
-	trust := c.all.Trust(role)
-	if token.Issuer == "" {
-		s.doubt("the cluster's issuer (not read)")
-		return s
-	}
-	s.enter(role, trust, func(t *Trust) Entry { return t.WebIdentity(token) }, func(t *Trust) []string { return t.WhyNot(token) })
-	if trust != nil {
-		s.Context.Set("aws:FederatedProvider", trust.Provider(token.Issuer))
-		c.all.vouched(&s, trust, token)
-	}
-	return s
-}
-
-// vouched notes whether the role's account has the OIDC provider that a token needs, for the token's audience.
-func (a *Access) vouched(s *AWSSession, t *Trust, token WebToken) {
-	arn := t.Provider(token.Issuer)
-	provider := a.OIDCProvider(arn)
-	switch {
-	case provider == nil && a.read(t.arn.Account, model.AreaOIDCProviders):
-		s.Verdict = Denied
-		s.Chain = append(s.Chain, finding.Evidence{Text: "there is no such OIDC provider in the account, so AWS takes no token of the cluster", Source: arn})
-	case provider == nil:
-		s.doubt("OIDC provider " + arn + " (not read)")
-	case len(provider.ClientIDs) > 0 && !slices.Contains(provider.ClientIDs, token.Audience):
-		s.Verdict = Denied
-		s.Chain = append(s.Chain, fact(provider, "clientIds", "audience %s is not among those of the provider", token.Audience))
-	}
-}
-
 // sessionsOfPod are what a running pod holds now, first what its SDK takes, then what else code in it can fetch.
 func (c *Cluster) sessionsOfPod(id Identity, p *model.Pod) []AWSSession {
 	if finished(p) {
 		return []AWSSession{without(id, id.Cluster, fact(p, "status.phase", "%s: its containers are gone", p.Phase))}
 	}
-	held, in := c.credentialsOf(p), Injected(&p.PodSpec)
+	held, in := c.credentialsOf(p), tokensOf(&p.PodSpec)
 	t := &podTemplate{p.Namespace, ServiceAccountName(&p.PodSpec), p.Labels, p.Annotations, &p.PodSpec}
-	sa, _ := c.ServiceAccount(t.namespace, t.account)
 	association := c.Association(t.namespace, t.account)
 	base := AWSSession{Holder: id, Cluster: id.Cluster}
 	var all []AWSSession
@@ -397,11 +344,11 @@ func (c *Cluster) sessionsOfPod(id Identity, p *model.Pod) []AWSSession {
 		all = append(all, base.staticKeys(held.Why...))
 	}
 	if in.IRSA {
-		all = append(all, c.irsa(base, sa, t, fact(p, "spec.containers[].env", "AWS_WEB_IDENTITY_TOKEN_FILE is set")))
+		all = append(all, c.irsa(base, t, fact(p, "spec.volumes", "a token for AWS is mounted")))
 	}
 	if in.PodIdentity {
 		s := base
-		s.Chain = []finding.Evidence{fact(p, "spec.containers[].env", "AWS_CONTAINER_CREDENTIALS_FULL_URI is set")}
+		s.Chain = []finding.Evidence{fact(p, "spec.volumes", "a token for Pod Identity is mounted")}
 		switch {
 		case association != nil:
 			all = append(all, c.served(c.podIdentitySession(s, association, p.Name), t, []*model.Pod{p}))

@@ -142,10 +142,11 @@ func (t *Trust) Service(service string) Entry {
 // account who takes them, and that are of this account, for sessions that may take any of these.
 func (a *Access) ReadHops(s AWSSession, named bool) []Hop {
 	var all []Hop
-	some := a.candidates(&s)
+	x := a.ways()
+	some := x.assumable(&s)
 	if named {
-		some = a.naming(&s)
-		for _, role := range a.trusts().accounts[s.Principal.Account] {
+		some = x.naming(&s)
+		for _, role := range x.accounts[s.Principal.Account] {
 			if arn, err := iam.ParseARN(role.ARN); err == nil && arn.Account != s.Principal.Account {
 				some = append(some, role)
 			}

@@ -45,6 +45,8 @@ type who struct {
 	patterns map[string][]*whoNode
 	// edges remember who can assume which role.
 	edges map[[2]*whoNode]Verdict
+	// ways lead into the roles that matter.
+	ways *ways
 }
 
 // whoNode is one principal.
@@ -75,6 +77,15 @@ func (a *Access) newWho(q *AWSQuestion) *who {
 	}
 	w.spread(Allowed)
 	w.spread(Unknown)
+	var matter []*model.IAMRole // those that are certain first, as mostly one is enough
+	for _, v := range []Verdict{Allowed, Unknown} {
+		for _, n := range w.nodes {
+			if r, ok := n.session.principal.(*model.IAMRole); ok && n.verdict == v {
+				matter = append(matter, r)
+			}
+		}
+	}
+	w.ways = a.newWays(matter)
 	return w
 }
 
@@ -215,13 +226,13 @@ func (w *who) cluster(c *Cluster) []Grant {
 	for _, u := range c.Units() {
 		matters := w.given(c, name{u.Namespace, u.ServiceAccount()})
 		workload, ok := u.Object.(*model.Workload)
-		if ok && (matters || len(StaticKeys(u.Spec)) > 0 || slices.ContainsFunc(u.Pods, reaches)) {
+		if ok && (matters || tokensOf(u.Spec) != Injection{} || len(StaticKeys(u.Spec)) > 0 || slices.ContainsFunc(u.Pods, reaches)) {
 			id := Identity{Kind: KindWorkload, Cluster: label, Namespace: workload.Namespace, Name: strings.ToLower(workload.Kind) + "/" + workload.Name}
 			add(id, c.sessionsOfTemplate(id, &podTemplate{u.Namespace, u.ServiceAccount(), u.Labels, u.Annotations, u.Spec}, u.Pods))
 		}
 		given := c.injection(u)
 		for _, p := range u.Pods {
-			in, keys := Injected(&p.PodSpec), len(StaticKeys(&p.PodSpec)) > 0
+			in, keys := tokensOf(&p.PodSpec), len(StaticKeys(&p.PodSpec)) > 0
 			switch other := in != given || keys != (len(StaticKeys(u.Spec)) > 0); {
 			case ok && !other: // it holds what its workload gives new pods
 			case matters || keys || in != Injection{} || reaches(p):
@@ -235,7 +246,7 @@ func (w *who) cluster(c *Cluster) []Grant {
 
 // injection is what the webhook puts into new pods of a unit.
 func (c *Cluster) injection(u *Unit) Injection {
-	in := Injected(u.Spec)
+	in := tokensOf(u.Spec)
 	if optedOutOfAll(u.Labels, u.Annotations, u.Spec) != "" {
 		return in
 	}
@@ -275,7 +286,7 @@ func (w *who) given(c *Cluster, sa name) bool {
 		return w.held(p.RoleARN)
 	}
 	role, _ := c.HoldsAWSRole(sa.namespace, sa.name)
-	return role != "" && w.held(role)
+	return role != "" && (w.held(role) || w.ways.letIn(c.Issuer(), Subject(sa.namespace, sa.name)))
 }
 
 // nodesThatMatter are the nodes whose role matters, or is not known.
@@ -304,23 +315,27 @@ func (w *who) best(sessions []AWSSession) (Grant, bool) {
 	return best, best.Verdict != Denied
 }
 
-// with answers for one session, by the way of its role where that holds for every session of it.
+// with answers for one session.
 func (w *who) with(s *AWSSession) Grant {
+	denied := Grant{Verdict: Denied}
 	role, ok := s.principal.(*model.IAMRole)
-	switch {
-	case s.Verdict == Denied || ok && w.leadsNowhere(role):
-		return Grant{Verdict: Denied}
-	case s.ARN == "" && s.Via != ViaStaticKeys && s.Via != ViaIRSA:
-		return Grant{Verdict: Denied} // which role it is was not read: the gaps say so, once
-	case s.ARN == "":
-		return Grant{Verdict: Unknown, Cluster: s.Cluster, Scope: w.q.Resource, Chain: s.Chain, Conditions: s.Conditions}
+	switch own := s.Verdict != Denied && (!ok || !w.leadsNowhere(role)); {
+	case !own && (s.token == nil || !w.ways.letIn(s.token.Issuer, s.token.Subject)):
+		return denied
+	case own && s.ARN == "" && s.Via != ViaStaticKeys && s.Via != ViaIRSA:
+		return denied // which role it is was not read: the gaps say so, once
 	}
-	own := w.all.direct(s, w.q)
-	if own.Verdict == Allowed {
-		return own
+	return w.all.bestWay(s, w.ways, w.direct)
+}
+
+// direct answers for one session by itself. What its role is allowed whatever is not known of a session, it is allowed too,
+// unless it is limited or older.
+func (w *who) direct(s *AWSSession) Grant {
+	role, ok := s.principal.(*model.IAMRole)
+	if ok && s.Verdict != Denied && s.fresh && s.Policies.Session == nil && !slices.Contains(s.Policies.Unread, iam.SessionPolicy) {
+		if n := w.byRole[role]; n.own.verdict == Allowed {
+			return w.all.grant(s, w.q, n.own, n.scope)
+		}
 	}
-	if onward, ok := w.all.onward(s, w.q, own.Verdict, w.leadsNowhere); ok {
-		return onward
-	}
-	return own
+	return w.all.direct(s, w.q)
 }

@@ -67,7 +67,7 @@ func TestWhoCanAWS(t *testing.T) {
 		"allowed daemonset/shop/agent: IAMRole node inline policy p, statement 1",
 		"allowed daemonset/shop/api: IAMRole data inline policy p, statement 1",
 		"allowed daemonset/shop/web: IAMRole irsa inline policy p, statement 1",
-		"unknown pod/shop/api-x: Pod shop/api-x spec.containers[].env",
+		"unknown pod/shop/api-x: Pod shop/api-x spec.volumes",
 		"unknown pod/shop/keys-x: Pod shop/keys-x spec.containers[].env",
 		"unknown sa/shop/far: arn:aws:iam::777788889999:role/far",
 	}
