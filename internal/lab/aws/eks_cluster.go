@@ -45,6 +45,11 @@ func describeCluster(c *call, in *clusterInput) (clusterOutput, error) {
 		return clusterOutput{}, err
 	}
 	cluster.life.look()
+	for _, u := range cluster.updates {
+		if u.about == "" { // of the cluster itself
+			u.life.look()
+		}
+	}
 	if cluster, err = c.reg.cluster(in.Name); err != nil {
 		return clusterOutput{}, err
 	}
