@@ -85,17 +85,22 @@ type reach struct {
 // reachOf says what a change touches. A change and those that undo it touch the same. It is an error where this package
 // cannot carry the change out.
 func reachOf(c plan.Change) (reach, error) {
-	entry := func(cluster, principal string) (reach, error) {
-		return reach{cluster, []part{{kind: partMode}, {kind: partEntry, name: principal}}}, nil
+	for _, known := range []func(plan.Change) (reach, bool){ofEKS, ofKubernetes, ofIAM} {
+		if r, ok := known(c); ok {
+			return r, nil
+		}
 	}
-	awsAuth := func(cluster string) (reach, error) {
-		return reach{cluster, []part{{kind: partMode}, {kind: partAWSAuth, namespace: "kube-system", name: "aws-auth"}}}, nil
-	}
-	one := func(cluster string, k kind, namespace, name string) (reach, error) {
-		return reach{cluster, []part{{kind: k, namespace: namespace, name: name}}}, nil
-	}
-	account := func(cluster, namespace, name string) (reach, error) {
-		return reach{cluster, []part{{kind: partNamespace, name: namespace}, {kind: partServiceAccount, namespace: namespace, name: name}}}, nil
+	return reach{}, fmt.Errorf("%s (%s): drawbridge cannot carry this out", reflect.TypeOf(c).Name(), c)
+}
+
+func one(cluster string, k kind, namespace, name string) (reach, bool) {
+	return reach{cluster, []part{{kind: k, namespace: namespace, name: name}}}, true
+}
+
+// ofEKS is the reach of changes in EKS and in the logs of its control plane.
+func ofEKS(c plan.Change) (reach, bool) {
+	entry := func(cluster, principal string) (reach, bool) {
+		return reach{cluster, []part{{kind: partMode}, {kind: partEntry, name: principal}}}, true
 	}
 	switch c := c.(type) {
 	case plan.CreateAccessEntry:
@@ -120,6 +125,19 @@ func reachOf(c plan.Change) (reach, error) {
 		return one(c.Cluster, partAssociation, c.Namespace, c.ServiceAccount)
 	case plan.DeletePodIdentityAssociation:
 		return one(c.Cluster, partAssociation, c.Namespace, c.ServiceAccount)
+	}
+	return reach{}, false
+}
+
+// ofKubernetes is the reach of changes of Kubernetes objects. Whether rows of aws-auth may go depends on the authentication mode.
+func ofKubernetes(c plan.Change) (reach, bool) {
+	awsAuth := func(cluster string) (reach, bool) {
+		return reach{cluster, []part{{kind: partMode}, {kind: partAWSAuth, namespace: "kube-system", name: "aws-auth"}}}, true
+	}
+	account := func(cluster, namespace, name string) (reach, bool) {
+		return reach{cluster, []part{{kind: partNamespace, name: namespace}, {kind: partServiceAccount, namespace: namespace, name: name}}}, true
+	}
+	switch c := c.(type) {
 	case plan.RemoveAWSAuthRow:
 		return awsAuth(c.Cluster)
 	case plan.PutAWSAuth:
@@ -152,18 +170,28 @@ func reachOf(c plan.Change) (reach, error) {
 		if k, name, _ := strings.Cut(c.Name, "/"); c.Kind == "Workload" && isWorkload(kind(k)) {
 			return one(c.Cluster, kind(k), c.Namespace, name)
 		}
+	}
+	return reach{}, false
+}
+
+// ofIAM is the reach of changes in IAM.
+func ofIAM(c plan.Change) (reach, bool) {
+	inline := func(arn, policy string) (reach, bool) {
+		return reach{"", []part{{kind: partInline, name: arn, policy: policy}}}, true
+	}
+	switch c := c.(type) {
 	case plan.AttachPolicy:
 		return one("", partAttached, "", c.PrincipalARN)
 	case plan.DetachPolicy:
 		return one("", partAttached, "", c.PrincipalARN)
 	case plan.PutInlinePolicy:
-		return reach{"", []part{{kind: partInline, name: c.PrincipalARN, policy: c.Name}}}, nil
+		return inline(c.PrincipalARN, c.Name)
 	case plan.DeleteInlinePolicy:
-		return reach{"", []part{{kind: partInline, name: c.PrincipalARN, policy: c.Name}}}, nil
+		return inline(c.PrincipalARN, c.Name)
 	case plan.UpdateTrustPolicy:
 		return one("", partTrust, "", c.RoleARN)
 	}
-	return reach{}, fmt.Errorf("%s (%s): drawbridge cannot carry this out", reflect.TypeOf(c).Name(), c)
+	return reach{}, false
 }
 
 // reachOfAll is what the changes of a plan touch together. They must be about one cluster.

@@ -31,17 +31,26 @@ type Connection struct {
 	Token    string
 }
 
-// Connect finds a cluster's Kubernetes API and makes a token for it, as `aws eks get-token` does: a presigned
-// sts:GetCallerIdentity that names the cluster (EKS Best Practices Guide, "Identity and Access Management";
-// aws-iam-authenticator, pkg/token, 2026-11).
-func Connect(ctx context.Context, o Options, region, cluster string) (Connection, error) {
+// Config returns the configuration with which a region is read: with the credentials at the end of the role chain.
+func Config(ctx context.Context, o Options, region string) (awssdk.Config, error) {
 	o = o.withDefaults()
 	o.Regions = []string{region}
 	configs, _, err := o.configs(ctx)
 	if err != nil {
+		return awssdk.Config{}, err
+	}
+	return configs[0], nil
+}
+
+// Connect finds a cluster's Kubernetes API and makes a token for it, as `aws eks get-token` does: a presigned
+// sts:GetCallerIdentity that names the cluster (EKS Best Practices Guide, "Identity and Access Management";
+// aws-iam-authenticator, pkg/token, 2026-11).
+func Connect(ctx context.Context, o Options, region, cluster string) (Connection, error) {
+	cfg, err := Config(ctx, o, region)
+	if err != nil {
 		return Connection{}, err
 	}
-	described, err := eks.NewFromConfig(configs[0]).DescribeCluster(ctx, &eks.DescribeClusterInput{Name: &cluster})
+	described, err := eks.NewFromConfig(cfg).DescribeCluster(ctx, &eks.DescribeClusterInput{Name: &cluster})
 	if err != nil {
 		return Connection{}, fmt.Errorf("describe cluster %s in %s: %w", cluster, region, err)
 	}
@@ -56,15 +65,16 @@ func Connect(ctx context.Context, o Options, region, cluster string) (Connection
 	if err != nil {
 		return Connection{}, fmt.Errorf("certificate authority of cluster %s: %w", cluster, err)
 	}
-	token, err := token(ctx, configs[0], cluster)
+	token, err := Token(ctx, cfg, cluster)
 	if err != nil {
 		return Connection{}, err
 	}
 	return Connection{Endpoint: *c.Endpoint, CA: ca, Token: token}, nil
 }
 
-// token presigns the call that an EKS API server replays to learn who is calling. Nothing is sent.
-func token(ctx context.Context, cfg awssdk.Config, cluster string) (string, error) {
+// Token presigns the call that an EKS API server replays to learn who is calling, and so makes a bearer token that is good for
+// about a quarter of an hour. Nothing is sent.
+func Token(ctx context.Context, cfg awssdk.Config, cluster string) (string, error) {
 	presigned, err := sts.NewPresignClient(sts.NewFromConfig(cfg)).PresignGetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, func(p *sts.PresignOptions) {
 		p.ClientOptions = append(p.ClientOptions, func(o *sts.Options) {
 			o.APIOptions = append(o.APIOptions, smithyhttp.SetHeaderValue("x-k8s-aws-id", cluster), smithyhttp.SetHeaderValue("X-Amz-Expires", "60"))
