@@ -387,7 +387,7 @@ func (j *journal) status() *Status {
 	for i := range j.plan {
 		step, p := &s.Steps[i], j.tasks[task{Step: i + 1}]
 		step.State = Pending
-		if p == nil {
+		if p == nil || p.never && !j.undoing {
 			continue
 		}
 		step.Irreversible, step.Backup = p.irreversible, slices.Clone(p.backup)

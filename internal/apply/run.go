@@ -7,10 +7,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	arn "drawbridge/internal/iam"
@@ -113,7 +117,7 @@ func (r *run) carry(ctx context.Context, t task, c plan.Change, left *model.Snap
 	if p != nil && p.verified {
 		return nil
 	}
-	sent := p != nil
+	sent := p != nil && !p.never
 	if err := r.attempt(ctx, t, c, left, &sent); err != nil {
 		return r.stopped(t, c, sent, err)
 	}
@@ -123,7 +127,7 @@ func (r *run) carry(ctx context.Context, t task, c plan.Change, left *model.Snap
 
 func (r *run) attempt(ctx context.Context, t task, c plan.Change, left *model.Snapshot, sent *bool) error {
 	p := r.journal.tasks[t]
-	if p == nil {
+	if p == nil || p.never {
 		if err := r.once(ctx, t, c, left, sent); err != nil {
 			return err
 		}
@@ -182,10 +186,15 @@ func (r *run) once(ctx context.Context, t task, c plan.Change, left *model.Snaps
 		*sent = true
 		err = r.Clients.call(ctx, c, v, want, r.token(t))
 		if apierrors.IsConflict(err) && n < conflicts {
+			*sent = false
+			if err := r.journal.add(record{Kind: never, task: t}); err != nil {
+				return err
+			}
 			continue
 		}
 		if err != nil {
-			if err := r.despite(ctx, c, want, err); err != nil {
+			if err := r.despite(ctx, t, c, want, err); err != nil {
+				*sent = r.journal.tasks[t] == nil || !r.journal.tasks[t].never
 				return err
 			}
 		}
@@ -194,8 +203,8 @@ func (r *run) once(ctx context.Context, t task, c plan.Change, left *model.Snaps
 }
 
 // despite decides about a call that failed. Its answer may have been lost, or that to an earlier try: if what it should do is
-// done, it is.
-func (r *run) despite(ctx context.Context, c plan.Change, want *model.Snapshot, failed error) error {
+// done, it is; if it was refused, that is noted, so that there is nothing to undo.
+func (r *run) despite(ctx context.Context, t task, c plan.Change, want *model.Snapshot, failed error) error {
 	if ctx.Err() != nil {
 		return failed
 	}
@@ -210,10 +219,30 @@ func (r *run) despite(ctx context.Context, c plan.Change, want *model.Snapshot, 
 	if ok, err := same(want, v.Snapshot); err != nil || ok {
 		return err
 	}
+	if refused(failed) {
+		if err := r.journal.add(record{Kind: never, task: t}); err != nil {
+			return errors.Join(failed, err)
+		}
+	}
 	if v.busy(c) {
 		return fmt.Errorf("%w; the cluster is being updated: wait until it is ACTIVE, then go on", failed)
 	}
 	return failed
+}
+
+// refused says that a call certainly did nothing. That something is there already, or is not there any more, says nothing: an
+// earlier try, whose answer was lost, may have seen to that.
+func refused(err error) bool {
+	if apierrors.IsConflict(err) || apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsUnauthorized(err) {
+		return true
+	}
+	api, isAPI := errors.AsType[smithy.APIError](err)
+	answer, isAnswer := errors.AsType[*smithyhttp.ResponseError](err)
+	if !isAPI || !isAnswer || gone(err) || slices.Contains([]string{"ResourceInUseException", "EntityAlreadyExists"}, api.ErrorCode()) {
+		return false
+	}
+	status := answer.HTTPStatusCode()
+	return status >= 400 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests
 }
 
 // check reads what a change touches and holds the change against it. What does not fit may be old news, so it is looked again.

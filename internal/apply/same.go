@@ -126,10 +126,14 @@ func spelt(change plan.Change, v *view) plan.Change {
 		}
 		return c
 	case plan.RemoveSubject:
-		c.Subject = subject(c.Subject)
-		return c
-	case plan.AddSubject:
-		c.Subject = subject(c.Subject)
+		for _, k := range v.Clusters {
+			for _, b := range slices.Concat(k.RoleBindings, k.ClusterRoleBindings) {
+				at := b.Namespace == c.Namespace && b.Name == c.Name && c.Index >= 0 && c.Index < len(b.Subjects)
+				if at && subject(b.Subjects[c.Index]) == subject(c.Subject) {
+					c.Subject = b.Subjects[c.Index]
+				}
+			}
+		}
 		return c
 	}
 	return change

@@ -14,7 +14,7 @@ import (
 // TestToken checks the form that aws-iam-authenticator v0.7.8 demands of a token (pkg/token, Verify).
 func TestToken(t *testing.T) {
 	cfg := awssdk.Config{Region: "eu-central-1", Credentials: credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret-key", "session-token")}
-	text, err := token(context.Background(), cfg, "prod")
+	text, err := Token(context.Background(), cfg, "prod")
 	if err != nil {
 		t.Fatal(err)
 	}
