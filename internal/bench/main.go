@@ -63,20 +63,38 @@ func run() error {
 		}
 	}
 	fmt.Printf("growth from the tenth to the whole: %.1f-fold\n", float64(times[2])/float64(times[1]))
-	return whoCan(dir)
+	return errors.Join(paths(dir), whoCan(dir))
 }
 
 // generate writes the dumps of a fleet and prints its name.
-func (s size) generate(dumps string) error {
-	gen := exec.Command("go", "run", "./internal/source/dump/gen", "-o", dumps, "-pods", strconv.Itoa(s.pods), "-serviceaccounts", strconv.Itoa(s.accounts),
+func (s size) generate(dumps string, more ...string) error {
+	args := append([]string{
+		"run", "./internal/source/dump/gen", "-o", dumps, "-pods", strconv.Itoa(s.pods), "-serviceaccounts", strconv.Itoa(s.accounts),
 		"-roles", strconv.Itoa(s.roles), "-bindings", strconv.Itoa(s.bindings), "-iamroles", strconv.Itoa(s.iamRoles),
-		"-associations", strconv.Itoa(s.associations), "-nodes", strconv.Itoa(s.nodes))
+		"-associations", strconv.Itoa(s.associations), "-nodes", strconv.Itoa(s.nodes),
+	}, more...)
+	gen := exec.Command("go", args...)
 	gen.Stderr = os.Stderr
 	if err := gen.Run(); err != nil {
 		return fmt.Errorf("generate dumps: %w", err)
 	}
 	fmt.Println(s.name)
 	return nil
+}
+
+// paths measures attack paths in the largest fleet, in which ways are open from pods to an administrator.
+func paths(dir string) error {
+	dumps := filepath.Join(dir, "ways")
+	if err := sizes[len(sizes)-1].generate(dumps, "-ways"); err != nil {
+		return err
+	}
+	snapshot := dumps + ".json"
+	if out, err := exec.Command("bin/drawbridge", "collect", "-f", dumps, "-o", snapshot).CombinedOutput(); err != nil {
+		return fmt.Errorf("collect: %w\n%.500s", err, out)
+	}
+	_, pods := measure("paths, every pod to account admin", "paths", "-f", snapshot, "--from", "every-pod", "--to", "account-admin", "-o", "json")
+	_, everybody := measure("paths, everybody to the defaults", "paths", "-f", snapshot, "-o", "json")
+	return errors.Join(pods, everybody, os.RemoveAll(dumps), os.Remove(snapshot))
 }
 
 // bindings are the fleets on which who-can is measured: every binding of theirs lets a service account read Secrets.
@@ -126,6 +144,6 @@ func measure(what string, args ...string) (time.Duration, error) {
 		}
 	}
 	slices.Sort(took)
-	fmt.Printf("  %-32s best %6.3f s   median %6.3f s   peak %4d MiB\n", what, took[0].Seconds(), took[2].Seconds(), peak>>10)
+	fmt.Printf("  %-34s best %6.3f s   median %6.3f s   peak %4d MiB\n", what, took[0].Seconds(), took[2].Seconds(), peak>>10)
 	return took[2], nil
 }

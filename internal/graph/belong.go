@@ -54,6 +54,8 @@ func (b *builder) admins(c *cluster) {
 		b.step(from, b.runningPods(c, namespace), access.Yes, enter, 0)
 		b.kind = numberOf("read-secrets")
 		b.step(from, b.secrets(c, namespace), access.Yes, secrets, 0)
+		b.kind = numberOf("make-service-account")
+		b.makes(c, from, namespace, nil, namespace == "")
 		b.kind = numberOf("ack-objects")
 		for _, k := range c.Capabilities {
 			if k.Type == capabilityACK && k.RoleARN != "" {

@@ -60,7 +60,6 @@ const (
 	anyIdentity
 	anyNode
 	anyUser
-	anyOpenNode // whose role a pod without privileges can take
 	anyPrincipal
 	anyRole
 	anyIAMUser
@@ -97,13 +96,14 @@ type cluster struct {
 	running    []*class
 	runningAs  map[[2]string][]*class                  // by namespace and service account
 	sessions   map[*model.PodIdentityAssociation]int32 // that are not like others of their role
+	answers    map[string]int32                        // grants of metadata services that answer pods, by role
 	patterns   []string                                // of subjects, that trust policies let in
 	account    *account
 	users      []int32
 	taken      []takeover
 	rights     map[*model.Role]rights
-	asked      bool        // for taken
-	absent     [][2]string // service accounts that hold a role and do not exist, by namespace and name
+	asked      bool                // for taken
+	absent     map[string][]string // service accounts by namespace that hold something and do not exist
 }
 
 // account is an AWS account of the snapshot, or one that the snapshot only names.
@@ -161,7 +161,7 @@ func (b *builder) survey() {
 	for i, k := range b.all.Clusters() {
 		c := &cluster{
 			Cluster: k, n: int16(i + 1), label: b.snapshot.Label(k.Cluster), accounts: map[string][]string{}, holdings: map[string][]holding{},
-			runningAs: map[[2]string][]*class{}, sessions: map[*model.PodIdentityAssociation]int32{}, rights: map[*model.Role]rights{},
+			runningAs: map[[2]string][]*class{}, sessions: map[*model.PodIdentityAssociation]int32{}, rights: map[*model.Role]rights{}, answers: map[string]int32{},
 		}
 		if c.account = byID[k.Account]; c.account == nil {
 			c.account = &account{id: k.Account}

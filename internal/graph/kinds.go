@@ -43,6 +43,7 @@ var Kinds = []Kind{
 	{"assume-role", "Take a role by sts:AssumeRole", "a trust policy that lets in, and where that leaves it to the account, or in another account, sts:AssumeRole", "T1548.005", assumeRole, false},
 	{"escape-to-node", "Escape from a pod to its node", "a privileged container, a directory of the node, or the node's processes", "T1611", escapeToNode, false},
 	{"pods-of-node", "Act as the pods on a node", "root on the node", "T1528", takePods, false},
+	{"act-as-kubelet", "Act as the kubelet of a node", "the credentials of a node's instance", "T1528", kubelet, false},
 	{"pod-identity", "Take a role through Pod Identity", "code in a pod of a service account with a Pod Identity association", "T1552.007", podIdentity, false},
 	{"agent-spoof", "Listen to the Pod Identity agent", "a pod in the host's network beside pods that use Pod Identity", "T1557", spoofAgent, false},
 	{"irsa", "Take a role through IRSA", "a token of a service account that the role's trust policy lets in", "T1550.001", irsa, false},

@@ -250,6 +250,24 @@ var kindCases = []kindCase{
 		}, from: "pod/shop/p", to: "sa/ops/boss", but: func(l *lab) { l.c.Pods[1].NodeName = "m" },
 	},
 	{
+		kind: "act-as-kubelet", set: func(l *lab) {
+			l.node("n")
+			l.c.Instances[0].HTTPTokens = "optional"
+			l.pod("shop", "p", "web", "n")
+			l.sa("ops", "boss")
+			l.pod("ops", "q", "boss", "n").Automount = new(bool)
+		}, from: "pod/shop/p", to: "sa/ops/boss", but: func(l *lab) { l.c.Pods[1].NodeName = "m" },
+	},
+	{
+		kind: "act-as-kubelet", name: "by a pod of its own in one namespace", set: func(l *lab) {
+			l.node("n")
+			l.c.Instances[0].HTTPTokens = "optional"
+			l.grant("shop", web, rule("", "pods", "create"))
+			l.sa("ops", "boss")
+			l.pod("ops", "q", "boss", "n")
+		}, from: web, to: "sa/ops/boss", but: func(l *lab) { l.c.Instances[0].HTTPTokens = "required" },
+	},
+	{
 		kind: "pod-identity", set: func(l *lab) {
 			l.iamRole("data", podTrust)
 			l.associate("shop", "web", "data")

@@ -59,7 +59,7 @@ func (g *Graph) path(start int32, edges []int32, cut map[int32]bool) Path {
 		}
 		switch v := &g.vertices[e.to]; {
 		case v.id.Kind == "":
-		case v.passing:
+		case v.passing, v.id.Kind == access.KindGroup: // who is in a group says more than the group
 			between = n + 1
 		default:
 			named = n + 1

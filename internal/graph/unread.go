@@ -114,6 +114,7 @@ func (b *builder) unreadRoles(c *cluster) {
 	for _, namespace := range c.namespaces {
 		for _, sa := range c.accounts[namespace] {
 			b.link(b.newPod(c, namespace, sa), at, 0, 0)
+			b.link(b.minted(c, namespace, sa), at, 0, 0)
 		}
 	}
 	for _, k := range c.running {

@@ -41,7 +41,7 @@ func awsFiles(s size) []file {
 	files = append(files, entries(s.entries)...)
 	files = append(files, associations(s.associations)...)
 	return append(files,
-		list("iam.json", "{\n    \"UserDetailList\": [],\n    \"GroupDetailList\": [],\n    \"RoleDetailList\": [", "\n    ],\n    \"Policies\": ["+policies+"]\n}\n", s.iamRoles, iamRole),
+		list("iam.json", "{\n    \"UserDetailList\": [],\n    \"GroupDetailList\": [],\n    \"RoleDetailList\": [", "\n    ],\n    \"Policies\": ["+policies+"]\n}\n", s.iamRoles, func(i int) any { return iamRole(i, s.ways && i == 0) }),
 		list("instances.json", "{\n    \"Reservations\": [", "\n    ]\n}\n", s.nodes, reservation))
 }
 
@@ -109,8 +109,18 @@ const policies = `
         }
     `
 
-func iamRole(i int) any {
+func iamRole(i int, administrator bool) any {
 	name := fmt.Sprintf("app-%05d", i)
+	own := []any{
+		object{
+			"Sid": "Bucket", "Effect": "Allow", "Action": []string{"s3:GetObject", "s3:PutObject", "s3:ListBucket"},
+			"Resource": []string{"arn:aws:s3:::data-" + name, "arn:aws:s3:::data-" + name + "/*"},
+		},
+		object{"Sid": "Queue", "Effect": "Allow", "Action": "sqs:*", "Resource": "arn:aws:sqs:" + region + ":" + account + ":" + name},
+	}
+	if administrator {
+		own = append(own, object{"Sid": "All", "Effect": "Allow", "Action": "*", "Resource": "*"})
+	}
 	return object{
 		"Path": "/", "RoleName": name, "RoleId": fmt.Sprintf("AROA%016d", i), "Arn": roleARN(name), "CreateDate": "2026-03-01T09:00:00+00:00",
 		"AssumeRolePolicyDocument": object{"Version": "2012-10-17", "Statement": []any{
@@ -123,14 +133,8 @@ func iamRole(i int) any {
 				"Condition": object{"StringEquals": object{issuer + ":sub": "system:serviceaccount:" + namespace(i) + ":" + serviceAccount(i), issuer + ":aud": "sts.amazonaws.com"}},
 			},
 		}},
-		"InstanceProfileList": []any{},
-		"RolePolicyList": []any{object{"PolicyName": "own", "PolicyDocument": object{"Version": "2012-10-17", "Statement": []any{
-			object{
-				"Sid": "Bucket", "Effect": "Allow", "Action": []string{"s3:GetObject", "s3:PutObject", "s3:ListBucket"},
-				"Resource": []string{"arn:aws:s3:::data-" + name, "arn:aws:s3:::data-" + name + "/*"},
-			},
-			object{"Sid": "Queue", "Effect": "Allow", "Action": "sqs:*", "Resource": "arn:aws:sqs:" + region + ":" + account + ":" + name},
-		}}}},
+		"InstanceProfileList":     []any{},
+		"RolePolicyList":          []any{object{"PolicyName": "own", "PolicyDocument": object{"Version": "2012-10-17", "Statement": own}}},
 		"AttachedManagedPolicies": []any{object{"PolicyName": "read-config", "PolicyArn": "arn:aws:iam::" + account + ":policy/read-config"}},
 		"Tags":                    []any{object{"Key": "team", "Value": fmt.Sprintf("team-%03d", i%100)}},
 		"RoleLastUsed":            object{"LastUsedDate": "2026-10-01T12:00:00+00:00", "Region": region},

@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 const (
 	when = "2026-10-20T07:30:00Z"
@@ -18,16 +21,23 @@ func instanceID(i int) string { return fmt.Sprintf("i-%017d", i) }
 
 // kubeFiles are lists as `kubectl get … -o json --show-managed-fields` prints them.
 func kubeFiles(s size) []file {
-	return []file{
+	files := []file{
 		list("namespaces.json", head, tail, 100, func(i int) any { return kubeObject("v1", "Namespace", "", namespace(i), i, nil) }),
 		list("serviceaccounts.json", head, tail, s.serviceAccounts, func(i int) any {
 			return kubeObject("v1", "ServiceAccount", namespace(i), serviceAccount(i), i, object{"automountServiceAccountToken": false})
 		}),
 		list("roles.json", head, tail, s.roles, func(i int) any {
-			return kubeObject("rbac.authorization.k8s.io/v1", "Role", namespace(i), fmt.Sprintf("app-%05d", i), i, object{"rules": []any{
+			rules := []any{
 				object{"apiGroups": []string{""}, "resources": []string{"configmaps", "secrets"}, "verbs": []string{"get", "list", "watch"}},
 				object{"apiGroups": []string{"apps"}, "resources": []string{"deployments"}, "verbs": []string{"get", "patch"}},
-			}})
+			}
+			if s.ways {
+				rules = rules[:1]
+				if i%50 == 0 {
+					rules = append(rules, object{"apiGroups": []string{""}, "resources": []string{"pods", "pods/exec"}, "verbs": []string{"create"}})
+				}
+			}
+			return kubeObject("rbac.authorization.k8s.io/v1", "Role", namespace(i), fmt.Sprintf("app-%05d", i), i, object{"rules": rules})
 		}),
 		list("rolebindings.json", head, tail, s.bindings, func(i int) any {
 			return kubeObject("rbac.authorization.k8s.io/v1", "RoleBinding", namespace(i), fmt.Sprintf("app-%05d", i), i, object{
@@ -41,8 +51,14 @@ func kubeFiles(s size) []file {
 				"status": object{"addresses": []any{object{"type": "InternalIP", "address": nodeIP(i)}}, "nodeInfo": object{"operatingSystem": "linux"}},
 			})
 		}),
-		list("pods.json", head, tail, s.pods, func(i int) any { return pod(i, s.nodes) }),
+		list("pods.json", head, tail, s.pods, func(i int) any { return pod(i, s) }),
 	}
+	if s.ways { // that there are none of these is known
+		for _, kind := range []string{"ClusterRoleList", "ClusterRoleBindingList"} {
+			files = append(files, answer(strings.ToLower(kind)+".json", object{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "items": []any{}}))
+		}
+	}
+	return files
 }
 
 func kubeObject(apiVersion, kind, ns, name string, i int, rest object) object {
@@ -67,7 +83,12 @@ func kubeObject(apiVersion, kind, ns, name string, i int, rest object) object {
 func uid(i int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", i) }
 
 // pod is a pod with one container as the API server shows it while it runs.
-func pod(i, nodes int) any {
+func pod(i int, s size) any {
+	nodes := s.nodes
+	security := object{"allowPrivilegeEscalation": false, "capabilities": object{"drop": []string{"ALL"}}}
+	if s.ways && i%1000 == 0 {
+		security = object{"privileged": true}
+	}
 	app := fmt.Sprintf("app-%05d", i%5000)
 	image := "111122223333.dkr.ecr.eu-west-1.amazonaws.com/" + app + ":1.4.2"
 	token := fmt.Sprintf("kube-api-access-%05d", i%100000)
@@ -83,7 +104,7 @@ func pod(i, nodes int) any {
 				"ports":           []any{object{"containerPort": 8080, "name": "http", "protocol": "TCP"}},
 				"livenessProbe":   object{"httpGet": object{"path": "/healthz", "port": "http", "scheme": "HTTP"}, "periodSeconds": 10, "failureThreshold": 3},
 				"resources":       object{"limits": object{"cpu": "1", "memory": "512Mi"}, "requests": object{"cpu": "100m", "memory": "256Mi"}},
-				"securityContext": object{"allowPrivilegeEscalation": false, "capabilities": object{"drop": []string{"ALL"}}},
+				"securityContext": security,
 				"volumeMounts": []any{
 					object{"mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "name": token, "readOnly": true},
 				},

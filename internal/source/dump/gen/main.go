@@ -14,6 +14,8 @@ import (
 // size says how many objects of each kind the dump holds.
 type size struct {
 	pods, serviceAccounts, bindings, roles, iamRoles, associations, entries, nodes int
+	// ways leaves ways open from pods to an administrator of the account.
+	ways bool
 }
 
 func main() {
@@ -27,6 +29,7 @@ func main() {
 	flag.IntVar(&s.associations, "associations", 200, "Pod Identity associations")
 	flag.IntVar(&s.entries, "entries", 50, "access entries")
 	flag.IntVar(&s.nodes, "nodes", 50, "nodes and EC2 instances")
+	flag.BoolVar(&s.ways, "ways", false, "leave ways open from pods to an administrator: every 50th Role runs and enters pods, every 1,000th pod is privileged, and one IAM role may do everything")
 	flag.Parse()
 	if *out == "" {
 		fmt.Fprintln(os.Stderr, "gen: -o FOLDER is required")
