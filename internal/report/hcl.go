@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -133,7 +134,7 @@ func (h *hcl) document(d model.Document) string {
 	dec := jsontext.NewDecoder(strings.NewReader(string(d)))
 	text, err := hclExpression(dec, h.indent)
 	if err == nil {
-		if _, err = dec.ReadToken(); err == io.EOF {
+		if _, err = dec.ReadToken(); errors.Is(err, io.EOF) {
 			return "jsonencode(" + text + ")"
 		}
 	}

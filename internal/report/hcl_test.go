@@ -188,7 +188,7 @@ func (r *hclReader) quoted() string {
 				if err != nil {
 					panic(err)
 				}
-				b.WriteRune(rune(n)) //nolint:gosec // of at most eight digits
+				b.WriteRune(rune(n))
 			} else {
 				b.WriteByte(map[byte]byte{'n': '\n', 'r': '\r', 't': '\t', '"': '"', '\\': '\\'}[rest[1]])
 			}

@@ -44,7 +44,7 @@ func newStage(t testing.TB, env ...string) *stage {
 	s := &stage{folder: t.TempDir()}
 	bin := t.TempDir()
 	for _, name := range []string{"aws", "kubectl"} {
-		if err := os.WriteFile(filepath.Join(bin, name), []byte(pretend), 0o755); err != nil { //nolint:gosec // it is run
+		if err := os.WriteFile(filepath.Join(bin, name), []byte(pretend), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -94,8 +94,10 @@ func TestPlanScript(t *testing.T) {
 		fails bool
 	}{
 		"without arguments it lists the phases": {plan: entries, said: "3  prod, empty-aws-auth: take the rows out of aws-auth, one by one (6 steps)"},
-		"a phase": {plan: entries, args: []string{"1"}, said: "done; then: every entry is read back",
-			calls: "get-caller-identity create-access-entry describe-access-entry create-access-entry describe-access-entry associate-access-policy list-associated-access-policies create-access-entry describe-access-entry"},
+		"a phase": {
+			plan: entries, args: []string{"1"}, said: "done; then: every entry is read back",
+			calls: "get-caller-identity create-access-entry describe-access-entry create-access-entry describe-access-entry associate-access-policy list-associated-access-policies create-access-entry describe-access-entry",
+		},
 		"from a step on":                         {plan: entries, args: []string{"1", "4"}, calls: "get-caller-identity create-access-entry describe-access-entry"},
 		"rows that leave at once leave from any": {plan: entries, args: []string{"3", "9"}, calls: "get-caller-identity describe-cluster config get patch get"},
 		"a step that is none":                    {plan: entries, args: []string{"1", "x"}, said: "is not the number of a step", fails: true},

@@ -157,12 +157,17 @@ func readTerraform(text string) (*written, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, named := &written{}, map[reference]string{}
+	w, named, seen := &written{}, map[reference]string{}, map[string]bool{}
 	of := func(b *hclBlock, key string) string {
 		s, _ := b.values[key].(string)
 		return s
 	}
 	for _, b := range root.blocks {
+		if id := strings.Join(b.labels, "."); b.kind == "resource" && seen[id] {
+			return nil, fmt.Errorf("two resources %s", id)
+		} else {
+			seen[id] = true
+		}
 		switch {
 		case b.kind == "resource" && b.labels[0] == "aws_eks_access_entry":
 			named[reference("aws_eks_access_entry."+b.labels[1]+".principal_arn")] = of(b, "principal_arn")
@@ -331,6 +336,42 @@ func readEksctl(text string) (*written, error) {
 		}
 	}
 	return w, err
+}
+
+// TestFormNames has objects whose names look alike: each gets a legal name of its own, the same in whatever order they come.
+func TestFormNames(t *testing.T) {
+	prod := planCluster1("prod", "eu-central-1", model.ModeAPI)
+	c, twin := formCluster{Cluster: prod, label: "prod"}, formCluster{Cluster: prod, label: prod.ARN}
+	arns := []string{
+		"arn:aws:iam::111122223333:role/dev", "arn:aws:iam::111122223333:role/team/dev", "arn:aws:iam::111122223333:user/dev", "arn:aws:iam::444455556666:role/dev",
+		"arn:aws-cn:iam::111122223333:role/dev", "arn:aws:iam::111122223333:role/dev@", "arn:aws:iam::111122223333:role/dev+", "arn:aws:iam::111122223333:role/",
+	}
+	for tool, n := range map[string]func() *names{"terraform": terraformNames, "cloudformation": func() *names { return &names{illegal: cfnIllegal, legal: cfnName, taken: map[string]string{}} }} {
+		given := map[string]string{}
+		for _, order := range [][]string{arns, {arns[7], arns[3], arns[0], arns[5], arns[1], arns[6], arns[2], arns[4]}} {
+			list := n()
+			for _, arn := range order {
+				for i, c := range []formCluster{c, twin} {
+					name, whole := c.principalName(arn)
+					got := list.of(fmt.Sprint(i, arn), whole, c.Name, name)
+					if before := given[fmt.Sprint(i, arn)]; before != "" && before != got {
+						t.Errorf("%s: %s is %s, and was %s", tool, arn, got, before)
+					}
+					given[fmt.Sprint(i, arn)] = got
+					if n().illegal.MatchString(got) {
+						t.Errorf("%s: %s is no name", tool, got)
+					}
+				}
+			}
+		}
+		seen := map[string]string{}
+		for id, name := range given {
+			if other := seen[name]; other != "" {
+				t.Errorf("%s: %s is %s and %s", tool, name, id, other)
+			}
+			seen[name] = id
+		}
+	}
 }
 
 // hostilePlan is a migration in which everything that others name has a hostile name.
