@@ -38,6 +38,9 @@ type Cluster struct {
 	rbac              func() *rules
 	units             func() []*Unit
 
+	unitNames func() map[name]*Unit
+	podNames  func() map[name]*model.Pod
+
 	privileged  func() map[string]finding.Evidence
 	entryByBare func() map[string]*model.AccessEntry
 
@@ -96,6 +99,8 @@ func newCluster(a *Access, c *model.Cluster) *Cluster {
 	k.rbac = sync.OnceValue(k.newRules)
 	k.agent = sync.OnceValue(k.findAgent)
 	k.units = sync.OnceValue(k.newUnits)
+	k.unitNames = sync.OnceValue(k.newUnitNames)
+	k.podNames = sync.OnceValue(k.newPodNames)
 	k.rolePowers = map[rolePlace][]HeldPower{}
 	k.entryByBare = sync.OnceValue(k.newEntryByBare)
 	k.privileged = sync.OnceValue(k.newPrivileged)

@@ -163,6 +163,8 @@ type differ struct {
 	powers      map[powerKey][]NamedPower
 	statements  map[[2]string]*statementDifference
 	trustChange map[string]bool // ARNs of roles whose trust policies differ
+	// sameAccounts says that all that accounts lay on their principals is the same.
+	sameAccounts bool
 }
 
 // clusterPair is one cluster in both inputs; one of the two may be nil.

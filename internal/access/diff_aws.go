@@ -3,6 +3,8 @@ package access
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -25,6 +27,7 @@ func (d *differ) trusts() {
 		return all
 	}
 	before, after := documents(d.before), documents(d.after)
+	d.sameAccounts = sameOrganizations(d.before.snapshot, d.after.snapshot)
 	for arn, r := range after {
 		if old := before[arn]; old == nil || old.Trust != r.Trust {
 			d.trustChange[arn] = true
@@ -35,6 +38,20 @@ func (d *differ) trusts() {
 			d.trustChange[arn] = true
 		}
 	}
+}
+
+// sameOrganizations says whether accounts stand alike in their organizations, and were read alike.
+func sameOrganizations(before, after *model.Snapshot) bool {
+	if len(before.Accounts) != len(after.Accounts) {
+		return false
+	}
+	for _, b := range before.Accounts {
+		a := after.Account(b.ID)
+		if a == nil || !reflect.DeepEqual(a.Organization, b.Organization) || !maps.Equal(a.Read, b.Read) {
+			return false
+		}
+	}
+	return reflect.DeepEqual(before.Gaps, after.Gaps)
 }
 
 // awsSide is what one side gives an identity in AWS.
@@ -50,33 +67,78 @@ type awsSide struct {
 
 func (d *differ) awsSide(a *Access, id Identity) *awsSide {
 	s := &awsSide{access: a}
-	for _, session := range a.AWSSessions(id) {
-		if session.Verdict != Denied {
-			s.sessions = append(s.sessions, session)
-			s.spelled = append(s.spelled, spellSession(&session))
-		}
-	}
 	var callers []string
-	for _, c := range s.certain() {
-		callers = append(callers, c.Fingerprint())
+	for _, session := range a.AWSSessions(id) {
+		if session.Verdict == Denied {
+			continue
+		}
+		of := session.caller()
+		spelled := of.Fingerprint()
+		if session.certain() {
+			callers = append(callers, spelled)
+		}
+		s.sessions = append(s.sessions, session)
+		s.spelled = append(s.spelled, strings.Join(slices.Concat(
+			[]string{string(session.Verdict), session.ARN, spelled}, slices.Sorted(slices.Values(session.Conditions)), slices.Sorted(slices.Values(session.Unread))), "\x07"))
 	}
 	s.callers = strings.Join(callers, "\x08")
 	s.key = strings.Join(slices.Compact(slices.Sorted(slices.Values(s.spelled))), "\x08")
 	return s
 }
 
-func spellSession(s *AWSSession) string {
-	c := s.caller()
-	return strings.Join(slices.Concat([]string{string(s.Verdict), s.ARN, c.Fingerprint()}, slices.Sorted(slices.Values(s.Conditions)), slices.Sorted(slices.Values(s.Unread))), "\x07")
-}
+// certain says that the identity surely has the session, and whose it is.
+func (s *AWSSession) certain() bool { return s.Verdict == Allowed && s.ARN != "" }
 
 func (s *AWSSession) caller() diff.Caller {
 	return diff.Caller{Principal: s.Principal, Policies: s.Policies, Context: s.Context}
 }
 
+// sameRole says whether a role or user is the same on both sides with all that decides its own sessions, as far as that can
+// be told without reading a policy. Where the time decides, it is not.
+func (d *differ) sameRole(arn string) bool {
+	spell := func(a *Access) string {
+		var inline []model.InlinePolicy
+		var attached []string
+		var boundary, id string
+		var unknown bool
+		var tags map[string]string
+		if r, _ := a.Role(arn); r != nil {
+			inline, attached, boundary, unknown, tags, id = r.Inline, r.Attached, r.Boundary, r.PoliciesUnknown, r.Tags, r.ID+string(r.Trust)
+		} else if u, _ := a.User(arn); u != nil {
+			inline, attached, unknown = a.userPolicies(u)
+			boundary, tags, id = u.Boundary, u.Tags, u.ID
+		} else {
+			return ""
+		}
+		b := strings.Builder{}
+		fmt.Fprintf(&b, "%s\x00%v\x00%v\x00", id, unknown, tags)
+		for _, i := range inline {
+			b.WriteString(i.Name + "\x01" + string(i.Document) + "\x02")
+		}
+		for _, policy := range append(slices.Clip(attached), boundary) {
+			b.WriteString(policy + "\x01")
+			if m := a.managed[policy]; m != nil {
+				b.WriteString(m.Version + string(m.Document) + "\x02")
+			}
+		}
+		return b.String()
+	}
+	before := spell(d.before)
+	return before != "" && before == spell(d.after) && !timed(before)
+}
+
+// timed says whether policies may ask for the time, which is another one on the other side.
+func timed(text string) bool {
+	text = strings.ToLower(text)
+	return strings.Contains(text, "aws:currenttime") || strings.Contains(text, "aws:epochtime") || strings.Contains(text, "aws:tokenissuetime")
+}
+
 // sessions compares what an identity can do in AWS.
 func (d *differ) sessions(one *IdentityDifference, p *identityPair) {
 	if p.after.Kind == KindUser || p.after.Kind == KindGroup {
+		return
+	}
+	if p.cluster == nil && d.sameAccounts && len(d.trustChange) == 0 && d.sameRole(p.after.ARN) {
 		return
 	}
 	before, after := &awsSide{access: d.before}, &awsSide{access: d.after}
@@ -121,7 +183,7 @@ func (d *differ) statementDifference(before, after *awsSide) *statementDifferenc
 func (s *awsSide) certain() []diff.Caller {
 	var all []diff.Caller
 	for i := range s.sessions {
-		if s.sessions[i].Verdict == Allowed && s.sessions[i].ARN != "" {
+		if s.sessions[i].certain() {
 			all = append(all, s.sessions[i].caller())
 		}
 	}
@@ -218,7 +280,7 @@ func (s *awsSide) change(p *diff.Permission, other *awsSide) (c Change, reason s
 	for i := range s.sessions {
 		session := &s.sessions[i]
 		caller := session.caller()
-		if session.Verdict != Allowed || session.ARN == "" {
+		if !session.certain() {
 			continue
 		}
 		if decided := p.Ask(&caller); decided.Verdict == iam.Allowed {

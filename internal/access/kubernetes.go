@@ -93,22 +93,12 @@ func (c *Cluster) asWorkload(id Identity) KubernetesIdentity {
 }
 
 // pod finds the pod that an identity names, or returns nil.
-func (c *Cluster) pod(id Identity) *model.Pod {
-	for _, p := range c.Pods {
-		if p.Name == id.Name && p.Namespace == id.Namespace {
-			return p
-		}
-	}
-	return nil
-}
+func (c *Cluster) pod(id Identity) *model.Pod { return c.podNames()[name{id.Namespace, id.Name}] }
 
 // workload finds the workload that an identity names, or returns nil.
 func (c *Cluster) workload(id Identity) *model.Workload {
-	kind, n, _ := strings.Cut(id.Name, "/")
-	for _, w := range c.Workloads {
-		if w.Name == n && w.Namespace == id.Namespace && strings.EqualFold(w.Kind, kind) {
-			return w
-		}
+	if u := c.unitNames()[unitName(id.Namespace, id.Name)]; u != nil {
+		return u.Object.(*model.Workload)
 	}
 	return nil
 }

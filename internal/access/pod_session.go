@@ -40,17 +40,13 @@ func (a *Access) podSessions(id Identity) []AWSSession {
 func (c *Cluster) awsSessions(id Identity) ([]AWSSession, Presence) {
 	switch id.Kind {
 	case KindPod:
-		for _, p := range c.Pods {
-			if p.Namespace == id.Namespace && p.Name == id.Name {
-				return c.sessionsOfPod(id, p), Present
-			}
+		if p := c.pod(id); p != nil {
+			return c.sessionsOfPod(id, p), Present
 		}
 		return nil, c.presence(model.AreaPods)
 	case KindWorkload:
-		for _, u := range c.Units() {
-			if w, ok := u.Object.(*model.Workload); ok && w.Namespace == id.Namespace && strings.ToLower(w.Kind)+"/"+w.Name == id.Name {
-				return c.sessionsOfTemplate(id, &podTemplate{w.Namespace, u.ServiceAccount(), u.Labels, u.Annotations, u.Spec}, u.Pods), Present
-			}
+		if u := c.unitNames()[unitName(id.Namespace, id.Name)]; u != nil {
+			return c.sessionsOfTemplate(id, &podTemplate{u.Namespace, u.ServiceAccount(), u.Labels, u.Annotations, u.Spec}, u.Pods), Present
 		}
 		return nil, c.presence(model.AreaWorkloads)
 	}

@@ -25,6 +25,36 @@ func (u *Unit) ServiceAccount() string { return ServiceAccountName(u.Spec) }
 // Units lists what is deployed in the cluster, workloads first, each in the snapshot's order.
 func (c *Cluster) Units() []*Unit { return c.units() }
 
+// unitName names a workload by its namespace and kind/name, the kind in lower case.
+func unitName(namespace, n string) name {
+	kind, rest, _ := strings.Cut(n, "/")
+	return name{namespace, strings.ToLower(kind) + "/" + rest}
+}
+
+// newUnitNames files the units that are workloads by their names.
+func (c *Cluster) newUnitNames() map[name]*Unit {
+	by := make(map[name]*Unit, len(c.Workloads))
+	for _, u := range c.Units() {
+		if w, ok := u.Object.(*model.Workload); ok {
+			if n := unitName(w.Namespace, w.Kind+"/"+w.Name); by[n] == nil {
+				by[n] = u
+			}
+		}
+	}
+	return by
+}
+
+// newPodNames files the pods by their names.
+func (c *Cluster) newPodNames() map[name]*model.Pod {
+	by := make(map[name]*model.Pod, len(c.Pods))
+	for _, p := range c.Pods {
+		if n := (name{p.Namespace, p.Name}); by[n] == nil {
+			by[n] = p
+		}
+	}
+	return by
+}
+
 func (c *Cluster) newUnits() []*Unit {
 	var all []*Unit
 	byWorkload := map[[3]string]*Unit{} // namespace, kind in lower case, name

@@ -15,7 +15,8 @@ type known struct {
 	index   map[string]int  // by name in lower case
 	matches sync.Map        // pattern in lower case -> set
 	forms   func() []*forms // of each name
-	globs   sync.Map        // formsIn -> []glob
+	about   func() []formActions
+	globs   sync.Map // formsIn -> []glob
 }
 
 // formsIn are forms in a partition.
@@ -43,6 +44,7 @@ func newKnown() *known {
 		k.index[strings.ToLower(n)] = i
 	}
 	k.forms = sync.OnceValue(k.readForms)
+	k.about = sync.OnceValue(k.readAbout)
 	return k
 }
 
@@ -84,6 +86,27 @@ func (k *known) readForms() []*forms {
 			same[key] = f
 		}
 		all[i] = same[key]
+	}
+	return all
+}
+
+// formActions are the actions that have the same forms, by index.
+type formActions struct {
+	*forms
+	actions []int
+}
+
+func (k *known) readAbout() []formActions {
+	var all []formActions
+	index := map[*forms]int{}
+	for i, f := range k.forms() {
+		at, have := index[f]
+		if !have {
+			at = len(all)
+			index[f] = at
+			all = append(all, formActions{forms: f})
+		}
+		all[at].actions = append(all[at].actions, i)
 	}
 	return all
 }

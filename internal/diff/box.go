@@ -1,7 +1,5 @@
 package diff
 
-import "strings"
-
 // box is what a rule allows: every combination of a member of each of its dimensions' sets.
 type box []set
 
@@ -117,18 +115,11 @@ func insideAnother(boxes []box, i int) bool {
 
 // keyWithout spells all dimensions but one.
 func (b box) keyWithout(dim int) string {
-	var k strings.Builder
+	var k []byte
 	for i, s := range b {
-		if i == dim {
-			continue
-		}
-		for _, w := range s {
-			var raw [8]byte
-			for j := range raw {
-				raw[j] = byte(w >> (8 * j))
-			}
-			k.Write(raw[:])
+		if i != dim {
+			k = s.spell(k)
 		}
 	}
-	return k.String()
+	return string(k)
 }

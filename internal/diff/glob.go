@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 )
@@ -94,31 +95,35 @@ func classes(patterns []glob, prefix string, alphabet []rune, limit int) ([]clas
 		letter rune
 	}
 	states := []state{{at: start, from: -1}}
-	seen := map[string]bool{start.key(): true}
+	next, members := newSet(family.size), newSet(len(patterns))
+	spelled := start.spell(make([]byte, 0, 8*len(start)))
+	seen := map[string]bool{string(spelled): true}
 	known := map[string]bool{}
 	var found []class
 	for i := 0; i < len(states); i++ {
 		for _, letter := range alphabet {
-			next := state{family.step(states[i].at, letter), i, letter}
-			members := family.accepts(next.at)
-			if key := members.key(); !known[key] {
+			family.stepTo(next, states[i].at, letter)
+			if spelled = next.spell(spelled[:0]); seen[string(spelled)] && i > 0 {
+				continue // and so are its members known
+			}
+			family.acceptsTo(members, next)
+			if key := string(members.spell(nil)); !known[key] {
 				known[key] = true
 				word := []rune{letter}
 				for j := i; states[j].from >= 0; j = states[j].from {
 					word = append(word, states[j].letter)
 				}
 				slices.Reverse(word)
-				found = append(found, class{prefix + string(word), members})
+				found = append(found, class{prefix + string(word), slices.Clone(members)})
 			}
-			key := next.at.key()
-			if seen[key] {
+			if seen[string(spelled)] {
 				continue
 			}
 			if len(states) >= limit {
 				return nil, false
 			}
-			seen[key] = true
-			states = append(states, next)
+			seen[string(spelled)] = true
+			states = append(states, state{slices.Clone(next), i, letter})
 		}
 	}
 	return found, true
@@ -173,11 +178,28 @@ func (f *family) start() set {
 
 // step is where the patterns can be after one more letter.
 func (f *family) step(at set, letter rune) set {
+	next := newSet(f.size)
+	f.stepTo(next, at, letter)
+	return next
+}
+
+func (f *family) stepTo(next, at set, letter rune) {
 	on, named := f.letters[letter]
 	if !named {
 		on = f.others
 	}
-	return f.closed(at.and(on).up().or(at.and(f.stars)))
+	carry := uint64(0)
+	for i, w := range at {
+		moved := w & on[i]
+		next[i] = moved<<1 | carry | w&f.stars[i]
+		carry = moved >> 63
+	}
+	carry = 0
+	for i, w := range next { // places behind a wildcard that may stand for nothing
+		moved := w & f.stars[i]
+		next[i] |= moved<<1 | carry
+		carry = moved >> 63
+	}
 }
 
 // closed adds the places behind a wildcard that may stand for nothing. No two such wildcards follow each other.
@@ -194,12 +216,17 @@ func (f *family) match(s string) set {
 
 func (f *family) accepts(at set) set {
 	members := newSet(len(f.ends))
+	f.acceptsTo(members, at)
+	return members
+}
+
+func (f *family) acceptsTo(members, at set) {
+	clear(members)
 	for i, end := range f.ends {
 		if at.has(end) {
 			members.add(i)
 		}
 	}
-	return members
 }
 
 // up adds one to every member. The highest place of a family never moves on.
@@ -214,7 +241,14 @@ func (s set) up() set {
 }
 
 // key spells a set, to look it up by.
-func (s set) key() string { return box{s}.keyWithout(-1) }
+func (s set) key() string { return string(s.spell(make([]byte, 0, 8*len(s)))) }
+
+func (s set) spell(b []byte) []byte {
+	for _, w := range s {
+		b = binary.LittleEndian.AppendUint64(b, w)
+	}
+	return b
+}
 
 // alphabetOf is the letters that patterns name, and one that none names if there is one among spare.
 func alphabetOf(patterns []glob, spare string) []rune {

@@ -170,16 +170,11 @@ func (x *comparison) never(resources []string) set {
 		}
 	}
 	partition, _ := x.home()
-	asked := map[*forms]bool{}
-	for i := range x.universe.size {
-		f := x.universe.forms(i)
-		bears, have := asked[f]
-		if !have {
-			bears = len(bearing(patterns, x.aws.known().globsOf(f, partition))) > 0
-			asked[f] = bears
-		}
-		if !bears {
-			all.add(i)
+	for _, f := range x.aws.known().about() {
+		if len(bearing(patterns, x.aws.known().globsOf(f.forms, partition))) == 0 {
+			for _, i := range f.actions {
+				all.add(i)
+			}
 		}
 	}
 	return all
