@@ -257,6 +257,10 @@ func TestCheckAWS(t *testing.T) {
 			f.associate("web", f.role(home, "poor", pods("")).ARN)
 			f.cluster.ServiceAccounts[0].Annotations = map[string]string{RoleAnnotation: f.role(home, "app", irsa(Subject("shop", "web"), IRSAAudience), read).ARN}
 		}, want: Denied, says: "role/poor"},
+		{name: "IRSA denies, and an association may stand before it", build: func(f *fleet) {
+			delete(f.cluster.Read, model.AreaPodIdentityAssociations)
+			annotate(f, f.role(home, "app", irsa(Subject("shop", "web"), IRSAAudience), read).ARN)
+		}, resource: "arn:aws:s3:::other/key", want: Unknown, says: "which role an association gives service account shop/web: not read"},
 		{name: "no agent", build: func(f *fleet) {
 			f.cluster.Description.AutoMode = false
 			f.associate("web", f.role(home, "app", pods(""), read).ARN)

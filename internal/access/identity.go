@@ -54,6 +54,9 @@ func ParseIdentity(s string) (Identity, error) {
 		if err != nil {
 			return Identity{}, fmt.Errorf("identity %q: %w", s, err)
 		}
+		if arn.Service != "iam" && arn.Service != "sts" {
+			return Identity{}, fmt.Errorf("identity %q is no ARN of a role, a user, a session or an account's root", s)
+		}
 		return IdentityOfARN(arn), nil
 	case strings.HasPrefix(s, "user:"), strings.HasPrefix(s, "group:"):
 		kind, n, _ := strings.Cut(s, ":")

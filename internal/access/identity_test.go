@@ -34,7 +34,7 @@ func TestParseIdentity(t *testing.T) {
 			t.Errorf("%q is written as %q, which reads as %v, %v", in, got, again, err)
 		}
 	}
-	for _, in := range []string{"", "jane", "arn:aws", "sa/x", "deploy/api", "a/b/c", "sa//x", "user:", "group:", "a b/c", "sa/a/b/c"} {
+	for _, in := range []string{"", "jane", "arn:aws", "sa/x", "deploy/api", "a/b/c", "sa//x", "user:", "group:", "a b/c", "sa/a/b/c", "arn:aws:s3:::shop-assets"} {
 		if got, err := ParseIdentity(in); err == nil {
 			t.Errorf("ParseIdentity(%q) = %v, want an error", in, got)
 		}

@@ -85,6 +85,9 @@ type podTemplate struct {
 // sessionsOfTemplate are what new pods get, and the node roles that running ones reach.
 func (c *Cluster) sessionsOfTemplate(id Identity, t *podTemplate, pods []*model.Pod) []AWSSession {
 	all := []AWSSession{c.newPods(id, t, pods)}
+	if byHand := t.spec != nil && Injected(t.spec).IRSA; all[0].Via == ViaIRSA && !byHand && !c.Complete(model.AreaPodIdentityAssociations) {
+		all = append(all, c.ofUnreadAssociation(id, t))
+	}
 	nodes := c.nodeSessions(id, pods)
 	if all[0].Via == ViaNothing && len(nodes) > 0 {
 		return nodes
@@ -137,6 +140,15 @@ func (c *Cluster) newPods(id Identity, t *podTemplate, running []*model.Pod) AWS
 		Text:   "it has neither a Pod Identity association nor an IRSA annotation",
 		Source: fmt.Sprintf("ServiceAccount %s/%s", t.namespace, t.account),
 	})
+}
+
+// ofUnreadAssociation is the session of whatever role an association gives that was not read: it would go before IRSA, so that
+// what the role of the annotation denies is not denied.
+func (c *Cluster) ofUnreadAssociation(id Identity, t *podTemplate) AWSSession {
+	return AWSSession{
+		Holder: id, Cluster: id.Cluster, Via: ViaUnknown, Verdict: Unknown,
+		Conditions: []string{fmt.Sprintf("which role an association gives service account %s/%s: not read", t.namespace, t.account)},
+	}
 }
 
 // doubt takes an allowed session back to unknown, with what it depends on.
