@@ -1,0 +1,71 @@
+package cli_test
+
+import (
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"drawbridge/internal/lab/aws"
+)
+
+// TestLabMigrate moves a cluster from aws-auth to access entries, and half of the way back, against a real API server and the
+// lab's AWS.
+func TestLabMigrate(t *testing.T) {
+	w := newWorld(t)
+	w.aws.Account(account, "aws").PutRole(aws.Role{RoleName: "breakglass", Path: "/ops/", AssumeRolePolicyDocument: ec2Trust})
+	config := w.kubeconfig(t, "arn:aws:eks:"+region+":"+account+":cluster/"+cluster, "admin", "system:masters")
+	t.Chdir(t.TempDir())
+	migrate := func(want int, args ...string) string {
+		t.Helper()
+		status, stdout, stderr := run(t.Context(), strings.NewReader(""), append([]string{"migrate"}, append(args, "--kubeconfig", config)...)...)
+		if status != want {
+			t.Fatalf("migrate %q: exit status %d, want %d\n%s%s", args, status, want, stdout, stderr)
+		}
+		return stdout + stderr
+	}
+	rows := func() string {
+		t.Helper()
+		m, err := w.kube.Admin.CoreV1().ConfigMaps("kube-system").Get(t.Context(), "aws-auth", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.Data["mapRoles"]
+	}
+	before := rows()
+
+	if text := migrate(0, "access-entries"); !strings.Contains(text, "role/ops/breakglass") {
+		t.Errorf("the plan does not name the role with its path:\n%s", text)
+	}
+	if writes := w.aws.Writes(); len(writes) > 0 {
+		t.Errorf("a plan wrote to AWS: %v", writes)
+	}
+
+	migrate(0, "access-entries", "--apply") // the first phase
+	if writes := w.aws.Writes(); len(writes) != 2 {
+		t.Errorf("writes to AWS: %v, want an entry and an association", writes)
+	}
+	migrate(0, "verify", "--journal", "drawbridge-prod-create-entries.journal")
+	if got := rows(); got != before {
+		t.Errorf("aws-auth changed with the entries:\n%s", got)
+	}
+
+	migrate(0, "access-entries", "--apply", "--phase", "empty-aws-auth")
+	if got := rows(); strings.Contains(got, "breakglass") {
+		t.Errorf("the row is still there:\n%s", got)
+	}
+	migrate(0, "rollback", "--journal", "drawbridge-prod-empty-aws-auth.journal")
+	if got := rows(); got != before {
+		t.Errorf("aws-auth is not as it was before:\n%s\nwant\n%s", got, before)
+	}
+	migrate(0, "verify", "--journal", "drawbridge-prod-empty-aws-auth.journal")
+
+	if text := migrate(1, "access-entries", "--apply", "--phase", "api-only"); !strings.Contains(text, "cannot be undone") {
+		t.Errorf("it is not said why the last step is refused:\n%s", text)
+	}
+	migrate(0, "access-entries", "--apply", "--phase", "empty-aws-auth", "--journal", "again.journal")
+	migrate(0, "access-entries", "--apply", "--phase", "api-only", "--confirm-irreversible")
+	if text := migrate(0, "status"); !strings.Contains(text, "1 of 1 clusters are done") {
+		t.Errorf("the status does not say that it is done:\n%s", text)
+	}
+}
