@@ -59,6 +59,10 @@ func TestLabMigrate(t *testing.T) {
 		t.Errorf("aws-auth is not as it was before:\n%s\nwant\n%s", got, before)
 	}
 	migrate(0, "verify", "--journal", "drawbridge-prod-empty-aws-auth.journal")
+	// With AWS credentials alone the cluster is found and a token made for it.
+	if status, stdout, stderr := run(t.Context(), strings.NewReader(""), "migrate", "verify", "--journal", "drawbridge-prod-empty-aws-auth.journal"); status != 0 {
+		t.Errorf("verify without a kubeconfig: exit status %d\n%s%s", status, stdout, stderr)
+	}
 
 	if text := migrate(1, "access-entries", "--apply", "--phase", "api-only"); !strings.Contains(text, "cannot be undone") {
 		t.Errorf("it is not said why the last step is refused:\n%s", text)

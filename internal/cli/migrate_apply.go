@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
 
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -160,12 +162,12 @@ func (in *inputs) clients(ctx context.Context, c *model.Cluster) (apply.Clients,
 			o.RoleChain = []string{ref.RoleARN}
 		}
 	}
-	cfg, err := aws.Credentials(ctx, o, c.Region)
+	cfg, err := aws.Config(ctx, o, c.Region)
 	if err != nil {
 		return apply.Clients{}, failed(fmt.Errorf("credentials for cluster %s: %w", c.Name, err), "")
 	}
 	clients := apply.AWS(cfg)
-	client, err := in.restConfig(ctx, config, name, o, c)
+	client, err := restConfig(ctx, config, name, cfg, o, c)
 	if err != nil {
 		return apply.Clients{}, failed(err, "")
 	}
@@ -176,7 +178,7 @@ func (in *inputs) clients(ctx context.Context, c *model.Cluster) (apply.Clients,
 }
 
 // restConfig is how to reach a cluster's Kubernetes API: through a kubeconfig context, else with AWS credentials.
-func (in *inputs) restConfig(ctx context.Context, config clientcmdapi.Config, name string, o aws.Options, c *model.Cluster) (*rest.Config, error) {
+func restConfig(ctx context.Context, config clientcmdapi.Config, name string, cfg awssdk.Config, o aws.Options, c *model.Cluster) (*rest.Config, error) {
 	if name != "" {
 		client, err := clientcmd.NewNonInteractiveClientConfig(config, name, &clientcmd.ConfigOverrides{}, clientcmd.NewDefaultClientConfigLoadingRules()).ClientConfig()
 		if err != nil {
@@ -188,7 +190,29 @@ func (in *inputs) restConfig(ctx context.Context, config clientcmdapi.Config, na
 	if err != nil {
 		return nil, err
 	}
-	return &rest.Config{Host: to.Endpoint, BearerToken: to.Token, TLSClientConfig: rest.TLSClientConfig{CAData: to.CA}}, nil
+	return &rest.Config{
+		Host: to.Endpoint, TLSClientConfig: rest.TLSClientConfig{CAData: to.CA},
+		WrapTransport: func(next http.RoundTripper) http.RoundTripper {
+			return &signing{next: next, sign: func(ctx context.Context) (string, error) { return aws.Token(ctx, cfg, c.Name) }}
+		},
+	}, nil
+}
+
+// signing gives each request a token that is made for it: tokens last a quarter of an hour, migrations longer, and making one
+// calls nobody.
+type signing struct {
+	next http.RoundTripper
+	sign func(context.Context) (string, error)
+}
+
+func (s *signing) RoundTrip(r *http.Request) (*http.Response, error) {
+	token, err := s.sign(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+token)
+	return s.next.RoundTrip(r)
 }
 
 // nodeEntries are the access entries that nodes come in by: they must stand before anything is taken away.

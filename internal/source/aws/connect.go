@@ -12,17 +12,6 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// Credentials returns the configuration with which Collect calls a region: profile, role chain and external id applied.
-func Credentials(ctx context.Context, o Options, region string) (awssdk.Config, error) {
-	o = o.withDefaults()
-	o.Regions = []string{region}
-	configs, _, err := o.configs(ctx)
-	if err != nil {
-		return awssdk.Config{}, err
-	}
-	return configs[0], nil
-}
-
 // Connection is how to reach a cluster's Kubernetes API with AWS credentials alone. Token is a bearer token: it is never
 // logged or stored, and good for about a quarter of an hour.
 type Connection struct {
