@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"drawbridge/internal/access"
 	"drawbridge/internal/demo"
 	"drawbridge/internal/model"
 )
@@ -67,6 +68,39 @@ func TestSnapshotSchema(t *testing.T) {
 	doc.(map[string]any)["version"] = "drawbridge.snapshot/v0"
 	if schema.Validate(doc) == nil {
 		t.Error("the schema accepts another version")
+	}
+}
+
+// TestAccessSchemas holds answers about the demo to their schemas.
+func TestAccessSchemas(t *testing.T) {
+	s, err := demo.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := demo.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.Clusters[0].RoleBindings, other.Clusters[0].PolicyAssociations, other.Accounts[0].Roles[0].Inline = nil, nil, nil
+	id, err := access.ParseIdentity("sa/ci/jenkins")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := access.New(s)
+	for name, answer := range map[string]any{
+		"formats/access.schema.json": before.PortraitOf(id), "formats/diff.schema.json": access.Diff(before, access.New(other)),
+	} {
+		text, err := json.Marshal(answer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var doc any
+		if err := json.Unmarshal(text, &doc); err != nil {
+			t.Fatal(err)
+		}
+		if err := compiled(t, name).Validate(doc); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/invopop/jsonschema"
 	rbacv1 "k8s.io/api/rbac/v1"
 
+	"drawbridge/internal/access"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/graph"
 	"drawbridge/internal/migrate"
@@ -32,6 +34,19 @@ func addSchemas(pages map[string]string) error {
 	paths.Description = "What `drawbridge paths -o json` prints."
 	addChanges(r, paths)
 	if err := addSchema(pages, "formats/paths.schema.json", paths); err != nil {
+		return err
+	}
+	answers := r.Reflect(&access.Portrait{})
+	answers.ID, answers.Title = "", "drawbridge answers about access, version "+finding.Version
+	answers.Description = "What `drawbridge access of`, `check`, `check-aws`, `who-can` and `who-can-aws` print with -o json; only `of` has powers. Lines of `access of --all` are single answers."
+	answers.Required = slices.DeleteFunc(answers.Required, func(n string) bool { return n == "powers" })
+	if err := addSchema(pages, "formats/access.schema.json", answers); err != nil {
+		return err
+	}
+	difference := r.Reflect(&access.Difference{})
+	difference.ID, difference.Title = "", "drawbridge difference in access, version "+finding.Version
+	difference.Description = "What `drawbridge access diff -o json` prints."
+	if err := addSchema(pages, "formats/diff.schema.json", difference); err != nil {
 		return err
 	}
 	migration := r.Reflect(&migrate.Result{})
