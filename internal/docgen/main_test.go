@@ -14,6 +14,7 @@ import (
 	"drawbridge/internal/access"
 	"drawbridge/internal/demo"
 	"drawbridge/internal/model"
+	"drawbridge/internal/report"
 )
 
 // TestPagesAreCurrent fails where somebody changed the program and not the pages that are written from it.
@@ -87,15 +88,21 @@ func TestAccessSchemas(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := access.New(s)
-	for name, answer := range map[string]any{
-		"formats/access.schema.json": before.PortraitOf(id), "formats/diff.schema.json": access.Diff(before, access.New(other)),
+	format, _ := report.FindDiff("json")
+	for name, write := range map[string]func(io.Writer) error{
+		"formats/access.schema.json": func(w io.Writer) error {
+			return report.WritePortrait(w, "json", before.PortraitOf(id), report.Options{})
+		},
+		"formats/diff.schema.json": func(w io.Writer) error {
+			return format.Write(w, access.Diff(before, access.New(other)), report.Options{})
+		},
 	} {
-		text, err := json.Marshal(answer)
-		if err != nil {
+		var text bytes.Buffer
+		if err := write(&text); err != nil {
 			t.Fatal(err)
 		}
 		var doc any
-		if err := json.Unmarshal(text, &doc); err != nil {
+		if err := json.Unmarshal(text.Bytes(), &doc); err != nil {
 			t.Fatal(err)
 		}
 		if err := compiled(t, name).Validate(doc); err != nil {
