@@ -10,6 +10,7 @@ import (
 
 	"drawbridge/checks"
 	"drawbridge/controls"
+	"drawbridge/internal/apply"
 	"drawbridge/internal/cli"
 	"drawbridge/internal/graph"
 	"drawbridge/internal/model"
@@ -149,8 +150,21 @@ func addPermissions(pages map[string]string) error {
 		fmt.Fprintf(&b, "| `%s` | %s%s |\n", a.Area, a.Action, note)
 	}
 	b.WriteString("\n`organization` beyond its id is readable only from the organization's management account and by delegated administrators: a\nresource-based delegation policy that grants `organizations:ListParents`, `ListPoliciesForTarget` and `DescribePolicy` makes an\naccount one (AWS Organizations User Guide, \"Delegated administrator for AWS Organizations\", 2026-11). With `--role-arn`, whoever\nassumes the role is asked too, where the role itself is refused.\n")
+	writeApplyRights(&b)
 	pages["permissions.md"] = b.String()
 	return nil
+}
+
+// writeApplyRights writes what each type of change takes, from what package apply calls.
+func writeApplyRights(b *strings.Builder) {
+	b.WriteString("\n## Carrying out plans\n\nOnly `--apply`, `verify` and `rollback` need these, on the cluster and the objects of the plan, reading before and after included.\nChanges of IAM users need the same actions with `User` for `Role`. Who writes roles and bindings must also hold what these give,\nor the verbs `escalate` and `bind` (Kubernetes documentation, \"Using RBAC Authorization\", 2026-11).\n\n| change | AWS | Kubernetes |\n|---|---|---|\n")
+	for _, r := range apply.RightsByChange() {
+		var rules []string
+		for _, rule := range r.Rules {
+			rules = append(rules, strings.Join(rule.Verbs, ", ")+" "+strings.Join(append(rule.Resources, rule.ResourceNames...), "/"))
+		}
+		fmt.Fprintf(b, "| %s | %s | %s |\n", r.Change, strings.Join(r.Actions, ", "), strings.Join(rules, "; "))
+	}
 }
 
 func withoutTypeMeta(yaml string) string {
