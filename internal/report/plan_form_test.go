@@ -348,7 +348,7 @@ func TestFormNames(t *testing.T) {
 	}
 	for tool, n := range map[string]func() *names{"terraform": terraformNames, "cloudformation": func() *names { return &names{illegal: cfnIllegal, legal: cfnName, taken: map[string]string{}} }} {
 		given := map[string]string{}
-		for _, order := range [][]string{arns, {arns[7], arns[3], arns[0], arns[5], arns[1], arns[6], arns[2], arns[4]}} {
+		for _, order := range [][]string{arns, {arns[7], arns[3], arns[0], arns[6], arns[1], arns[5], arns[2], arns[4]}} {
 			list := n()
 			for _, arn := range order {
 				for i, c := range []formCluster{c, twin} {

@@ -93,6 +93,31 @@ func TestPlanEksctlTypes(t *testing.T) {
 	}
 }
 
+// TestPlanDynamicReference has a name that CloudFormation would replace by a secret: it is told, not written.
+func TestPlanDynamicReference(t *testing.T) {
+	r := entriesPlan(t)
+	const group = "{{resolve:secretsmanager:x}}"
+	for _, e := range r.After.Clusters[0].AccessEntries {
+		if strings.HasSuffix(e.PrincipalARN, "role/dev") {
+			e.Groups = append(e.Groups, group)
+		}
+	}
+	var notes, template []string
+	for _, line := range strings.Split(renderPlan(t, "cloudformation", r, Options{}), "\n") {
+		if strings.HasPrefix(line, "#") {
+			notes = append(notes, line)
+		} else {
+			template = append(template, line)
+		}
+	}
+	if text := strings.Join(template, "\n"); strings.Contains(text, "resolve") || strings.Contains(text, "role/dev") {
+		t.Errorf("the entry is written:\n%s", text)
+	}
+	if !strings.Contains(strings.Join(notes, "\n"), "NOT HERE") {
+		t.Error("nothing says that the entry is left out")
+	}
+}
+
 // TestPlanCfnLint has AWS's linter look at the templates. It is Python, and skipped where it is missing, in CI too.
 func TestPlanCfnLint(t *testing.T) {
 	if testing.Short() {
