@@ -81,6 +81,7 @@ func TestPlanScript(t *testing.T) {
 	entries, pods := entriesPlan(t), podsPlan(t)
 	entries.Proof = &migrate.Proof{Equal: true}
 	unproved := entriesPlan(t)
+	unproved.Proof = nil
 	c := planCluster1("prod", "eu-central-1", model.ModeAPIConfigMap)
 	s := &model.Snapshot{Clusters: []*model.Cluster{c}}
 	forGood := planResult(t, migrationEntries, s, &migrate.Migration{Cluster: access.New(s).Clusters()[0], Phases: []migrate.Phase{{ID: "api-only", Plan: plan.Plan{plan.SetAuthenticationMode{Cluster: c.ID(), Mode: model.ModeAPI}}}}})

@@ -113,8 +113,8 @@ func writePlanCloudFormation(w io.Writer, r *migrate.Result, _ Options) error {
 	return err
 }
 
-func cfnInstead(c plan.Change) []string {
-	if c, ok := c.(plan.SetAuthenticationMode); ok {
+func cfnInstead(s planStep) []string {
+	if c, ok := s.change.(plan.SetAuthenticationMode); ok {
 		return []string{"in the cluster's AWS::EKS::Cluster: AccessConfig: {AuthenticationMode: " + c.Mode + "}"}
 	}
 	return nil

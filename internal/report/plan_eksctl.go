@@ -81,8 +81,8 @@ func writePlanEksctl(w io.Writer, r *migrate.Result, _ Options) error {
 	return err
 }
 
-func eksctlInstead(c plan.Change) []string {
-	if c, ok := c.(plan.SetAuthenticationMode); ok {
+func eksctlInstead(s planStep) []string {
+	if c, ok := s.change.(plan.SetAuthenticationMode); ok {
 		name, region := clusterPlace(c.Cluster)
 		return []string{plan.Shell("eksctl", "utils", "update-authentication-mode", "--cluster", name, "--region", region, "--authentication-mode", c.Mode)}
 	}

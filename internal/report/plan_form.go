@@ -146,7 +146,7 @@ func said(c plan.Change) bool {
 
 // head is what stands above every form: the plan, its proof, what stands in the way, and which phases are in the form, with
 // the commands for the steps that are not. Instead says how the tool does such a step, or returns nothing for its command.
-func (f *form) head(tool string, instead func(plan.Change) []string) []string {
+func (f *form) head(tool string, instead func(planStep) []string) []string {
 	v := f.view
 	word, text := v.proven()
 	lines := []string{"drawbridge " + v.Tool.Version + ", " + v.Time.UTC().Format("2006-01-02 15:04 UTC"), v.size(), "proof: " + word + ": " + text}
@@ -175,7 +175,7 @@ func (f *form) head(tool string, instead func(plan.Change) []string) []string {
 }
 
 // unsaid are the steps of a phase that the form does not hold.
-func (f *form) unsaid(p planPhase, instead func(plan.Change) []string) []string {
+func (f *form) unsaid(p planPhase, instead func(planStep) []string) []string {
 	var lines []string
 	here := 0
 	for _, s := range p.steps {
@@ -188,7 +188,7 @@ func (f *form) unsaid(p planPhase, instead func(plan.Change) []string) []string 
 			text += " (IRREVERSIBLE: " + s.Irreversible + ")"
 		}
 		lines = append(lines, text)
-		how := instead(s.change)
+		how := instead(s)
 		if how == nil {
 			how = strings.Split(plan.Command(s.change), "\n")
 		}

@@ -43,10 +43,12 @@ func (w *written) entry(cluster string, e model.AccessEntry) {
 		e.Username, _ = authenticator.DefaultUsername(model.EntryStandard, e.PrincipalARN)
 	}
 	e.ARN = cluster
+	e.Groups = slices.Sorted(slices.Values(e.Groups)) // a set
 	w.Entries = append(w.Entries, e)
 }
 
 func (w *written) policy(cluster string, a model.PolicyAssociation) {
+	a.Scope.Namespaces = slices.Sorted(slices.Values(a.Scope.Namespaces)) // a set
 	w.Policies = append(w.Policies, writtenPolicy{cluster, a})
 }
 

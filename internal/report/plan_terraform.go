@@ -33,8 +33,7 @@ func writePlanTerraform(w io.Writer, r *migrate.Result, _ Options) error {
 		return err
 	}
 	t := &terraform{names: terraformNames()}
-	trusts := trustPolicies(r.Changes)
-	t.comment(f.head("Terraform", func(c plan.Change) []string { return terraformInstead(c, trusts) })...)
+	t.comment(f.head("Terraform", terraformInstead)...)
 	t.comment("", "What exists already is imported, which takes Terraform 1.5 or later: a first plan shows no changes to it but tags that the",
 		"provider adds. Delete the import blocks afterwards.")
 	t.configurations(f)
@@ -47,33 +46,20 @@ func writePlanTerraform(w io.Writer, r *migrate.Result, _ Options) error {
 		}
 	}
 	t.moduleMap(f)
-	t.trustPolicies(trusts)
+	t.trustPolicies(f)
 	_, err = w.Write(t.out.Bytes())
 	return err
 }
 
 // terraformInstead says how Terraform does what this form leaves to what is written elsewhere.
-func terraformInstead(c plan.Change, trusts map[string]model.Document) []string {
-	switch c := c.(type) {
+func terraformInstead(s planStep) []string {
+	switch c := s.change.(type) {
 	case plan.SetAuthenticationMode:
 		return []string{"in the cluster's aws_eks_cluster: access_config { authentication_mode = " + hclString(c.Mode) + " }, or in the module: authentication_mode = " + hclString(c.Mode)}
 	case plan.UpdateTrustPolicy:
-		if trusts[c.RoleARN] == c.After {
-			return []string{"in the role's aws_iam_role: assume_role_policy = local." + terraformTrust + "[" + hclString(c.RoleARN) + "]"}
-		}
+		return []string{"in the role's aws_iam_role: assume_role_policy = local." + terraformTrust + "[" + hclString(s.ID) + "]"}
 	}
 	return nil
-}
-
-// trustPolicies are the last trust policies that a plan writes, by role.
-func trustPolicies(changes plan.Plan) map[string]model.Document {
-	trusts := map[string]model.Document{}
-	for _, c := range changes {
-		if u, ok := c.(plan.UpdateTrustPolicy); ok {
-			trusts[u.RoleARN] = u.After
-		}
-	}
-	return trusts
 }
 
 // configurations writes a provider configuration for each account and region, where there are several.
@@ -265,20 +251,30 @@ func (t *terraform) modulePolicies(c formCluster, e formEntry) {
 	t.end("}")
 }
 
-// trustPolicies writes the trust policies of roles that are written elsewhere.
-func (t *terraform) trustPolicies(trusts map[string]model.Document) {
-	if len(trusts) == 0 {
-		return
+// trustPolicies writes the trust policies of roles that are written elsewhere, by step.
+func (t *terraform) trustPolicies(f *form) {
+	first := true
+	for _, p := range f.view.phases {
+		for _, s := range p.steps {
+			c, ok := s.change.(plan.UpdateTrustPolicy)
+			if !ok {
+				continue
+			}
+			if first {
+				t.line("")
+				t.comment("The trust policies that the steps above write, for the assume_role_policy of each aws_iam_role when its step has come.")
+				t.open("locals {")
+				t.open("%s = {", terraformTrust)
+				first = false
+			}
+			t.comment("step " + s.ID + ": " + c.RoleARN)
+			t.attributes([2]string{hclKey(s.ID), t.document(c.After)})
+		}
 	}
-	t.line("")
-	t.comment("The last trust policy of each role, for the assume_role_policy of its aws_iam_role. Those of the steps between are above.")
-	t.open("locals {")
-	t.open("%s = {", terraformTrust)
-	for _, role := range sortedKeys(trusts) {
-		t.attributes([2]string{hclKey(role), t.document(trusts[role])})
+	if !first {
+		t.end("}")
+		t.end("}")
 	}
-	t.end("}")
-	t.end("}")
 }
 
 var terraformIllegal = regexp.MustCompile(`[^A-Za-z0-9_-]+`)

@@ -48,14 +48,27 @@ func (t *terminal) proof(v *planView) {
 	t.grants("LOST", v.Proof.Lost)
 	t.grants("UNKNOWN", v.Proof.Unknown)
 	for i, w := range v.Proof.Witnesses {
+		if i == 2*grantsMax {
+			break
+		}
 		t.columns(2, []int{margin - 4, t.width - margin}, []string{map[bool]string{true: "witness"}[i == 0], t.dim(visible(w))})
 	}
 }
 
+// grantsMax is how many gains, losses and unknowns the text lists of each.
+const grantsMax = 20
+
 // grants lists what identities gain or lose.
 func (t *terminal) grants(label string, grants []access.Grant) {
-	for _, g := range grants {
+	for i, g := range grants {
+		if i == grantsMax {
+			t.wrapped(margin, t.dim(fmt.Sprintf("%s and %d more: -o markdown and json list all", t.glyph("…", "..."), len(grants)-i)))
+			break
+		}
 		t.columns(2, []int{margin - 4, t.width - margin}, []string{t.bold(label), visible(grantText(g))})
+		for _, c := range g.Conditions {
+			t.wrapped(margin+2, t.dim(visible(conditionWord(g.Verdict)+" "+c)))
+		}
 		label = ""
 	}
 }
@@ -90,6 +103,7 @@ func (t *terminal) planCluster(c planCluster) {
 		t.line("")
 	}
 	var last migrate.Outcome
+	said := map[string]bool{}
 	for i, item := range c.items {
 		label := ""
 		if i == 0 || item.Becomes != last {
@@ -99,7 +113,7 @@ func (t *terminal) planCluster(c planCluster) {
 			}
 		}
 		last = item.Becomes
-		t.item(c, label, item)
+		t.item(c, label, item, said)
 	}
 	for i, p := range c.phases {
 		t.phase(c, i+1, p)
@@ -109,9 +123,14 @@ func (t *terminal) planCluster(c planCluster) {
 // outcomeWidth is the room for the word that says what becomes of something.
 const outcomeWidth = 13
 
-func (t *terminal) item(c planCluster, label string, i migrate.Item) {
+// item is one thing and what becomes of it. What was said of another is not said again in full.
+func (t *terminal) item(c planCluster, label string, i migrate.Item, said map[string]bool) {
 	t.columns(2, []int{outcomeWidth, t.width - outcomeWidth - 4}, []string{t.bold(label), visible(c.short(i.Subject.String()))})
 	for _, line := range itemLines(i) {
+		if said[line] && len(line) > t.width {
+			line = limit(line, t.width/2) + " (as above)"
+		}
+		said[line] = true
 		t.wrapped(outcomeWidth+6, t.dim(visible(c.short(line))))
 	}
 }
