@@ -61,6 +61,27 @@ type planCluster struct {
 type planPhase struct {
 	migrate.PhaseResult
 	steps []planStep
+	// proof is what is proven of the phase by itself, nil where nothing is.
+	proof *migrate.PhaseProof
+}
+
+// proven is what the phase does by itself to everybody's access, and whether its way back brings that back, in one line; or
+// "" where it does nothing.
+func (p planPhase) proven() string {
+	if p.proof == nil {
+		return ""
+	}
+	text := "equal: nobody gains or loses anything"
+	switch o := p.proof; {
+	case o.Gained+o.Lost > 0:
+		text = fmt.Sprintf("NOT EQUAL: %d gained, %d lost, %d unknown", o.Gained, o.Lost, o.Unknown)
+	case !o.Equal || o.Unknown > 0:
+		text = fmt.Sprintf("NOT PROVED EQUAL: %d unknown", o.Unknown)
+	}
+	if p.proof.BackEqual {
+		return text + "; the way back restores everybody's access"
+	}
+	return text + "; the way back is not proved to restore everybody's access"
 }
 
 // planStep is a step with its change.
@@ -99,6 +120,11 @@ func newPlanView(r *migrate.Result) *planView {
 	}
 	for _, p := range r.Phases {
 		phase := planPhase{PhaseResult: p}
+		if r.Proof != nil {
+			if i := slices.IndexFunc(r.Proof.Phases, func(o migrate.PhaseProof) bool { return o.ID == p.ID && o.Cluster == p.Cluster }); i >= 0 {
+				phase.proof = &r.Proof.Phases[i]
+			}
+		}
 		for _, id := range p.Steps {
 			phase.steps = append(phase.steps, steps[id])
 		}

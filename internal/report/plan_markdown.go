@@ -109,6 +109,10 @@ func (m *markdown) planCluster(c planCluster) {
 	for i, p := range c.phases {
 		m.line("")
 		m.line("### Phase %d, %s: %s", i+1, mdText(p.ID), mdText(p.Title))
+		if proven := p.proven(); proven != "" {
+			m.line("")
+			m.line("Proof: %s.", proven)
+		}
 		for _, s := range p.steps {
 			m.planStep(s)
 		}

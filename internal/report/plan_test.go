@@ -148,7 +148,9 @@ func podsPlan(t testing.TB) *migrate.Result {
 // plans are the synthetic migrations by name.
 func plans(t testing.TB) map[string]*migrate.Result {
 	entries := entriesPlan(t)
-	entries.Proof = &migrate.Proof{Equal: true, Gained: []access.Grant{}, Lost: []access.Grant{}, Unknown: []access.Grant{}, Witnesses: []string{}, Requests: 42}
+	entries.Proof = &migrate.Proof{Equal: true, Gained: []access.Grant{}, Lost: []access.Grant{}, Unknown: []access.Grant{}, Witnesses: []string{}, Requests: 42, Phases: []migrate.PhaseProof{
+		{ID: migrate.PhaseCreate, Cluster: "prod", Equal: true, BackEqual: true}, {ID: migrate.PhaseEmpty, Cluster: "prod", Lost: 1},
+	}}
 	return map[string]*migrate.Result{"entries": entries, "pods": podsPlan(t)}
 }
 

@@ -144,6 +144,9 @@ func (t *terminal) phase(c planCluster, n int, p planPhase) {
 			t.wrapped(8, t.bold("IRREVERSIBLE")+": "+visible(s.Irreversible))
 		}
 	}
+	if proven := p.proven(); proven != "" {
+		t.wrapped(8, t.dim("proof: "+proven))
+	}
 	if p.Wait != "" {
 		t.wrapped(8, t.dim("then: "+visible(p.Wait)))
 	}
