@@ -168,11 +168,14 @@ func TestDiffPairsClusters(t *testing.T) {
 		want   []string
 		notes  int
 	}{
-		"the only one, renamed": {func(_, after *world) {
-			after.c.Name, after.c.ARN = "blue", strings.Replace(after.c.ARN, "prod", "blue", 1)
-			grant(after)
+		"the only one, renamed": {
+			func(_, after *world) {
+				after.c.Name, after.c.ARN = "blue", strings.Replace(after.c.ARN, "prod", "blue", 1)
+				grant(after)
+			},
+			[]string{"+ user:u * on *", "+ user:u * on * of *"},
+			1,
 		},
-			[]string{"+ user:u * on *", "+ user:u * on * of *"}, 1},
 		"in another order": {func(before, after *world) {
 			for _, w := range []*world{before, after} {
 				other := newWorld().c

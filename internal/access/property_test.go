@@ -55,7 +55,8 @@ func drawWorld(t *rapid.T) *world {
 	subjects := []rbacv1.Subject{
 		user("u"), user(session("dev", "jane")), user("system:node:n1"), user("x:jane"), user("system:serviceaccount:a:s"), user("arn:aws:iam::" + foreign + ":user/f"), user(""),
 		group("devs"), group("jane"), group("system:authenticated"), group("system:serviceaccounts"), group("system:serviceaccounts:a"), group("system:nodes"), group("system:masters"),
-		sa("a", "s"), sa("", "default"), {Kind: "Strange", Name: "u"},
+		sa("a", "s"), sa("", "default"),
+		{Kind: "Strange", Name: "u"},
 	}
 	some("bindings", 4, func(i int) {
 		b := &model.Binding{Meta: model.Meta{Name: fmt.Sprint("b", i), Namespace: pick("namespace", "", "a", "b")}}
@@ -143,10 +144,17 @@ func drawIdentity(t *rapid.T) Identity {
 
 func drawRequest(t *rapid.T) rbac.Request {
 	return rapid.SampledFrom([]rbac.Request{
-		{Verb: "get", Resource: "secrets", Namespace: "a"}, {Verb: "get", Resource: "secrets", Namespace: "b"}, {Verb: "get", Resource: "secrets"},
-		{Verb: "get", Resource: "secrets", Namespace: "a", Name: "x"}, {Verb: "create", Resource: "pods", Subresource: "exec", Namespace: "a"},
-		{Verb: "get", Resource: "secrets", Subresource: "status", Namespace: "a"}, {Verb: "list", Resource: "services", Namespace: "a"}, {Verb: "get", NonResourceURL: "/metrics"},
-		{Verb: "get", Resource: "nodes", Name: "n1"}, {Verb: "create", Resource: "serviceaccounts", Subresource: "token", Name: "s", Namespace: "a"}, {Verb: "get", Resource: "pods", Namespace: "a", Name: "p0"},
+		{Verb: "get", Resource: "secrets", Namespace: "a"},
+		{Verb: "get", Resource: "secrets", Namespace: "b"},
+		{Verb: "get", Resource: "secrets"},
+		{Verb: "get", Resource: "secrets", Namespace: "a", Name: "x"},
+		{Verb: "create", Resource: "pods", Subresource: "exec", Namespace: "a"},
+		{Verb: "get", Resource: "secrets", Subresource: "status", Namespace: "a"},
+		{Verb: "list", Resource: "services", Namespace: "a"},
+		{Verb: "get", NonResourceURL: "/metrics"},
+		{Verb: "get", Resource: "nodes", Name: "n1"},
+		{Verb: "create", Resource: "serviceaccounts", Subresource: "token", Name: "s", Namespace: "a"},
+		{Verb: "get", Resource: "pods", Namespace: "a", Name: "p0"},
 		{Verb: "*", APIGroup: "*", Resource: "*"},
 	}).Draw(t, "request")
 }

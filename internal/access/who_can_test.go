@@ -50,12 +50,14 @@ func TestWhoCan(t *testing.T) {
 		want     []string
 	}{
 		"nobody but the masters": {func(*world) {}, secrets, false, []string{masters + "namespace/a"}},
-		"a group, and the principal that has it": {func(w *world) {
-			entry(w, "devs")
-			w.clusterRole("s", rule("get", "secrets"))
-			w.bind("a", "s", group("devs"))
-		}, secrets, false,
-			[]string{"group:devs namespace/a", masters + "namespace/a", dev + " namespace/a"}},
+		"a group, and the principal that has it": {
+			func(w *world) {
+				entry(w, "devs")
+				w.clusterRole("s", rule("get", "secrets"))
+				w.bind("a", "s", group("devs"))
+			}, secrets, false,
+			[]string{"group:devs namespace/a", masters + "namespace/a", dev + " namespace/a"},
+		},
 		"the whole cluster covers namespaces": {func(w *world) {
 			entry(w, "devs")
 			w.clusterRole("s", rule("get", "secrets"))
@@ -79,14 +81,18 @@ func TestWhoCan(t *testing.T) {
 			w.clusterRole("s", rule("get", "secrets"))
 			w.bind("", "s", group("system:authenticated"))
 		}, secrets, true, []string{"group:system:authenticated cluster", masters + "cluster", dev + " cluster", "sa/a/x cluster"}},
-		"a service account by its username": {func(w *world) {
-			account(w, "b", "y")
-			w.clusterRole("s", rule("get", "secrets"))
-			w.bind("a", "s", user("system:serviceaccount:b:y"))
-		}, secrets, false,
-			[]string{masters + "namespace/a", "sa/b/y namespace/a"}},
-		"one that is not there": {func(w *world) { w.clusterRole("s", rule("get", "secrets")); w.bind("a", "s", sa("b", "y")) }, secrets, false,
-			[]string{masters + "namespace/a", "sa/b/y namespace/a if there is no service account b/y now: it counts for whoever creates it"}},
+		"a service account by its username": {
+			func(w *world) {
+				account(w, "b", "y")
+				w.clusterRole("s", rule("get", "secrets"))
+				w.bind("a", "s", user("system:serviceaccount:b:y"))
+			}, secrets, false,
+			[]string{masters + "namespace/a", "sa/b/y namespace/a"},
+		},
+		"one that is not there": {
+			func(w *world) { w.clusterRole("s", rule("get", "secrets")); w.bind("a", "s", sa("b", "y")) }, secrets, false,
+			[]string{masters + "namespace/a", "sa/b/y namespace/a if there is no service account b/y now: it counts for whoever creates it"},
+		},
 		"what runs as it": {func(w *world) {
 			account(w, "b", "y")
 			w.c.Workloads = []*model.Workload{{Meta: model.Meta{Namespace: "b", Name: "web"}, Kind: "Deployment", PodSpec: model.PodSpec{ServiceAccount: "y"}}}
@@ -101,21 +107,29 @@ func TestWhoCan(t *testing.T) {
 			w.clusterRole("s", rule("get", "secrets"))
 			w.bind("a", "s", sa("b", "y"), sa("b", "z"))
 		}, secrets, false, []string{masters + "namespace/a", "pod/b/lone namespace/a", "pod/b/web-0 namespace/a", "sa/b/y namespace/a", "sa/b/z namespace/a", "deployment/b/web namespace/a"}},
-		"access policies in each place": {func(w *world) { entry(w); w.policy(dev, "AmazonEKSEditPolicy", "a", "x-*") }, secrets, true,
-			[]string{masters + "cluster", dev + " namespace/a", dev + " namespace/x-*"}},
-		"access policies here": {func(w *world) { entry(w); w.policy(dev, "AmazonEKSEditPolicy", "a", "x-*") }, rbac.Request{Verb: "get", Resource: "secrets", Namespace: "x-1"}, false,
-			[]string{masters + "namespace/x-1", dev + " namespace/x-1"}},
+		"access policies in each place": {
+			func(w *world) { entry(w); w.policy(dev, "AmazonEKSEditPolicy", "a", "x-*") }, secrets, true,
+			[]string{masters + "cluster", dev + " namespace/a", dev + " namespace/x-*"},
+		},
+		"access policies here": {
+			func(w *world) { entry(w); w.policy(dev, "AmazonEKSEditPolicy", "a", "x-*") },
+			rbac.Request{Verb: "get", Resource: "secrets", Namespace: "x-1"},
+			false,
+			[]string{masters + "namespace/x-1", dev + " namespace/x-1"},
+		},
 		"policies that are prose, once": {func(w *world) {
 			entry(w)
 			w.policy(dev, "AmazonEKSComputePolicy")
 			w.policy(dev, "AmazonEKSNetworkingPolicy")
 		}, secrets, false, []string{masters + "namespace/a", dev + " namespace/a unknown if the rules of access policy AmazonEKSComputePolicy, which AWS does not publish; the rules of access policy AmazonEKSNetworkingPolicy, which AWS does not publish"}},
-		"a session that is more than its role": {func(w *world) {
-			entry(w)
-			w.clusterRole("s", rule("get", "secrets"))
-			w.bind("a", "s", user(session("dev", "jane")))
-		}, secrets, false,
-			[]string{masters + "namespace/a", session("dev", "jane") + " namespace/a", "user:" + session("dev", "jane") + " namespace/a"}},
+		"a session that is more than its role": {
+			func(w *world) {
+				entry(w)
+				w.clusterRole("s", rule("get", "secrets"))
+				w.bind("a", "s", user(session("dev", "jane")))
+			}, secrets, false,
+			[]string{masters + "namespace/a", session("dev", "jane") + " namespace/a", "user:" + session("dev", "jane") + " namespace/a"},
+		},
 		"a group that the session chooses": {func(w *world) {
 			w.role("dev", longAgo)
 			w.awsAuth(map[string]string{"mapRoles": "- rolearn: " + dev + "\n  username: u\n  groups: ['{{SessionName}}']"})
@@ -141,35 +155,63 @@ func TestWhoCan(t *testing.T) {
 			masters + "namespace/a", "sa/b/y namespace/a unknown if the rules of ClusterRole gone, which is not in the input and which RoleBinding a/gone-u binds",
 			"user:u namespace/a unknown if the rules of ClusterRole gone, which is not in the input and which RoleBinding a/gone-u binds",
 		}},
-		"certain names only": {func(w *world) { w.clusterRole("s", rule("get", "secrets", "db", "tls")); w.bind("a", "s", user("u")) }, secrets, false,
-			[]string{masters + "namespace/a", "user:u namespace/a (get on secrets named db, tls)"}},
-		"one of these names": {func(w *world) { w.clusterRole("s", rule("get", "secrets", "db", "tls")); w.bind("a", "s", user("u")) }, rbac.Request{Verb: "get", Resource: "secrets", Namespace: "a", Name: "db"}, false,
-			[]string{"group:system:nodes namespace/a unknown if which node it is", masters + "namespace/a", "user:u namespace/a"}},
-		"another name": {func(w *world) { w.clusterRole("s", rule("get", "configmaps", "db")); w.bind("a", "s", user("u")) }, rbac.Request{Verb: "update", Resource: "configmaps", Namespace: "a", Name: "x"}, false,
-			[]string{masters + "namespace/a"}},
-		"all names cover some": {func(w *world) {
-			w.clusterRole("s", rule("get", "secrets", "db"), rule("get", "secrets"))
-			w.bind("a", "s", user("u"))
-		}, secrets, false,
-			[]string{masters + "namespace/a", "user:u namespace/a"}},
-		"subresources are things of their own": {func(w *world) { w.clusterRole("s", rule("*", "pods")); w.bind("a", "s", user("u")) }, rbac.Request{Verb: "create", Resource: "pods", Subresource: "exec", Namespace: "a"}, false,
-			[]string{masters + "namespace/a"}},
-		"every subresource of that name": {func(w *world) { w.clusterRole("s", rule("create", "*/exec")); w.bind("a", "s", user("u")) }, rbac.Request{Verb: "create", Resource: "pods", Subresource: "exec", Namespace: "a"}, false,
-			[]string{masters + "namespace/a", "user:u namespace/a"}},
+		"certain names only": {
+			func(w *world) { w.clusterRole("s", rule("get", "secrets", "db", "tls")); w.bind("a", "s", user("u")) }, secrets, false,
+			[]string{masters + "namespace/a", "user:u namespace/a (get on secrets named db, tls)"},
+		},
+		"one of these names": {
+			func(w *world) { w.clusterRole("s", rule("get", "secrets", "db", "tls")); w.bind("a", "s", user("u")) },
+			rbac.Request{Verb: "get", Resource: "secrets", Namespace: "a", Name: "db"},
+			false,
+			[]string{"group:system:nodes namespace/a unknown if which node it is", masters + "namespace/a", "user:u namespace/a"},
+		},
+		"another name": {
+			func(w *world) { w.clusterRole("s", rule("get", "configmaps", "db")); w.bind("a", "s", user("u")) },
+			rbac.Request{Verb: "update", Resource: "configmaps", Namespace: "a", Name: "x"},
+			false,
+			[]string{masters + "namespace/a"},
+		},
+		"all names cover some": {
+			func(w *world) {
+				w.clusterRole("s", rule("get", "secrets", "db"), rule("get", "secrets"))
+				w.bind("a", "s", user("u"))
+			}, secrets, false,
+			[]string{masters + "namespace/a", "user:u namespace/a"},
+		},
+		"subresources are things of their own": {
+			func(w *world) { w.clusterRole("s", rule("*", "pods")); w.bind("a", "s", user("u")) },
+			rbac.Request{Verb: "create", Resource: "pods", Subresource: "exec", Namespace: "a"},
+			false,
+			[]string{masters + "namespace/a"},
+		},
+		"every subresource of that name": {
+			func(w *world) { w.clusterRole("s", rule("create", "*/exec")); w.bind("a", "s", user("u")) },
+			rbac.Request{Verb: "create", Resource: "pods", Subresource: "exec", Namespace: "a"},
+			false,
+			[]string{masters + "namespace/a", "user:u namespace/a"},
+		},
 		"everything is asked for, and some is not that": {func(w *world) {
 			w.clusterRole("all", rbacv1.PolicyRule{Verbs: []string{"*"}, APIGroups: []string{"*"}, Resources: []string{"*"}})
 			w.clusterRole("core", rule("*", "*"))
 			w.bind("", "all", user("u"))
 			w.bind("", "core", user("v"))
 		}, rbac.Request{Verb: "*", APIGroup: "*", Resource: "*"}, false, []string{masters + "cluster", "user:u cluster"}},
-		"what is of no namespace": {func(w *world) {
-			w.clusterRole("n", rule("delete", "nodes"))
-			w.bind("a", "n", user("u"))
-			w.bind("", "n", user("v"))
-		}, rbac.Request{Verb: "delete", Resource: "nodes"}, true,
-			[]string{masters + "cluster", "user:v cluster"}},
-		"a Namespace, in itself": {func(w *world) { w.clusterRole("n", rule("delete", "namespaces")); w.bind("a", "n", user("u")) }, rbac.Request{Verb: "delete", Resource: "namespaces"}, true,
-			[]string{masters + "cluster", "user:u namespace/a"}},
+		"what is of no namespace": {
+			func(w *world) {
+				w.clusterRole("n", rule("delete", "nodes"))
+				w.bind("a", "n", user("u"))
+				w.bind("", "n", user("v"))
+			},
+			rbac.Request{Verb: "delete", Resource: "nodes"},
+			true,
+			[]string{masters + "cluster", "user:v cluster"},
+		},
+		"a Namespace, in itself": {
+			func(w *world) { w.clusterRole("n", rule("delete", "namespaces")); w.bind("a", "n", user("u")) },
+			rbac.Request{Verb: "delete", Resource: "namespaces"},
+			true,
+			[]string{masters + "cluster", "user:u namespace/a"},
+		},
 		"URLs": {func(w *world) {
 			w.clusterRole("m", rbacv1.PolicyRule{Verbs: []string{"get"}, NonResourceURLs: []string{"/met*"}})
 			w.bind("", "m", user("u"))

@@ -315,7 +315,7 @@ func (t *terminal) columns(indent int, widths []int, cells []string) {
 			}
 			b.WriteString(text)
 			if i < len(split)-1 {
-				b.WriteString(strings.Repeat(" ", max(0, widths[i]-lipgloss.Width(text))+2)) //nolint:gosec // one width a column
+				b.WriteString(strings.Repeat(" ", max(0, widths[i]-lipgloss.Width(text))+2))
 			}
 		}
 		t.line(b.String())
