@@ -128,7 +128,7 @@ func (t *terminal) item(c planCluster, label string, i migrate.Item, said map[st
 	t.columns(2, []int{outcomeWidth, t.width - outcomeWidth - 4}, []string{t.bold(label), visible(c.short(i.Subject.String()))})
 	for _, line := range itemLines(i) {
 		if said[line] && len(line) > t.width {
-			line = limit(line, t.width/2) + " (as above)"
+			line = strings.TrimSuffix(limit(line, t.width/2), "…") + t.glyph("…", "...") + " (as above)"
 		}
 		said[line] = true
 		t.wrapped(outcomeWidth+6, t.dim(visible(c.short(line))))
