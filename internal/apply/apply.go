@@ -22,6 +22,8 @@ type Options struct {
 	Clients  Clients
 	// Planned, where it is not nil, is the snapshot that the plan was made from. Run refuses a plan if aws-auth was edited since.
 	Planned *model.Snapshot
+	// Plan, where it is not nil, is what Resume is asked to do: a journal that has not all of its steps is of another run.
+	Plan plan.Plan
 	// Nodes are access entries that must stand, each of its type, before anything else is done and before each row of aws-auth is
 	// taken out: without them nodes would be locked out.
 	Nodes []NodeEntry
@@ -97,6 +99,13 @@ type Changed struct{ What string }
 
 func (c *Changed) Error() string { return c.What }
 
+// Unfinished says that the last run on the cluster was neither finished nor undone.
+type Unfinished struct{ Journal string }
+
+func (u *Unfinished) Error() string {
+	return "the last run here is not finished: resume or undo it first; its journal is " + u.Journal
+}
+
 // Status is what became of each step of a plan, in its order.
 type Status struct {
 	Cluster string
@@ -147,6 +156,22 @@ func (s *Status) Finished() bool {
 	return s.Count(Done) == len(s.Steps)
 }
 
+// open says that a run has left something half-done. One that was undone down to a step that cannot be is as whole as it gets.
+func (s *Status) open() bool {
+	if !s.Undoing {
+		return s.Count(Done) < len(s.Steps)
+	}
+	for i := len(s.Steps) - 1; i >= 0; i-- {
+		switch step := s.Steps[i]; {
+		case step.State == Intended:
+			return true
+		case step.State == Done:
+			return step.Irreversible == ""
+		}
+	}
+	return false
+}
+
 func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -192,11 +217,14 @@ func Run(ctx context.Context, p plan.Plan, o Options) (*Status, error) {
 	if _, err := os.Lstat(o.Journal); err == nil {
 		return nil, fmt.Errorf("journal %s is there already: it is of another run, which can be resumed or undone", o.Journal)
 	}
-	unlock, err := lock(o.StateDir, r)
+	hold, err := lock(o.StateDir, r)
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer hold.close()
+	if err := hold.finished(); err != nil {
+		return nil, err
+	}
 	first, err := preflight(ctx, p, r, &o)
 	if err != nil {
 		return nil, err
@@ -206,6 +234,9 @@ func Run(ctx context.Context, p plan.Plan, o Options) (*Status, error) {
 		return nil, err
 	}
 	defer j.close()
+	if err := hold.remember(o.Journal); err != nil {
+		return j.status(), err
+	}
 	return (&run{Options: o, journal: j}).forward(ctx)
 }
 
@@ -329,8 +360,31 @@ func Resume(ctx context.Context, o Options) (*Status, error) {
 	if r.journal.undoing {
 		return r.journal.status(), ErrUndoing
 	}
+	if err := r.journal.covers(o.Plan); err != nil {
+		return r.journal.status(), err
+	}
 	r.Irreversible = r.Irreversible || r.journal.first.Final
 	return r.forward(ctx)
+}
+
+// covers says whether all steps of a plan are those of the journal that are still to be done.
+func (j *journal) covers(p plan.Plan) error {
+	asked, err := encode(p)
+	if err != nil {
+		return err
+	}
+	left := map[string]bool{}
+	for i, text := range j.first.Plan {
+		if t := j.tasks[task{Step: i + 1}]; t == nil || !t.verified {
+			left[string(text)] = true
+		}
+	}
+	for i, text := range asked {
+		if !left[string(text)] {
+			return fmt.Errorf("the journal is of another plan, in which it is not left to be done to %s: give the new run a journal of its own", p[i])
+		}
+	}
+	return nil
 }
 
 // Undo takes back what a run has done, last step first, down to the first step that cannot be undone: then the error is a
@@ -355,11 +409,11 @@ func reopen(ctx context.Context, o Options) (*run, func(), error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, j.close())
 	}
-	unlock, err := lock(o.StateDir, reached)
+	hold, err := lock(o.StateDir, reached)
 	if err != nil {
 		return nil, nil, errors.Join(err, j.close())
 	}
-	release := func() { unlock(); j.close() }
+	release := func() { hold.close(); j.close() }
 	if j.first.System != "" {
 		uid, err := o.Clients.system(ctx)
 		if err == nil && uid != j.first.System {

@@ -176,6 +176,36 @@ func TestClusterBeingUpgraded(t *testing.T) {
 	}
 }
 
+// What a run has left half-done, no other builds on: an entry without its access policy is worse than none.
+func TestUnfinishedRunFirst(t *testing.T) {
+	w := newWorld(t, "API", lab.Options{}, roleNames(3)...)
+	p := entries(3)
+	if _, err := Run(t.Context(), p, at(w.options(), 2, func() { w.Deny("eks:CreateAccessEntry") })); err == nil {
+		t.Fatal("not denied")
+	}
+	w.Allow()
+	other := w.options()
+	other.Journal += "2"
+	_, err := Run(t.Context(), p[4:], other)
+	if first, ok := errors.AsType[*Unfinished](err); !ok || first.Journal != w.options().Journal {
+		t.Errorf("another run: %v", err)
+	}
+	o := w.options()
+	o.Plan = p[:1]
+	_, err = Resume(t.Context(), o)
+	mention(t, err, "another plan", p[0].String())
+	o.Plan = p[2:]
+	if s, err := Resume(t.Context(), o); err != nil || !s.Finished() {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if _, err = Undo(t.Context(), w.options()); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := Run(t.Context(), p, other); err != nil || !s.Finished() {
+		t.Errorf("after undoing: %+v, %v", s, err)
+	}
+}
+
 // The mode goes on in EKS's own time, and never back: what follows can be undone, it cannot.
 func TestAuthenticationMode(t *testing.T) {
 	w := newWorld(t, "CONFIG_MAP", lab.Options{Steps: 6}, roleNames(1)...)
