@@ -22,8 +22,6 @@ type Options struct {
 	Clients  Clients
 	// Planned, where it is not nil, is the snapshot that the plan was made from. Run refuses a plan if aws-auth was edited since.
 	Planned *model.Snapshot
-	// Plan, where it is not nil, is what Resume is asked to do: a journal that has not all of its steps is of another run.
-	Plan plan.Plan
 	// Nodes are access entries that must stand, each of its type, before anything else is done and before each row of aws-auth is
 	// taken out: without them nodes would be locked out.
 	Nodes []NodeEntry
@@ -360,31 +358,8 @@ func Resume(ctx context.Context, o Options) (*Status, error) {
 	if r.journal.undoing {
 		return r.journal.status(), ErrUndoing
 	}
-	if err := r.journal.covers(o.Plan); err != nil {
-		return r.journal.status(), err
-	}
 	r.Irreversible = r.Irreversible || r.journal.first.Final
 	return r.forward(ctx)
-}
-
-// covers says whether all steps of a plan are those of the journal that are still to be done.
-func (j *journal) covers(p plan.Plan) error {
-	asked, err := encode(p)
-	if err != nil {
-		return err
-	}
-	left := map[string]bool{}
-	for i, text := range j.first.Plan {
-		if t := j.tasks[task{Step: i + 1}]; t == nil || !t.verified {
-			left[string(text)] = true
-		}
-	}
-	for i, text := range asked {
-		if !left[string(text)] {
-			return fmt.Errorf("the journal is of another plan, in which it is not left to be done to %s: give the new run a journal of its own", p[i])
-		}
-	}
-	return nil
 }
 
 // Undo takes back what a run has done, last step first, down to the first step that cannot be undone: then the error is a

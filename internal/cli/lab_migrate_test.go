@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ func TestLabMigrate(t *testing.T) {
 	w.aws.Account(account, "aws").PutRole(aws.Role{RoleName: "breakglass", Path: "/ops/", AssumeRolePolicyDocument: ec2Trust})
 	config := w.kubeconfig(t, "arn:aws:eks:"+region+":"+account+":cluster/"+cluster, "admin", "system:masters")
 	t.Chdir(t.TempDir())
+	t.Setenv("XDG_STATE_HOME", t.TempDir()) // locks
 	migrate := func(want int, args ...string) string {
 		t.Helper()
 		status, stdout, stderr := run(t.Context(), strings.NewReader(""), append([]string{"migrate"}, append(args, "--kubeconfig", config)...)...)
@@ -41,8 +43,15 @@ func TestLabMigrate(t *testing.T) {
 		t.Errorf("a plan wrote to AWS: %v", writes)
 	}
 
-	migrate(0, "access-entries", "--apply") // the first phase
-	if writes := w.aws.Writes(); len(writes) != 2 {
+	w.aws.Deny("eks:AssociateAccessPolicy")
+	migrate(1, "access-entries", "--apply") // the first phase, which ends half-way
+	w.aws.Allow()
+	if text := migrate(1, "access-entries", "--apply", "--phase", "empty-aws-auth"); !strings.Contains(text, "not finished") {
+		t.Errorf("rows were to go before the entries were whole:\n%s", text)
+	}
+	migrate(0, "access-entries", "--apply", "--journal", "drawbridge-prod-create-entries.journal")
+	writes := slices.DeleteFunc(w.aws.Writes(), func(c aws.Call) bool { return c.Error != "" })
+	if len(writes) != 2 {
 		t.Errorf("writes to AWS: %v, want an entry and an association", writes)
 	}
 	migrate(0, "verify", "--journal", "drawbridge-prod-create-entries.journal")

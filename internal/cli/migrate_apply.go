@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"os"
 	"slices"
@@ -58,9 +57,19 @@ func (o *applyOptions) run(ctx context.Context, e *env, in *inputs, r *migrate.R
 		return usage("--apply works on one cluster at a time: %d were read", len(r.Clusters))
 	}
 	cluster := r.Before.Clusters[0]
+	if o.begun(o.journal) {
+		return o.resume(ctx, e, in, cluster, o.journal)
+	}
 	i, changes, err := o.choose(r)
 	if err != nil {
 		return err
+	}
+	journal := o.journal
+	if journal == "" {
+		journal = fmt.Sprintf("drawbridge-%s-%s.journal", fileWord(cluster.Name), r.Phases[i].ID)
+	}
+	if o.begun(journal) { // whatever the plan of today says: what was begun comes first
+		return o.resume(ctx, e, in, cluster, journal)
 	}
 	if len(changes) == 0 {
 		fmt.Fprintf(e.stderr, "phase %s changes nothing: %s\n", r.Phases[i].ID, printable(r.Phases[i].Wait))
@@ -74,20 +83,32 @@ func (o *applyOptions) run(ctx context.Context, e *env, in *inputs, r *migrate.R
 	if err != nil {
 		return err
 	}
-	options := apply.Options{
-		Journal: o.journal, Clients: clients, Planned: r.Before, Nodes: nodeEntries(cluster), Irreversible: o.irreversible, Now: e.now, Progress: e.applied,
+	if _, err := os.Lstat(journal); err == nil {
+		return failed(fmt.Errorf("journal %s is there already, and not of a run to go on with", printable(journal)), "--journal FILE names another; migrate verify --journal tells what this one is")
 	}
-	if options.Journal == "" {
-		options.Journal = fmt.Sprintf("drawbridge-%s-%s.journal", fileWord(cluster.Name), r.Phases[i].ID)
+	return e.carried(journal, func() (*apply.Status, error) {
+		return apply.Run(ctx, changes, apply.Options{
+			Journal: journal, Clients: clients, Planned: r.Before, Nodes: nodeEntries(cluster), Irreversible: o.irreversible, Now: e.now, Progress: e.applied,
+		})
+	})
+}
+
+// begun says that a journal is of a run that was stopped or killed half-way.
+func (o *applyOptions) begun(journal string) bool {
+	st, err := apply.Read(journal)
+	return err == nil && !st.Undoing && !st.Finished()
+}
+
+// resume goes on with a run.
+func (o *applyOptions) resume(ctx context.Context, e *env, in *inputs, cluster *model.Cluster, journal string) error {
+	clients, err := in.clients(ctx, cluster)
+	if err != nil {
+		return err
 	}
-	carry := func() (*apply.Status, error) { return apply.Run(ctx, changes, options) }
-	if _, err := os.Stat(options.Journal); err == nil {
-		fmt.Fprintf(e.stderr, "note: going on with %s\n", printable(options.Journal))
-		carry = func() (*apply.Status, error) { return apply.Resume(ctx, options) }
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return failed(err, "")
-	}
-	return e.carried(options.Journal, carry)
+	fmt.Fprintf(e.stderr, "note: going on with %s\n", printable(journal))
+	return e.carried(journal, func() (*apply.Status, error) {
+		return apply.Resume(ctx, apply.Options{Journal: journal, Clients: clients, Nodes: nodeEntries(cluster), Irreversible: o.irreversible, Now: e.now, Progress: e.applied})
+	})
 }
 
 // choose finds the phase to carry out and its changes.
@@ -133,6 +154,9 @@ func (e *env) applied(ev apply.Event) {
 func (e *env) carried(journal string, carry func() (*apply.Status, error)) error {
 	st, err := carry()
 	if err != nil {
+		if first, ok := errors.AsType[*apply.Unfinished](err); ok {
+			return failed(err, "migrate … --apply --journal "+plan.Shell(first.Journal)+" goes on with it, migrate rollback --journal undoes it")
+		}
 		if errors.Is(err, apply.ErrLocked) {
 			return failed(err, "wait for the other run, or find it with `fuser "+journal+"`")
 		}
