@@ -6,6 +6,7 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 
+	"drawbridge/internal/awsdata"
 	"drawbridge/internal/iam"
 	"drawbridge/internal/rbac"
 )
@@ -214,4 +215,84 @@ func (t *Trust) outsider(text string) iam.Principal {
 		return p
 	}
 	return iam.RoleSession("arn:"+t.arn.Partition+":iam::"+account+":role/"+stranger, "")
+}
+
+// ActionsOn lists the known actions on resources of an ARN's kind, those first that read or change what they hold.
+func ActionsOn(arn string) []string {
+	parsed, err := iam.ParseARN(arn)
+	if err != nil {
+		return nil
+	}
+	service, ok := awsdata.Service(parsed.Service)
+	if !ok {
+		return nil
+	}
+	kind, literal := "", -1 // the kind whose form says most
+	for _, t := range service.ResourceTypes {
+		for _, form := range t.ARNs {
+			if n := fits(form, arn); n > literal {
+				kind, literal = t.Name, n
+			}
+		}
+	}
+	levels := []string{"Read", "Write", "Permissions management", "List", "Tagging"}
+	byLevel := make([][]string, len(levels)+1)
+	for _, action := range service.Actions() {
+		info, _ := awsdata.Action(action)
+		if !slices.ContainsFunc(info.ResourceTypes, func(r awsdata.ActionResource) bool { return r.Type == kind }) {
+			continue
+		}
+		n := slices.Index(levels, info.AccessLevel)
+		if n < 0 {
+			n = len(levels)
+		}
+		byLevel[n] = append(byLevel[n], info.Name)
+	}
+	return slices.Concat(byLevel...)
+}
+
+// fits says how many characters of a form of the Service Authorization Reference, in which ${Name} stands for any text, an ARN
+// has literally, or -1 where it is not of that form.
+func fits(form, arn string) int {
+	literal := 0
+	first := true
+	for form != "" {
+		text, rest, variable := strings.Cut(form, "${")
+		i := strings.Index(arn, text)
+		if i < 0 || first && i > 0 {
+			return -1
+		}
+		literal, first = literal+len(text), false
+		arn = arn[i+len(text):]
+		if !variable {
+			if arn != "" {
+				return -1
+			}
+			break
+		}
+		_, form, _ = strings.Cut(rest, "}")
+	}
+	return literal
+}
+
+// UseOf returns the first of some actions that the principal's own policies let it do on a resource for certain, or else the
+// first that they may; the permit's answer No means none.
+func (p *IAMPrincipal) UseOf(arn string, actions []string) (action string, permit Permit) {
+	permit = Permit{Answer: No}
+	if !slices.ContainsFunc(p.policies.Identity, func(named iam.Named) bool {
+		return slices.ContainsFunc(named.Policy.Statements, func(s iam.Statement) bool {
+			return s.Effect == iam.Allow && s.MatchesResource(&iam.Request{Principal: p.who, Resource: arn, Context: p.context}) == iam.True
+		})
+	}) {
+		return "", permit
+	}
+	for _, a := range actions {
+		if one := p.can(ask{action: a, resource: arn}); better(one, permit) {
+			action, permit = a, one
+		}
+		if permit.Answer == Yes {
+			break
+		}
+	}
+	return action, permit
 }

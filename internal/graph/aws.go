@@ -378,3 +378,24 @@ func (b *builder) shells(c *cluster, p actor, arns []string, nodes map[string]st
 		}
 	}
 }
+
+// useResource: what policies let somebody do with a resource that is asked about. The resource's own policy is not looked
+// at; in another account it decides too.
+func useResource(b *builder) {
+	for _, t := range b.asked {
+		if t.Kind != KindResource {
+			continue
+		}
+		to := b.vertex(key{theResource, 0, t.ARN, ""}, t, false)
+		actions, owner := access.ActionsOn(t.ARN), accountOf(t.ARN)
+		for _, acct := range b.accounts {
+			for _, p := range acct.actors {
+				action, permit := p.UseOf(t.ARN, actions)
+				if owner != "" && owner != acct.id && permit.Answer != access.No {
+					permit = doubted(permit, "if the resource's own policy lets account "+acct.id+" in, which was not read")
+				}
+				b.permitted(p, permit, to, "do "+action+" on "+t.ARN)
+			}
+		}
+	}
+}

@@ -69,6 +69,7 @@ var Kinds = []Kind{
 	{"addon", "Install or change an add-on", "eks:CreateAddon or eks:UpdateAddon, and iam:PassRole", "T1610", takeOver("addon"), false},
 	{"add-node", "Add a node of one's own", "eks:CreateNodegroup or an access entry for nodes, and iam:PassRole", "T1578.002", takeOver("nodegroup", "node-entry"), false},
 	{"attach-role", "Give a role to a service account", "eks:CreatePodIdentityAssociation or eks:UpdatePodIdentityAssociation, iam:PassRole, and a pod in the cluster", "T1098.003", attachRole, false},
+	{"use-resource", "Use an AWS resource", "policies that allow an action on the resource", "T1530", useResource, false},
 	{"outside-trust", "Come in from outside", "a trust policy that names another account, everybody, or a public OIDC provider", "T1199", comeFromOutside, false},
 	{unreadID, "What was not read", "a gap in the snapshot: what might be there is possible", "", unread, false},
 }

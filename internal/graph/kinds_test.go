@@ -473,6 +473,18 @@ var kindCases = []kindCase{
 		}, from: roleARN("ci"), to: roleARN("data"), possible: true, but: func(l *lab) { l.a.Roles[0].Trust = document(noTrust) },
 	},
 	{
+		kind: "use-resource", set: func(l *lab) {
+			l.iamRole("data", podTrust, allow("arn:aws:s3:::orders/*", "s3:Get*"))
+			l.associate("shop", "web", "data")
+		}, from: web, to: "arn:aws:s3:::orders/2026", but: func(l *lab) {
+			l.a.Roles[0].Inline[0].Document = document(allow("arn:aws:s3:::orders/*", "s3:ListBucket"))
+		},
+	},
+	{
+		kind: "use-resource", name: "in another account", set: func(l *lab) { l.iamRole("ci", noTrust, allow("*", "sqs:SendMessage")) },
+		from: roleARN("ci"), to: "arn:aws:sqs:us-east-1:" + away + ":q", possible: true, but: func(l *lab) { l.a.Roles[0].Inline = nil },
+	},
+	{
 		kind: "outside-trust", set: func(l *lab) { l.iamRole("ci", trustOf("arn:aws:iam::"+away+":root")) }, from: "internet-facing", to: roleARN("ci"),
 		but: func(l *lab) { l.a.Roles[0].Trust = document(noTrust) },
 	},

@@ -14,7 +14,7 @@ import (
 type Target = access.Identity
 
 // targetForms are the ways to write a target, for errors and help.
-const targetForms = "cluster-admin, secrets, account-admin, secret/NAMESPACE/NAME, node/NAME, or an identity"
+const targetForms = "cluster-admin, secrets, account-admin, secret/NAMESPACE/NAME, node/NAME, an ARN, or an identity"
 
 // ParseTarget reads a target as the command line writes it. Its errors say which forms there are.
 func ParseTarget(s string) (Target, error) {
@@ -32,6 +32,9 @@ func ParseTarget(s string) (Target, error) {
 	id, err := ParsePlace(s)
 	if err != nil {
 		return Target{}, fmt.Errorf("target %q is not %s: %w", s, targetForms, err)
+	}
+	if id.Kind == access.KindPrincipal {
+		id.Kind = KindResource
 	}
 	return id, nil
 }
