@@ -13,8 +13,10 @@ import (
 
 	"drawbridge/internal/access"
 	"drawbridge/internal/demo"
+	"drawbridge/internal/graph"
 	"drawbridge/internal/model"
 	"drawbridge/internal/report"
+	"drawbridge/internal/scan"
 )
 
 // TestPagesAreCurrent fails where somebody changed the program and not the pages that are written from it.
@@ -95,6 +97,13 @@ func TestAccessSchemas(t *testing.T) {
 		},
 		"formats/diff.schema.json": func(w io.Writer) error {
 			return format.Write(w, access.Diff(before, access.New(other)), report.Options{})
+		},
+		"formats/paths.schema.json": func(w io.Writer) error {
+			paths, err := scan.Paths(s, graph.Question{To: []graph.Target{{Kind: graph.KindClusterAdmin}, {Kind: graph.KindAccountAdmin}}, Most: 3}, "", "test", s.Time)
+			if err != nil {
+				return err
+			}
+			return report.Paths(w, "json", paths, report.Options{})
 		},
 	} {
 		var text bytes.Buffer

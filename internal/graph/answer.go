@@ -271,7 +271,7 @@ func (g *Graph) doors(near []int32) (doors []door, alike [][]int32) {
 		if e.kind == 0 || near[e.from] >= farAway {
 			continue
 		}
-		d := door{int32(i), near[e.from] + e.weight()} //nolint:gosec // an index of edges
+		d := door{int32(i), near[e.from] + e.weight()}
 		k := told{e.kind, g.lands(e.to)}
 		n, known := index[k]
 		if !known {

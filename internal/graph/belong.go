@@ -187,10 +187,10 @@ func (b *builder) runningIn(c *cluster) {
 func (b *builder) tokensOf(c *cluster) {
 	for v := 0; v < len(b.vertices); v++ { // more are made on the way
 		id := b.vertices[v].id
-		if id.Kind != access.KindServiceAccount || id.Cluster != c.label || b.keys[key{aServiceAccount, c.n, id.Namespace, id.Name}] != int32(v) { //nolint:gosec // an index of vertices
+		if id.Kind != access.KindServiceAccount || id.Cluster != c.label || b.keys[key{aServiceAccount, c.n, id.Namespace, id.Name}] != int32(v) {
 			continue
 		}
-		sa, pod := int32(v), b.newPod(c, id.Namespace, id.Name) //nolint:gosec // likewise
+		sa, pod := int32(v), b.newPod(c, id.Namespace, id.Name)
 		_, presence := c.ServiceAccount(id.Namespace, id.Name)
 		b.starts[pod] = !b.own[sa] && (presence != access.Absent || c.exists(id.Namespace, id.Name))
 		b.link(pod, sa, 0, 0)
@@ -220,7 +220,7 @@ func (b *builder) groupsOf(c *cluster) {
 		if id.Cluster != c.label {
 			continue
 		}
-		v := int32(i) //nolint:gosec // an index of vertices
+		v := int32(i)
 		switch {
 		case id.Kind == access.KindServiceAccount && b.keys[key{aServiceAccount, c.n, id.Namespace, id.Name}] == v:
 			b.link(v, spaces(id.Namespace), 0, 0)

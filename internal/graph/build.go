@@ -135,7 +135,7 @@ func New(a *access.Access, s *model.Snapshot, asked ...Target) *Graph {
 		c.limit(b)
 	}
 	for i := range Kinds {
-		b.kind = uint8(i + 1) //nolint:gosec // a short list
+		b.kind = uint8(i + 1)
 		Kinds[i].edges(b)
 	}
 	b.kind = 0

@@ -142,7 +142,7 @@ func (g *Graph) cutGrants(starts []int32, target int32, dist []int32, open func(
 		if e.grant > 0 {
 			room = int32(g.grants[e.grant].Cost) //nolint:gosec // small
 		}
-		n.arc(e.from, e.to, room, int32(i)) //nolint:gosec // the number of edges is checked when they are made
+		n.arc(e.from, e.to, room, int32(i))
 	}
 	for _, s := range starts {
 		n.arc(source, s, unlimited, -1)

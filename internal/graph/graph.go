@@ -77,7 +77,7 @@ func newIndex(vertices int, edges []edge, end func(*edge) int32) index {
 	next := append([]int32(nil), x.at[:vertices]...)
 	for i := range edges {
 		v := end(&edges[i])
-		x.edges[next[v]] = int32(i) //nolint:gosec // the number of edges is checked when they are made
+		x.edges[next[v]] = int32(i)
 		next[v]++
 	}
 	return x

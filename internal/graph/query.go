@@ -29,12 +29,14 @@ func ParseTarget(s string) (Target, error) {
 	if parts := strings.Split(s, "/"); len(parts) == 3 && parts[0] == "secret" && parts[1] != "" && parts[2] != "" {
 		return Target{Kind: KindSecret, Namespace: parts[1], Name: parts[2]}, nil
 	}
+	if arn, err := iam.ParseARN(s); err == nil {
+		if id := access.IdentityOfARN(arn); id.Kind == access.KindPrincipal {
+			return Target{Kind: KindResource, ARN: s}, nil
+		}
+	}
 	id, err := ParsePlace(s)
 	if err != nil {
 		return Target{}, fmt.Errorf("target %q is not %s: %w", s, targetForms, err)
-	}
-	if id.Kind == access.KindPrincipal {
-		id.Kind = KindResource
 	}
 	return id, nil
 }
@@ -71,7 +73,7 @@ func (g *Graph) find(asked access.Identity) []int32 {
 	var found []int32
 	for v := range g.vertices {
 		if x := &g.vertices[v]; !x.passing && !x.part && matches(x.id, asked) && (x.id.Kind != KindAccountAdmin || g.knows(x.id.Name)) {
-			found = append(found, int32(v)) //nolint:gosec // an index of vertices
+			found = append(found, int32(v))
 		}
 	}
 	slices.SortStableFunc(found, func(a, b int32) int { return g.vertices[a].id.Compare(g.vertices[b].id) })

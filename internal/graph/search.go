@@ -199,7 +199,7 @@ func (y *yen) shortest(beginning []int32) (cost int64, rest []int32, ok bool) {
 	case 0:
 		for i, d := range y.doors {
 			if y.shutD[i] != y.round {
-				reach(g.edges[d.edge].to, d.cost, -1-int32(i)) //nolint:gosec // no more doors than edges
+				reach(g.edges[d.edge].to, d.cost, -1-int32(i))
 			}
 		}
 	case 1:

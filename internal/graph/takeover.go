@@ -141,7 +141,8 @@ func recreate(b *builder) {
 }
 
 func (b *builder) recreates(p actor, m *access.Mapping, session int32) {
-	arn, presence := m.Read.ARN, access.Unread
+	arn := m.Read.ARN
+	var presence access.Presence
 	parsed, _ := iam.ParseARN(arn)
 	kind, asks, remove := "user", []access.Ask{{Action: "iam:CreateUser"}, {Action: "iam:CreateAccessKey"}}, "iam:DeleteUser"
 	if m.Kind == authenticator.KindRole {
