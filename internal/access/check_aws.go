@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -186,7 +187,7 @@ func (a *Access) somewhere(s *AWSSession, q *AWSQuestion, best *decision) (*deci
 		on := *q
 		on.Resource = resource
 		switch d := a.decide(s, &on); {
-		case d.verdict.rank() < best.verdict.rank():
+		case d.verdict.rank() < best.verdict.rank(), d.verdict == best.verdict && scope == nil:
 			best, scope = d, []string{pattern}
 		case d.verdict == best.verdict:
 			scope = append(scope, pattern)
@@ -200,7 +201,7 @@ func (a *Access) somewhere(s *AWSSession, q *AWSQuestion, best *decision) (*deci
 				continue
 			}
 			for _, e := range statement.Examples(&r, stranger) {
-				try(e.Pattern, e.Resource)
+				try(e.Pattern, ofAccount(e.Resource, cmp.Or(q.Account, s.Principal.Account)))
 			}
 			if statement.NotResource != nil {
 				try("everything but "+strings.Join(statement.NotResource, ", "), nobodys(s, q.Action))
@@ -212,6 +213,17 @@ func (a *Access) somewhere(s *AWSSession, q *AWSQuestion, best *decision) (*deci
 	}
 	slices.Sort(scope)
 	return best, strings.Join(slices.Compact(scope), ", ")
+}
+
+// ofAccount is an example's ARN in an account, where the pattern leaves the account open: a resource of somebody else would
+// have to be allowed there too.
+func ofAccount(resource, account string) string {
+	arn, err := iam.ParseARN(resource)
+	if err != nil || arn.Account != stranger {
+		return resource
+	}
+	arn.Account = account
+	return arn.String()
 }
 
 // nobodys is the ARN of a resource of the caller's account that nobody names.

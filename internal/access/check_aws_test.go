@@ -166,6 +166,12 @@ func TestCheckAWS(t *testing.T) {
 		{name: "Pod Identity", build: func(f *fleet) { f.associate("web", f.role(home, "app", pods(""), read).ARN) }, want: Allowed, says: "[IAMRole app inline policy p, statement 1]"},
 		{name: "another object", build: func(f *fleet) { f.associate("web", f.role(home, "app", pods(""), read).ARN) }, resource: "arn:aws:s3:::other/key", want: Denied, says: "no identity policy allows"},
 		{name: "any object", build: func(f *fleet) { f.associate("web", f.role(home, "app", pods(""), read).ARN) }, resource: "any", want: Allowed, says: "arn:aws:s3:::bucket/*"},
+		{name: "any object of any account", build: func(f *fleet) {
+			f.associate("web", f.role(home, "app", pods(""), allows("sqs:SendMessage", "arn:aws:sqs:*:*:orders-*")).ARN)
+		}, action: "sqs:SendMessage", resource: "any", want: Allowed, says: "arn:aws:sqs:*:*:orders-*"},
+		{name: "any object of another account", build: func(f *fleet) {
+			f.associate("web", f.role(home, "app", pods(""), allows("sqs:SendMessage", "arn:aws:sqs:*:444455556666:orders-*")).ARN)
+		}, action: "sqs:SendMessage", resource: "any", want: Unknown, says: "arn:aws:sqs:*:444455556666:orders-*"},
 		{name: "what is not read is said", build: func(f *fleet) {
 			delete(f.account(home).Read, model.AreaOrganization)
 			f.associate("web", f.role(home, "app", pods(""), read).ARN)

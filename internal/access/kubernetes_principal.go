@@ -219,7 +219,11 @@ func (c *Cluster) rowLink(r authenticator.Result) finding.Evidence {
 			where, line = r.Row.Kind.Block(), fmt.Sprintf("line %d: ", r.Row.Line)
 		}
 	}
-	return fact(c.AWSAuth, where, "%slets it in as %s%s", line, nameOr(r.Username, `""`), inGroups(r.Groups))
+	username := r.Username
+	if username == "" && r.Row != nil {
+		username = r.Row.Read.Username // a template that needs what is not known
+	}
+	return fact(c.AWSAuth, where, "%slets it in as %s%s", line, nameOr(username, `""`), inGroups(r.Groups))
 }
 
 // doubtMode takes back what counts in some authentication modes only, where the mode is not known. A cluster with access
