@@ -128,6 +128,13 @@ func TestDiffInAWS(t *testing.T) {
 		"a boundary that was not read": {func(w *world) {
 			app(w).Boundary = "arn:aws:iam::" + home + ":policy/b"
 		}, []string{"? " + roleARN("app") + " lost : not read in full on one side: permissions boundary", "? deployment/a/d lost", "? sa/a/s lost"}},
+		"associations that were read on one side only": {func(w *world) {
+			w.fail(model.AreaPodIdentityAssociations)
+			w.c.PodIdentityAssociations = nil
+		}, []string{
+			"? deployment/a/d gained what its AWS identity may do: which role service account a/s holds: its association and annotation were not read",
+			"? deployment/a/d lost s3:GetObject, s3:PutObject on arn:aws:s3:::data/*: which AWS identity it has on the other side is not certain", "? sa/a/s gained", "? sa/a/s lost",
+		}},
 		"a role that lets it in": {func(w *world) {
 			w.role("admin", longAgo)
 			w.acct.Roles[1].Trust = trusting(`{"AWS":"` + roleARN("app") + `"}`)
@@ -139,7 +146,7 @@ func TestDiffInAWS(t *testing.T) {
 			tc.change(w)
 			d := Diff(New(before.Snapshot), New(w.Snapshot))
 			got := lines(d)
-			if strings.Contains(name, "not read") {
+			if strings.Contains(name, "read") {
 				for _, want := range tc.want {
 					if !slices.ContainsFunc(got, func(l string) bool { return strings.HasPrefix(l, want) }) {
 						t.Errorf("no line %q in %q", want, got)
@@ -183,6 +190,16 @@ func TestDiffPairsClusters(t *testing.T) {
 				w.Clusters = append(w.Clusters, other)
 			}
 			slices.Reverse(after.Clusters)
+		}, nil, 0},
+		"two without ARNs, by name": {func(before, after *world) {
+			for _, w := range []*world{before, after} {
+				other := newWorld().c
+				other.Name, other.ARN, w.c.ARN = "blue", "", ""
+				w.Clusters = append(w.Clusters, other)
+			}
+			slices.Reverse(after.Clusters)
+			grant(before)
+			grant(after)
 		}, nil, 0},
 		"one more": {func(_, after *world) {
 			other := newWorld()

@@ -97,6 +97,36 @@ func TestDiffInCluster(t *testing.T) {
 			func(*world) {}, func(w *world) { w.bind("", "ghost", user("u")) },
 			[]string{"? user:u gained : the rules of ClusterRole ghost, which is not in the input and which ClusterRoleBinding ghost-u binds"},
 		},
+		"a username that AWS fills in may be one that is bound": {
+			func(w *world) { w.role("dev", longAgo); w.entry(dev, "x:{{AccessKeyID}}") },
+			func(w *world) {
+				w.role("dev", longAgo)
+				w.entry(dev, "x:{{AccessKeyID}}")
+				w.bind("a", "r", user("x:AKIA1"))
+			},
+			[]string{"+ user:x:AKIA1 get on secrets", "? " + dev + " gained : whether it is ever x:AKIA1 in group system:authenticated"},
+		},
+		"a grant beside a policy that may have held it": {
+			func(w *world) {
+				w.role("dev", longAgo)
+				w.entry(dev, "dev", "devs")
+				w.policy(dev, "AmazonEKSComputePolicy")
+			},
+			func(w *world) { w.role("dev", longAgo); w.entry(dev, "dev", "devs"); w.bind("a", "r", group("devs")) },
+			[]string{
+				"+ group:devs get on secrets",
+				"? " + dev + " gained get on secrets: the rules of access policy AmazonEKSComputePolicy, which AWS does not publish",
+				"? " + dev + " lost : the rules of access policy AmazonEKSComputePolicy, which AWS does not publish",
+			},
+		},
+		"bindings that were read on one side only": {
+			func(w *world) { w.fail(model.AreaRoleBindings) }, func(w *world) { w.bind("a", "r", user("u")) },
+			[]string{"? user:u gained get on secrets: the RoleBindings, which were not all read"},
+		},
+		"bindings that were read on neither side": {
+			func(w *world) { w.fail(model.AreaRoleBindings) }, func(w *world) { w.fail(model.AreaRoleBindings); w.bind("", "r", user("u")) },
+			[]string{"+ user:u get on secrets"},
+		},
 		"from everywhere to one namespace": {
 			func(w *world) { w.bind("", "r", user("u")) }, func(w *world) { w.bind("a", "r", user("u")) },
 			[]string{"- user:u get on secrets"},
