@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -217,5 +218,23 @@ func TestDiffPairsClusters(t *testing.T) {
 				t.Errorf("%s%q", x, d.Notes)
 			}
 		})
+	}
+}
+
+// The same policies may allow less at another time.
+func TestDiffHeedsTime(t *testing.T) {
+	t.Parallel()
+	at := func(day int) *Access {
+		w := awsWorld()
+		w.Time = time.Date(2026, 11, day, 0, 0, 0, 0, time.UTC)
+		w.acct.Roles[0].Inline[0].Document = inline(`s3:GetObject on arn:aws:s3:::data/* if {"DateLessThan":{"aws:CurrentTime":"2026-11-20T00:00:00Z"}}`)
+		return New(w.Snapshot)
+	}
+	want := []string{"- " + roleARN("app") + " s3:GetObject on arn:aws:s3:::data/*", "- deployment/a/d s3:GetObject on arn:aws:s3:::data/*", "- sa/a/s s3:GetObject on arn:aws:s3:::data/*"}
+	if x := cmp.Diff(want, lines(Diff(at(19), at(21)))); x != "" {
+		t.Error(x)
+	}
+	if x := cmp.Diff([]string(nil), lines(Diff(at(18), at(19)))); x != "" {
+		t.Error(x)
 	}
 }
