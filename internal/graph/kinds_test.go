@@ -502,6 +502,13 @@ var kindCases = []kindCase{
 		kind: "unread", name: "policies of a role", set: func(l *lab) { l.iamRole("ci", noTrust).PoliciesUnknown = true }, from: roleARN("ci"), to: "account-admin", possible: true,
 		but: func(l *lab) { l.a.Roles[0].PoliciesUnknown = false },
 	},
+	{
+		kind: "unread", name: "neither associations nor roles", set: func(l *lab) {
+			delete(l.c.Read, model.AreaPodIdentityAssociations)
+			delete(l.a.Read, model.AreaIAMRoles)
+		}, from: web, to: "account-admin", possible: true,
+		but: func(l *lab) { l.a.MarkRead(model.AreaIAMRoles) },
+	},
 }
 
 // TestKinds draws a step of each kind, and takes it away again.

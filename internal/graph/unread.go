@@ -123,6 +123,9 @@ func (b *builder) unreadRoles(c *cluster) {
 	if associations {
 		b.step(at, b.passed(c.account, access.PodIdentityService), access.Maybe, b.gap("take a role through Pod Identity", "if an association gives it: not all were read"), 0)
 		b.passedRoles(c.account)
+		if _, roles := b.all.RoleByName(c.account.id, ""); roles == access.Unread {
+			b.step(at, b.accountAdmin(c.account.id), access.Maybe, b.gap("do everything as a role that Pod Identity gives", "if an association gives one that may: neither associations nor IAM roles were all read"), 0)
+		}
 	}
 	for _, acct := range b.accounts {
 		for _, arn := range acct.roles {
