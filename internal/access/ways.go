@@ -7,7 +7,9 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"drawbridge/internal/awsdata"
+	"drawbridge/internal/finding"
 	"drawbridge/internal/iam"
+	"drawbridge/internal/model"
 	"drawbridge/internal/rbac"
 )
 
@@ -295,4 +297,18 @@ func (p *IAMPrincipal) UseOf(arn string, actions []string) (action string, permi
 		}
 	}
 	return action, permit
+}
+
+// Dead says why an access entry lets nobody in, or nil: its principal is gone, or was created again after the entry was made.
+func (c *Cluster) Dead(e *model.AccessEntry) []finding.Evidence { return c.dead(e) }
+
+// HasProvider says whether a role's account has the OIDC provider that tokens of an issuer go through.
+func (a *Access) HasProvider(t *Trust, issuer string) Presence {
+	switch {
+	case a.OIDCProvider(t.Provider(issuer)) != nil:
+		return Present
+	case a.read(t.arn.Account, model.AreaOIDCProviders):
+		return Absent
+	}
+	return Unread
 }

@@ -42,7 +42,7 @@ func (b *builder) belongings() {
 
 // admins draws what those can do who may do everything, in the cluster or in a namespace.
 func (b *builder) admins(c *cluster) {
-	pods, enter, secrets := b.says("run pods as any service account"), b.says("run commands in any running pod"), b.says("read Secrets")
+	pods, enter, secrets := b.says(Fact{Text: "run pods as any service account"}), b.says(Fact{Text: "run commands in any running pod"}), b.says(Fact{Text: "read Secrets"})
 	for _, namespace := range append([]string{""}, c.namespaces...) {
 		if _, made := b.keys[key{anyNamespaceAdmin, c.n, namespace, ""}]; !made && namespace != "" {
 			continue
@@ -59,7 +59,7 @@ func (b *builder) admins(c *cluster) {
 		b.kind = numberOf("ack-objects")
 		for _, k := range c.Capabilities {
 			if k.Type == capabilityACK && k.RoleARN != "" {
-				b.step(from, b.principal(k.RoleARN), access.Yes, b.says("write objects of ACK, which capability "+k.Name+" acts on"), 0)
+				b.step(from, b.principal(k.RoleARN), access.Yes, b.says(Fact{Text: "write objects of ACK, which capability " + k.Name + " acts on"}), 0)
 			}
 		}
 		b.kind = numberOf("write-aws-auth")
@@ -95,7 +95,7 @@ func (b *builder) administrators(acct *account) {
 			text, kind = "change the authentication mode, then "+text, "change-authentication-mode"
 		}
 		b.kind = numberOf(kind)
-		b.step(from, b.admin(c, ""), access.Yes, b.says(text+", as an administrator of the account"), 0)
+		b.step(from, b.admin(c, ""), access.Yes, b.says(Fact{Text: text + ", as an administrator of the account"}), 0)
 	}
 	b.kind = numberOf("assume-role")
 	b.leaving(acct, func(role *model.IAMRole, answer access.Answer, fact, grant int32) {
@@ -258,7 +258,7 @@ func (b *builder) objects() {
 		for _, v := range b.find(t) {
 			if arn := b.vertices[v].id.ARN; t.Kind == access.KindIAMRole || t.Kind == access.KindIAMUser {
 				b.kind = numberOf(kind)
-				b.step(b.accountAdmin(accountOf(arn)), v, access.Yes, b.says(text+arn), 0)
+				b.step(b.accountAdmin(accountOf(arn)), v, access.Yes, b.says(Fact{Text: text + arn}), 0)
 				b.kind = 0
 			}
 		}

@@ -8,7 +8,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"drawbridge/internal/access"
-	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
 )
 
@@ -255,10 +254,8 @@ func (b *builder) with(f func() Fact) int32 {
 	return int32(len(b.facts) - 1) //nolint:gosec // no more than edges
 }
 
-// says makes a fact of a text alone.
-func (b *builder) says(text string, evidence ...finding.Evidence) int32 {
-	return b.with(func() Fact { return Fact{Text: text, Evidence: evidence} })
-}
+// says makes a fact that is known already.
+func (b *builder) says(f Fact) int32 { return b.with(func() Fact { return f }) }
 
 // grant makes something that can be taken away.
 func (b *builder) grant(cost int, what func() Removal) int32 {

@@ -16,31 +16,39 @@ import (
 func podIdentity(b *builder) {
 	for _, c := range b.clusters {
 		for _, a := range c.PodIdentityAssociations {
-			if a.RoleARN == "" {
+			s, ok := c.given(b, a)
+			if !ok {
 				continue
 			}
-			answer, conditions := c.admits(b, a)
-			if answer == access.No {
-				continue
+			at, answer := c.association(b, a), yesOrMaybe(s.Verdict)
+			conditions := s.Conditions
+			if answer == access.Yes {
+				conditions = nil // what is taken for granted
 			}
-			at := c.association(b, a)
-			fact := b.with(func() Fact {
-				return Fact{Text: "take role " + roleOf(a) + " through Pod Identity", If: conditions, Evidence: []finding.Evidence{evidence(a, "gives %s to %s/%s", roleOf(a), a.Namespace, a.ServiceAccount)}}
-			})
+			fact := b.says(Fact{Text: "take role " + roleOf(a) + " through Pod Identity", If: conditions, Evidence: s.Chain})
 			b.step(b.newPod(c, a.Namespace, a.ServiceAccount), at, answer, fact, 0)
 			for _, k := range c.runningAs[[2]string{a.Namespace, a.ServiceAccount}] {
 				if k.podIdentity {
 					b.step(k.at, at, answer, fact, 0)
 				}
 			}
-			b.step(b.minted(c, a.Namespace, a.ServiceAccount), at, access.Maybe, b.with(func() Fact {
-				return Fact{
-					Text: "exchange a token of the service account for credentials of " + roleOf(a),
-					If:   append([]string{"if it also has a principal that may eks-auth:AssumeRoleForPodIdentity, as nodes have"}, conditions...),
-				}
+			b.step(b.minted(c, a.Namespace, a.ServiceAccount), at, access.Maybe, b.says(Fact{
+				Text: "exchange a token of the service account for credentials of " + roleOf(a), Evidence: s.Chain,
+				If: append([]string{"if it also has a principal that may eks-auth:AssumeRoleForPodIdentity, as nodes have"}, conditions...),
 			}), 0)
 		}
 	}
+}
+
+// given is the session that an association gives, and false where it gives none.
+func (c *cluster) given(b *builder, a *model.PodIdentityAssociation) (access.AWSSession, bool) {
+	id := access.Identity{Kind: access.KindServiceAccount, Cluster: c.label, Namespace: a.Namespace, Name: a.ServiceAccount}
+	for _, s := range b.all.AWSSessions(id) {
+		if s.Via == access.ViaPodIdentity && s.Verdict != access.Denied && s.ARN != "" {
+			return s, true
+		}
+	}
+	return access.AWSSession{}, false
 }
 
 // roleOf is the role whose credentials the pods of an association get.
@@ -108,11 +116,8 @@ func (c *cluster) session(b *builder, a *model.PodIdentityAssociation, arn strin
 
 // sessionHops draws where the session of an association goes on.
 func (b *builder) sessionHops(c *cluster, a *model.PodIdentityAssociation, from int32) {
-	id := access.Identity{Kind: access.KindServiceAccount, Cluster: c.label, Namespace: a.Namespace, Name: a.ServiceAccount}
-	for _, s := range b.all.AWSSessions(id) {
-		if s.Via == access.ViaPodIdentity && s.ARN == roleOf(a) && s.Verdict != access.Denied {
-			b.hops(from, b.all.ReadHops(s, false))
-		}
+	if s, ok := c.given(b, a); ok {
+		b.hops(from, b.all.ReadHops(s, false))
 	}
 }
 
@@ -122,32 +127,6 @@ func accountOf(arn string) string {
 		return ""
 	}
 	return parsed.Account
-}
-
-// admits says whether the trust policies of an association's roles let it in.
-func (c *cluster) admits(b *builder, a *model.PodIdentityAssociation) (access.Answer, []string) {
-	answer, conditions := b.trusts(a.RoleARN, func(t *access.Trust) access.Entry { return t.PodIdentity(c.Session(a)) })
-	if a.TargetRoleARN == "" || answer == access.No {
-		return answer, conditions
-	}
-	second, more := b.trusts(a.TargetRoleARN, func(t *access.Trust) access.Entry { return t.Chain(a.RoleARN, c.Session(a), c.ExternalID(a)) })
-	if answer == access.Yes || second == access.No {
-		answer = second
-	}
-	return answer, append(conditions, more...)
-}
-
-// trusts asks a role's trust policy. What was not read may let in.
-func (b *builder) trusts(arn string, ask func(*access.Trust) access.Entry) (access.Answer, []string) {
-	role, presence := b.all.Role(arn)
-	trust := b.all.Trust(role)
-	switch {
-	case presence == access.Absent:
-		return access.No, nil
-	case trust == nil:
-		return access.Maybe, []string{"if the trust policy of " + arn + " lets it in, which was not read"}
-	}
-	return answerOf(ask(trust))
 }
 
 func answerOf(e access.Entry) (access.Answer, []string) {
@@ -174,7 +153,7 @@ func irsa(b *builder) {
 				if issuer == "" || !strings.Contains(string(r.Trust), issuer) {
 					continue
 				}
-				if trust := b.all.Trust(r); trust != nil && trust.Trusts(issuer) {
+				if trust := b.all.Trust(r); trust != nil && trust.Trusts(issuer) && b.all.HasProvider(trust, issuer) != access.Absent {
 					c.letIn(b, r, trust, issuer)
 				}
 			}
@@ -256,7 +235,7 @@ func (b *builder) webToken(c *cluster, namespace, name string) int32 {
 	b.link(b.minted(c, namespace, name), v, 0, 0)
 	for _, k := range c.runningAs[[2]string{namespace, name}] {
 		if k.irsa {
-			b.link(k.at, v, b.says("", evidence(k.unit.Object, "mounts a token for %s", access.IRSAAudience)), 0)
+			b.link(k.at, v, b.says(Fact{Evidence: []finding.Evidence{evidence(k.unit.Object, "mounts a token for %s", access.IRSAAudience)}}), 0)
 		}
 	}
 	return v

@@ -22,6 +22,7 @@ var Kinds = []Kind{
 	{"access-entry", "Sign in by an access entry", "an access entry for the principal, and a mode other than CONFIG_MAP", "T1078.004", enterByEntry, true},
 	{"aws-auth-row", "Sign in by a row of aws-auth", "a row for the principal that no access entry overrides, and a mode other than API", "T1078.004", enterByRow, true},
 	{"aws-auth-account", "Sign in by mapAccounts of aws-auth", "the principal's account in mapAccounts, and RBAC that binds the principal's ARN", "T1078.004", enterByAccount, true},
+	{"cluster-creator", "Sign in as the cluster's creator", "to be the principal that created a cluster in mode CONFIG_MAP", "T1078.004", created, false},
 
 	{"hold-cluster-admin", "Do everything in the cluster", "a policy rule for every verb, group and resource in the whole cluster, or membership of system:masters", "T1078.004", becomeAdmin, true},
 	{"escalate", "Give a role more than one holds", "write a role and the verb escalate on it", "T1098.006", escalate, false},

@@ -3,6 +3,7 @@ package graph
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"drawbridge/internal/model"
 )
@@ -65,6 +66,20 @@ var kindCases = []kindCase{
 			l.iamUser("ann")
 			l.bind("", "cluster-admin", "user:arn:aws:iam::"+home+":user/ann")
 		}, from: "arn:aws:iam::" + home + ":user/ann", to: "cluster-admin", but: func(l *lab) { l.c.AWSAuth.Data = nil },
+	},
+	{
+		kind: "aws-auth-row", name: "that no living access entry overrides", set: func(l *lab) {
+			l.awsAuth("- {rolearn: " + roleARN("ci") + ", username: ci, groups: [admins]}")
+			l.iamRole("ci", noTrust).Created = time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+			l.entry(roleARN("ci"), "ci").Created = time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
+			l.bind("", "cluster-admin", "group:admins")
+		}, from: roleARN("ci"), to: "cluster-admin", but: func(l *lab) { l.a.Roles[0].Created = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC) },
+	},
+	{
+		kind: "cluster-creator", set: func(l *lab) {
+			l.c.Description.AuthenticationMode = model.ModeConfigMap
+			l.iamRole("ci", noTrust)
+		}, from: roleARN("ci"), to: "cluster-admin", possible: true, but: func(l *lab) { l.c.Description.AuthenticationMode = model.ModeAPI },
 	},
 	{
 		kind: "run-pods", set: func(l *lab) {
@@ -293,6 +308,10 @@ var kindCases = []kindCase{
 	{
 		kind: "irsa", set: func(l *lab) { l.iamRole("data", irsaTrust("StringEquals", "system:serviceaccount:shop:web")) }, from: web, to: roleARN("data"),
 		but: func(l *lab) { l.a.Roles[0].Trust = document(irsaTrust("StringEquals", "system:serviceaccount:shop:*")) },
+	},
+	{
+		kind: "irsa", name: "not without a provider", set: func(l *lab) { l.iamRole("data", irsaTrust("StringEquals", "system:serviceaccount:shop:web")) }, from: web, to: roleARN("data"),
+		but: func(l *lab) { l.a.OIDCProviders = nil },
 	},
 	{
 		kind: "irsa", name: "of a pattern", set: func(l *lab) { l.iamRole("data", irsaTrust("StringLike", "system:serviceaccount:*:we?")) }, from: web, to: roleARN("data"),

@@ -30,9 +30,9 @@ type lab struct {
 func newLab() *lab {
 	c := &model.Cluster{
 		Name: "lab", ARN: "arn:aws:eks:us-east-1:" + home + ":cluster/lab", Account: home, Region: "us-east-1", Partition: "aws",
-		Description: &model.Description{AuthenticationMode: model.ModeAPIConfigMap, KubernetesVersion: "1.36", Issuer: "https://" + issuer},
+		Description: &model.Description{AuthenticationMode: model.ModeAPIConfigMap, KubernetesVersion: "1.36", Issuer: "https://" + issuer, AutoMode: true}, // with the Pod Identity agent built in
 	}
-	a := &model.Account{ID: home, Partition: "aws"}
+	a := &model.Account{ID: home, Partition: "aws", OIDCProviders: []*model.OIDCProvider{{ARN: "arn:aws:iam::" + home + ":oidc-provider/" + issuer, URL: issuer}}}
 	for _, info := range model.Areas {
 		if info.OfAccount {
 			a.MarkRead(info.Area)

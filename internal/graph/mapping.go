@@ -19,6 +19,9 @@ func enterByEntry(b *builder) {
 			continue
 		}
 		for _, e := range c.AccessEntries {
+			if c.Dead(e) != nil {
+				continue
+			}
 			session := b.comer(c, "entry "+e.PrincipalARN, e.Username)
 			grant := b.grant(costEntry, func() Removal { return deleteEntry(c, e) })
 			fact := b.with(func() Fact {
@@ -42,7 +45,7 @@ func enterByEntry(b *builder) {
 func (c *cluster) associate(b *builder, e *model.AccessEntry, session int32) {
 	for _, a := range c.PolicyAssociationsOf(e.PrincipalARN) {
 		at := b.vertex(key{aBinding, c.n, "entry " + e.PrincipalARN, a.PolicyARN}, access.Identity{}, false)
-		fact := b.says("", finding.Evidence{Text: fmt.Sprintf("%s on %s", a.PolicyARN, a.Scope), Source: e.Subject().String() + " associatedAccessPolicies"})
+		fact := b.says(Fact{Evidence: []finding.Evidence{finding.Evidence{Text: fmt.Sprintf("%s on %s", a.PolicyARN, a.Scope), Source: e.Subject().String() + " associatedAccessPolicies"}}})
 		b.link(session, at, fact, b.grant(costSubject, func() Removal { return disassociate(c, e, a) }))
 		rules, known := access.PolicyRules(a.PolicyARN)
 		namespaces := []string{""}
@@ -98,7 +101,7 @@ func (b *builder) comeIn(c *cluster, session int32, holders []rbac.Holder, grant
 		if h.User != "" {
 			var fact int32
 			if i > 0 {
-				fact = b.says("", finding.Evidence{Text: "a session name of the caller's choice makes the username " + h.User, Source: "{{SessionName}}"})
+				fact = b.says(Fact{Evidence: []finding.Evidence{finding.Evidence{Text: "a session name of the caller's choice makes the username " + h.User, Source: "{{SessionName}}"}}})
 			}
 			b.link(session, b.user(c, h.User), fact, 0)
 		}
@@ -140,9 +143,30 @@ func enterByRow(b *builder) {
 	}
 }
 
-// counts says whether a row of aws-auth lets somebody in: no access entry overrides it.
+// counts says whether a row of aws-auth lets somebody in: no access entry overrides it, or one that lets nobody in itself.
 func (c *cluster) counts(m *access.Mapping) bool {
-	return m.CanMap() && (c.AuthenticationMode() == model.ModeConfigMap || c.EntryOf(m) == nil)
+	e := c.EntryOf(m)
+	return m.CanMap() && (c.AuthenticationMode() == model.ModeConfigMap || e == nil || c.Dead(e) != nil)
+}
+
+// created: in mode CONFIG_MAP the principal that created the cluster is a member of system:masters, and no API tells who that
+// is (EKS User Guide, "Grant IAM users and roles access to Kubernetes APIs", 2026-11).
+func created(b *builder) {
+	for _, c := range b.clusters {
+		condition := "if it created the cluster, which no API tells"
+		switch mode := c.AuthenticationMode(); {
+		case mode == "" && len(c.AccessEntries) == 0:
+			condition += ", and the mode is CONFIG_MAP, which was not read"
+		case mode != model.ModeConfigMap:
+			continue
+		}
+		b.step(b.anyOf(anyPrincipal, c.account.id), b.admin(c, ""), access.Maybe, b.gap("sign in to the cluster as its creator", "%s", condition), b.grant(costEntry, func() Removal {
+			return Removal{
+				Object: finding.Subject{Kind: "Cluster", Name: c.Name, ARN: c.ARN},
+				Text:   "change the authentication mode of cluster " + c.label + ", and then delete the access entry of its creator that appears",
+			}
+		}))
+	}
 }
 
 func (b *builder) rowComer(c *cluster, m *access.Mapping) int32 {
@@ -169,7 +193,7 @@ func enterByAccount(b *builder) {
 			if !a.Valid {
 				continue
 			}
-			fact := b.says("sign in to the cluster with its own ARN as username", finding.Evidence{Text: "mapAccounts " + a.ID, Source: "ConfigMap kube-system/aws-auth"})
+			fact := b.says(Fact{Text: "sign in to the cluster with its own ARN as username", Evidence: []finding.Evidence{finding.Evidence{Text: "mapAccounts " + a.ID, Source: "ConfigMap kube-system/aws-auth"}}})
 			grant := b.grant(costEntry, func() Removal {
 				return Removal{Object: c.AWSAuth.Subject(), Text: "take account " + a.ID + " out of mapAccounts of aws-auth"}
 			})

@@ -16,13 +16,13 @@ import (
 // DaemonSet.
 func takePods(b *builder) {
 	for _, c := range b.clusters {
-		fact := b.says("act as every pod on the node")
+		fact := b.says(Fact{Text: "act as every pod on the node"})
 		for _, k := range c.running {
 			for _, n := range nodesOf(k.pods) {
 				b.step(b.node(c, n), k.at, access.Yes, fact, 0)
 			}
 			if w, ok := k.unit.Object.(*model.Workload); ok && w.Kind == "DaemonSet" {
-				b.step(b.ownNode(c), b.newPod(c, k.namespace, k.sa), access.Yes, b.says("act as the pods that DaemonSets place on the node"), 0)
+				b.step(b.ownNode(c), b.newPod(c, k.namespace, k.sa), access.Yes, b.says(Fact{Text: "act as the pods that DaemonSets place on the node"}), 0)
 			}
 		}
 	}
@@ -32,7 +32,7 @@ func takePods(b *builder) {
 // accounts of pods on its node (Kubernetes documentation, "Using Node Authorization", 2026-11).
 func kubelet(b *builder) {
 	for _, c := range b.clusters {
-		tokens := b.says("ask for tokens of the service accounts of pods on the node")
+		tokens := b.says(Fact{Text: "ask for tokens of the service accounts of pods on the node"})
 		for _, k := range c.running {
 			for _, n := range nodesOf(k.pods) {
 				b.step(b.kubelet(c, n), b.minted(c, k.namespace, k.sa), access.Yes, tokens, 0)
@@ -40,7 +40,7 @@ func kubelet(b *builder) {
 		}
 		of := map[string][]string{} // nodes by role
 		for _, n := range c.Nodes {
-			b.step(b.node(c, n.Name), b.kubelet(c, n.Name), access.Yes, b.says("sign in to the cluster as its kubelet"), 0)
+			b.step(b.node(c, n.Name), b.kubelet(c, n.Name), access.Yes, b.says(Fact{Text: "sign in to the cluster as its kubelet"}), 0)
 			role, _ := c.NodeRole(n)
 			of[role] = append(of[role], n.Name)
 		}
@@ -161,7 +161,7 @@ func nodeRole(b *builder) {
 			if role == "" {
 				b.step(b.node(c, n.Name), b.nodeRoleOf(c, ""), access.Maybe, b.gap("take the role of the node", "if it is the node's: which role node %s has was not read", n.Name), 0)
 			} else {
-				b.step(b.node(c, n.Name), b.principal(role), access.Yes, b.says("take the role of the node", why...), 0)
+				b.step(b.node(c, n.Name), b.principal(role), access.Yes, b.says(Fact{Text: "take the role of the node", Evidence: why}), 0)
 			}
 			pod := &model.Pod{PodSpec: model.PodSpec{NodeName: n.Name}}
 			reach := c.NodeRoleReach(pod)

@@ -20,7 +20,7 @@ func becomeAdmin(b *builder) {
 		}
 	})
 	for _, c := range b.clusters {
-		masters := b.says("do everything: no RBAC limits the members of " + rbac.GroupMasters)
+		masters := b.says(Fact{Text: "do everything: no RBAC limits the members of " + rbac.GroupMasters})
 		b.step(b.group(c, rbac.GroupMasters), b.admin(c, ""), access.Yes, masters, 0)
 	}
 }

@@ -204,6 +204,9 @@ func TestCutsHold(t *testing.T) {
 	cuts := 0
 	rapid.Check(t, func(t *rapid.T) {
 		l := anyLab(t)
+		if l.c.AuthenticationMode() == "" {
+			return // which it is shows by whether there are access entries, and a cut may take them away
+		}
 		g := l.graph()
 		from := rapid.SampledFrom([]string{"sa/shop/web", roleARN("c"), FromEverybody, FromEveryPod}).Draw(t, "from")
 		q := Question{From: from, To: []Target{target(rapid.SampledFrom([]string{"cluster-admin", "account-admin", "sa/ops/boss", "secrets"}).Draw(t, "to"))}, Most: 1}
