@@ -146,7 +146,8 @@ func TestDiffInCluster(t *testing.T) {
 				w.awsAuth(row(dev, "dev", "devs"))
 				w.bind("a", "r", group("devs"))
 				w.c.Description.AuthenticationMode = model.ModeAPI
-			}, []string{"- " + dev + " get on secrets"},
+			},
+			[]string{"- " + dev + " get on secrets"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -78,12 +78,14 @@ func TestMinus(t *testing.T) {
 		"the same": {[]Caller{app(t, allow("s3:*", "*"))}, []Caller{app(t, allow("s3:*", "*"))}, nil},
 		"split, reordered, in another case": {
 			[]Caller{app(t, allow("s3:GetObject s3:PutObject", objects+" "+bucket))},
-			[]Caller{app(t, allow("S3:putobject", bucket+" "+objects), allow("s3:getobject", objects), allow("s3:GetObject", bucket))}, nil,
+			[]Caller{app(t, allow("S3:putobject", bucket+" "+objects), allow("s3:getobject", objects), allow("s3:GetObject", bucket))},
+			nil,
 		},
 		"a pattern and its members": {[]Caller{app(t, allow("sqs:Send*", "*"))}, []Caller{app(t, allow("sqs:SendMessage", "*"))}, nil},
 		"another resource":          {[]Caller{app(t, allow("s3:GetObject", objects))}, []Caller{app(t, allow("s3:GetObject", "arn:aws:s3:::c/*"))}, []string{"s3:GetObject on arn:aws:s3:::b/*"}},
 		"wider resource": {
-			[]Caller{app(t, allow("s3:GetObject", "arn:aws:s3:::*/*"))}, []Caller{app(t, allow("s3:GetObject", objects))},
+			[]Caller{app(t, allow("s3:GetObject", "arn:aws:s3:::*/*"))},
+			[]Caller{app(t, allow("s3:GetObject", objects))},
 			[]string{"s3:GetObject on arn:aws:s3:::*/* but arn:aws:s3:::b/*"},
 		},
 		"more actions":      {[]Caller{app(t, allow("s3:GetObject s3:DeleteObject", objects))}, []Caller{app(t, allow("s3:GetObject", objects))}, []string{"s3:DeleteObject on arn:aws:s3:::b/*"}},
@@ -92,7 +94,8 @@ func TestMinus(t *testing.T) {
 		"a condition comes": {[]Caller{app(t, allow("s3:GetObject", objects, ip("10.0.0.0/8")))}, []Caller{app(t, allow("s3:GetObject", objects))}, nil},
 		"another condition": {[]Caller{app(t, allow("s3:GetObject", objects, ip("10.0.0.0/8")))}, []Caller{app(t, allow("s3:GetObject", objects, ip("192.0.2.0/24")))}, []string{"s3:GetObject on arn:aws:s3:::b/* if IpAddress aws:SourceIp = 10.0.0.0/8 unless IpAddress aws:SourceIp = 192.0.2.0/24"}},
 		"a condition spelled otherwise": {
-			[]Caller{app(t, allow("s3:GetObject", objects, `{"StringLike":{"s3:x":"a"}}`))}, []Caller{app(t, allow("s3:GetObject", objects, `{"StringEquals":{"s3:x":"a"}}`))},
+			[]Caller{app(t, allow("s3:GetObject", objects, `{"StringLike":{"s3:x":"a"}}`))},
+			[]Caller{app(t, allow("s3:GetObject", objects, `{"StringEquals":{"s3:x":"a"}}`))},
 			[]string{"? s3:GetObject on arn:aws:s3:::b/*: depends on what cannot be compared: StringLike s3:x = a; but not StringEquals s3:x = a"},
 		},
 		"a condition that is known": {[]Caller{app(t, allow("s3:GetObject", objects))}, []Caller{app(t, allow("s3:GetObject", objects, `{"Bool":{"aws:SecureTransport":"true"}}`))}, nil},
@@ -109,7 +112,8 @@ func TestMinus(t *testing.T) {
 		"two callers are as good as one": {[]Caller{app(t, allow("s3:GetObject sqs:SendMessage", "*"))}, []Caller{app(t, allow("s3:GetObject", "*")), app(t, allow("sqs:SendMessage", "*"))}, nil},
 		"an unknown service":             {[]Caller{app(t, allow("nonesuch:Do*", "*"))}, []Caller{app(t, allow("nonesuch:Done", "*"))}, []string{"nonesuch:Do* but nonesuch:Done on *"}},
 		"not read on one side": {
-			[]Caller{app(t, allow("s3:GetObject", objects))}, []Caller{with(app(t), func(p *iam.Policies) { p.Unread = []iam.Layer{iam.IdentityPolicy} })},
+			[]Caller{app(t, allow("s3:GetObject", objects))},
+			[]Caller{with(app(t), func(p *iam.Policies) { p.Unread = []iam.Layer{iam.IdentityPolicy} })},
 			[]string{"? ", "? s3:GetObject on"},
 		},
 	} {

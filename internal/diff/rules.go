@@ -158,7 +158,9 @@ func spell(words [][]token) string {
 	var b strings.Builder
 	for _, list := range words {
 		for _, t := range list {
-			b.WriteByte(byte('a' + whole(t)))
+			if t.whole {
+				b.WriteByte(2)
+			}
 			b.WriteString(t.text)
 			b.WriteByte(0)
 		}

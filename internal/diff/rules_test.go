@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -78,7 +79,8 @@ func TestRules(t *testing.T) {
 		"other names":           {rules{r("get", "secrets", "-", "a", "b")}, rules{r("get", "secrets", "-", "a")}, []string{"get on secrets named b (get secrets b)"}},
 		"wider":                 {rules{r("*", "*", "-")}, rules{r("get", "pods", "a")}, []string{"* on * of * but get on pods in a (get secrets)"}},
 		"cluster, not the sum of namespaces": {
-			rules{r("get", "pods", "-")}, rules{r("get", "pods", "a"), r("get", "pods", "b")},
+			rules{r("get", "pods", "-")},
+			rules{r("get", "pods", "a"), r("get", "pods", "b")},
 			[]string{"get on pods but get on pods in a,b (get pods)"},
 		},
 		"some namespaces":        {rules{r("get", "pods", "a,b,c")}, rules{r("get", "pods", "b")}, []string{"get on pods in a,c (get pods in a)"}},
@@ -200,7 +202,7 @@ func TestEntangled(t *testing.T) {
 		a = append(a, r("get", "pods", fmt.Sprintf("*%c*", c)))
 		b = append(b, r("get", "pods", fmt.Sprintf("*%c", c)))
 	}
-	if _, err := Rules(a, b); err != ErrEntangled {
+	if _, err := Rules(a, b); !errors.Is(err, ErrEntangled) {
 		t.Errorf("got %v", err)
 	}
 }
