@@ -66,6 +66,15 @@ func inWords(only []Permission, open []Open) []string {
 	return out
 }
 
+// objectARNs are the ARNs of n objects.
+func objectARNs(n int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf("arn:aws:s3:::b-%d/k", i)
+	}
+	return strings.Join(all, " ")
+}
+
 func TestMinus(t *testing.T) {
 	const bucket, objects = "arn:aws:s3:::b", "arn:aws:s3:::b/*"
 	ip := func(cidr string) string { return `{"IpAddress":{"aws:SourceIp":"` + cidr + `"}}` }
@@ -110,7 +119,12 @@ func TestMinus(t *testing.T) {
 			[]string{"sqs:SendMessage on *"},
 		},
 		"two callers are as good as one": {[]Caller{app(t, allow("s3:GetObject sqs:SendMessage", "*"))}, []Caller{app(t, allow("s3:GetObject", "*")), app(t, allow("sqs:SendMessage", "*"))}, nil},
-		"an unknown service":             {[]Caller{app(t, allow("nonesuch:Do*", "*"))}, []Caller{app(t, allow("nonesuch:Done", "*"))}, []string{"nonesuch:Do* but nonesuch:Done on *"}},
+		"many resources by name": {
+			[]Caller{app(t, allow("s3:GetObject", objectARNs(300)+" arn:aws:s3:::b-7*"))},
+			[]Caller{app(t, allow("s3:GetObject", objectARNs(300)+" arn:aws:s3:::b-77*"))},
+			[]string{"s3:GetObject on arn:aws:s3:::b-7* but arn:aws:s3:::b-7/k,arn:aws:s3:::b-70/k,arn:aws:s3:::b-71/k,arn:aws:s3:::b-72/k,arn:aws:s3:::b-73/k,arn:aws:s3:::b-74/k,arn:aws:s3:::b-75/k,arn:aws:s3:::b-76/k,arn:aws:s3:::b-77*,arn:aws:s3:::b-78/k,arn:aws:s3:::b-79/k"},
+		},
+		"an unknown service": {[]Caller{app(t, allow("nonesuch:Do*", "*"))}, []Caller{app(t, allow("nonesuch:Done", "*"))}, []string{"nonesuch:Do* but nonesuch:Done on *"}},
 		"not read on one side": {
 			[]Caller{app(t, allow("s3:GetObject", objects))},
 			[]Caller{with(app(t), func(p *iam.Policies) { p.Unread = []iam.Layer{iam.IdentityPolicy} })},

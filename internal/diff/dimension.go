@@ -292,27 +292,46 @@ func (d *dimension) withPatterns(literals, patterns []string) (*dimension, bool)
 	for _, p := range patterns {
 		globs = append(globs, starGlob(p))
 	}
-	// A class needs a member that is not among the literals, so these take part where they stand inside patterns.
+	named := make(map[string]bool, len(literals))
 	for _, l := range literals {
-		g := make(glob, 0, len(l))
-		for _, r := range l {
-			g = append(g, piece(r))
-		}
-		globs = append(globs, g)
+		named[l] = true
 	}
-	found, ok := classes(globs, "", alphabetOf(globs, "xyzabcdefghijklmnopqrstuvw0123456789-"), maxStates)
+	family := newFamily(globs)
+	atoms := map[string]int{} // by the patterns that match
+	// A class is there if it has a member that is not named. Nearly always a letter more makes one; where not, the named ones
+	// take part as patterns, so that the search looks past them.
+	var inWay []glob
+	add := func(found []class) {
+		for _, c := range found {
+			key := family.match(c.example).key()
+			if _, have := atoms[key]; have {
+				continue
+			}
+			example, ok := notNamed(c.example, func(s string) bool { return !named[s] && family.match(s).key() == key })
+			if ok {
+				atoms[key] = len(d.example)
+				d.example = append(d.example, example)
+				continue
+			}
+			for _, l := range literals {
+				if family.match(l).key() == key {
+					inWay = append(inWay, starGlob(l))
+				}
+			}
+		}
+	}
+	const letters = "xyzabcdefghijklmnopqrstuvw0123456789-"
+	found, ok := classes(globs, "", alphabetOf(globs, letters), maxStates)
 	if !ok {
 		return nil, false
 	}
-	atoms := map[string]int{} // by the patterns that match
-	family := newFamily(globs[:len(patterns)])
-	for _, c := range found {
-		key := family.match(c.example).key()
-		if _, known := atoms[key]; known || slices.Contains(literals, c.example) {
-			continue
+	if add(found); len(inWay) > 0 {
+		globs = append(globs, inWay...)
+		inWay = nil
+		if found, ok = classes(globs, "", alphabetOf(globs, letters), maxStates); !ok {
+			return nil, false
 		}
-		atoms[key] = len(d.example)
-		d.example = append(d.example, c.example)
+		add(found)
 	}
 	index := map[string]int{}
 	for i, value := range d.example[:len(literals)+1] {
@@ -342,6 +361,21 @@ func (d *dimension) withPatterns(literals, patterns []string) (*dimension, bool)
 		}
 	}
 	return d.arrange(size), true
+}
+
+// notNamed is a string that fits: the one given, or the same with a letter more somewhere.
+func notNamed(s string, fits func(string) bool) (string, bool) {
+	if fits(s) {
+		return s, true
+	}
+	for i := len(s); i >= 0; i-- {
+		for _, letter := range "xyzabc0" {
+			if longer := s[:i] + string(letter) + s[i:]; fits(longer) {
+				return longer, true
+			}
+		}
+	}
+	return "", false
 }
 
 // say returns the fewest words, as far as that is easy, that cover a set exactly, and false if none do.

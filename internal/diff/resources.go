@@ -114,34 +114,73 @@ func resourcesOf(patterns []glob, f *forms, formGlobs []glob, partition, account
 	if !f.named {
 		add(noResource)
 	}
-	families := make([][]glob, len(formGlobs)) // a form, and the patterns that bear on it
+	families := make([][]glob, len(formGlobs)) // a form, and the patterns with wildcards that bear on it
+	named := map[string]glob{}                 // those without
 	for i, form := range formGlobs {
 		families[i] = []glob{form}
 		for _, j := range bearing(patterns, formGlobs[i:i+1]) {
-			families[i] = append(families[i], patterns[j])
-		}
-		for _, p := range families[i][1:] { // and so do these
-			if example := p.fill("example"); form.match(example) && strings.HasPrefix(example, "arn:") {
+			p := patterns[j]
+			example := p.fill("example")
+			if strings.HasPrefix(example, "arn:") && form.match(example) { // and so do these
 				add(example)
+			}
+			if p.hasWild() {
+				families[i] = append(families[i], p)
+			} else {
+				named[example] = p
 			}
 		}
 	}
 	for _, some := range families {
-		if len(some) == 1 {
-			continue
-		}
-		found, ok := classes(some, "arn:", alphabetOf(some, "xyzabcdefghijklmnopqrstuvw0123456789"), maxStates)
-		if !ok {
+		if len(some) > 1 && !r.search(some, named, add) {
 			return nil, false
-		}
-		for _, c := range found {
-			if c.members.has(0) {
-				add(c.example)
-			}
 		}
 	}
 	return r, true
 }
+
+// search adds an example of every class of resources of a form, which comes first in the list, that patterns make. Resources
+// that are named one by one are classes of their own, so that an example must be none of them.
+func (r *arns) search(some []glob, named map[string]glob, add func(string)) bool {
+	const letters = "xyzabcdefghijklmnopqrstuvw0123456789"
+	found, ok := classes(some, "arn:", alphabetOf(some, letters), maxStates)
+	if !ok {
+		return false
+	}
+	family := newFamily(some)
+	var inWay []glob
+	for _, c := range found {
+		if !c.members.has(0) {
+			continue
+		}
+		example, ok := notNamed(c.example, func(s string) bool { return named[s] == nil && family.match(s).equal(c.members) })
+		if ok {
+			add(example)
+			continue
+		}
+		for s, g := range named {
+			if family.match(s).equal(c.members) {
+				inWay = append(inWay, g)
+			}
+		}
+	}
+	if len(inWay) == 0 {
+		return true
+	}
+	all := slices.Concat(some, inWay)
+	if found, ok = classes(all, "arn:", alphabetOf(all, letters), maxStates); !ok {
+		return false
+	}
+	for _, c := range found {
+		if c.members.has(0) {
+			add(c.example)
+		}
+	}
+	return true
+}
+
+// hasWild says whether there is a wildcard.
+func (g glob) hasWild() bool { return slices.ContainsFunc(g, func(p piece) bool { return p < 0 }) }
 
 // likely is an ARN of a form as it may well be.
 func likely(form, partition, account string) string {

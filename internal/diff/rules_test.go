@@ -196,6 +196,22 @@ func TestRulesAgreeWithCovers(t *testing.T) {
 	})
 }
 
+// Many namespaces beside a pattern are no trouble.
+func TestManyNamespaces(t *testing.T) {
+	all := make([]string, 2000)
+	for i := range all {
+		all[i] = fmt.Sprintf("team-%d-namespace", i)
+	}
+	a := []Rule{r("get", "pods", strings.Join(all, ","))}
+	if only, err := Rules(a, []Rule{r("get", "pods", "team-*-namespace")}); err != nil || len(only) > 0 {
+		t.Errorf("%v %v", sayAll(only), err)
+	}
+	only, err := Rules(append(a, r("get", "pods", "team-1*")), a)
+	if err != nil || len(only) != 1 || len(only[0].Except) != 1 {
+		t.Errorf("%v %v", sayAll(only), err)
+	}
+}
+
 func TestEntangled(t *testing.T) {
 	var a, b []Rule
 	for c := 'a'; c <= 'z'; c++ {
