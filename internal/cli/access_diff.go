@@ -60,12 +60,16 @@ Exit status: 0 done, whatever the difference, 1 could not do it, 2 called wrongl
 			})
 		},
 	}
-	var formats []string
-	for _, f := range report.DiffFormats {
-		formats = append(formats, f.Name)
-	}
-	out.flags(cmd, formats)
+	out.flags(cmd, diffFormats())
 	return cmd
+}
+
+func diffFormats() []string {
+	var names []string
+	for _, f := range report.DiffFormats {
+		names = append(names, f.Name)
+	}
+	return names
 }
 
 // inputOfDiff reads one of the two inputs.

@@ -12,6 +12,8 @@ import (
 
 	"drawbridge/internal/access"
 	"drawbridge/internal/finding"
+	"drawbridge/internal/graph"
+	"drawbridge/internal/migrate"
 	"drawbridge/internal/model"
 	"drawbridge/internal/report"
 )
@@ -23,7 +25,7 @@ func newConvert(e *env) *cobra.Command {
 		Use:   "convert RESULT.json",
 		Short: "Write a saved result in another format",
 		Long: `Read a result that was saved with -o json and write it in any other format. It gates as scan does, so that
-one job can scan and another decide; answers of access have no gate.`,
+one job can scan and another decide; answers of access, attack paths and the status of migrations have no gate.`,
 		Example: `  drawbridge scan --demo -o json=run.json
   drawbridge convert run.json -o html=report.html
   drawbridge scan --demo -o json | drawbridge convert - -o sarif`,
@@ -40,12 +42,14 @@ one job can scan and another decide; answers of access have no gate.`,
 			if err != nil {
 				return failed(err, "")
 			}
-			if kind, err := report.KindOf(text); err == nil && kind == access.KindResult {
-				return e.convertAccess(args[0], text, formats)
+			if kind, err := report.KindOf(text); err == nil {
+				if i := slices.IndexFunc(ungated, func(k savedKind) bool { return k.kind == kind }); i >= 0 {
+					return e.convert(args[0], text, formats, ungated[i])
+				}
 			}
 			r, err := parseResult(args[0], text)
 			if err != nil {
-				return failed(err, "convert reads what `drawbridge scan -o json` wrote, and what the commands of `drawbridge access` did")
+				return failed(err, "convert reads what scan, access, paths and migrate status wrote with -o json; a migration is planned anew")
 			}
 			write := func(w io.Writer, format string, to report.Options) error { return writeResult(w, format, r, to) }
 			if err := e.write(formats, write); err != nil {
@@ -54,26 +58,66 @@ one job can scan and another decide; answers of access have no gate.`,
 			return gate.judge(r)
 		},
 	}
-	out.flags(cmd, resultFormats())
+	formats := resultFormats()
+	for _, k := range ungated {
+		for _, f := range k.formats {
+			if !slices.Contains(formats, f) {
+				formats = append(formats, f)
+			}
+		}
+	}
+	out.flags(cmd, formats)
 	gate.flags(cmd)
 	return cmd
 }
 
-// convertAccess writes answers about access in other formats. They have no gate.
-func (e *env) convertAccess(path string, text []byte, formats []output) error {
+// savedKind is a kind of result without a gate: what it is called, how it is read, and its formats.
+type savedKind struct {
+	kind, what string
+	formats    []string
+	read       func(text []byte) (write func(io.Writer, string, report.Options) error, err error)
+}
+
+// saved makes a kind of result of how its type is written.
+func saved[T any](kind, what string, formats []string, write func(io.Writer, string, *T, report.Options) error) savedKind {
+	return savedKind{kind, what, formats, func(text []byte) (func(io.Writer, string, report.Options) error, error) {
+		r, err := report.Parse[T](text, kind)
+		if err != nil {
+			return nil, err
+		}
+		return func(w io.Writer, format string, to report.Options) error { return write(w, format, r, to) }, nil
+	}}
+}
+
+// ungated are the results that have no gate.
+var ungated = []savedKind{
+	{access.KindResult, "answers about access", accessFormats(), func(text []byte) (func(io.Writer, string, report.Options) error, error) {
+		r, err := report.ParseAccess(text)
+		return func(w io.Writer, format string, to report.Options) error {
+			f, _ := report.FindAccess(format)
+			return f.Write(w, r, to)
+		}, err
+	}},
+	saved(access.KindDiff, "differences of access", diffFormats(), func(w io.Writer, format string, d *access.Difference, to report.Options) error {
+		f, _ := report.FindDiff(format)
+		return f.Write(w, d, to)
+	}),
+	saved(graph.KindPaths, "attack paths", report.PathFormats, report.Paths),
+	saved(migrate.KindStatus, "the status of migrations", report.MigrationStatusFormats, report.MigrationStatus),
+}
+
+// convert writes a saved result in other formats.
+func (e *env) convert(path string, text []byte, formats []output, kind savedKind) error {
 	for _, f := range formats {
-		if !slices.Contains(accessFormats(), f.format) {
-			return usage("answers about access are written as %s, not %s", strings.Join(accessFormats(), ", "), f.format)
+		if !slices.Contains(kind.formats, f.format) {
+			return usage("%s are written as %s, not %s", kind.what, strings.Join(kind.formats, ", "), f.format)
 		}
 	}
-	r, err := report.ParseAccess(text)
+	write, err := kind.read(text)
 	if err != nil {
 		return failed(fmt.Errorf("read result %s: %w", path, err), "")
 	}
-	return e.write(formats, func(w io.Writer, format string, to report.Options) error {
-		f, _ := report.FindAccess(format)
-		return f.Write(w, r, to)
-	})
+	return e.write(formats, write)
 }
 
 func (e *env) readResult(path string) (*finding.Result, error) {

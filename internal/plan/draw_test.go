@@ -424,4 +424,3 @@ func made(m map[string]string) map[string]string {
 	}
 	return m
 }
-

@@ -69,7 +69,9 @@ func (t *terminal) answer(v *accessView, c accessCluster, g access.Grant, where,
 	if what := g.What(); what != "" {
 		text += ", " + visible(what)
 	}
-	text += ", " + t.dim(visible(where))
+	if where != "" {
+		text += ", " + t.dim(visible(where))
+	}
 	if label == "" {
 		t.wrapped(indent, text)
 	} else {

@@ -118,23 +118,32 @@ func KindOf(text []byte) (string, error) {
 // ParseAccess reads answers about access that their json format wrote. Like ParseJSON it refuses what it cannot carry over
 // exactly.
 func ParseAccess(text []byte) (*access.Result, error) {
-	kind, err := KindOf(text)
+	r, err := Parse[access.Result](text, access.KindResult)
 	if err != nil {
 		return nil, err
-	}
-	if kind != access.KindResult {
-		return nil, fmt.Errorf("result is a %q: want %s", kind, access.KindResult)
-	}
-	var r access.Result
-	if err := json.Unmarshal(text, &r, json.RejectUnknownMembers(true)); err != nil {
-		return nil, fmt.Errorf("read %s: %w", kind, err)
 	}
 	for i, g := range r.Answers {
 		if !slices.Contains([]access.Verdict{access.Allowed, access.Denied, access.Unknown}, g.Verdict) {
 			return nil, fmt.Errorf("answers[%d]: verdict %q: want allowed, denied or unknown", i, g.Verdict)
 		}
 	}
-	return &r, nil
+	return r, nil
+}
+
+// Parse reads a result of one kind that its json format wrote, and refuses what it cannot carry over exactly.
+func Parse[T any](text []byte, want string) (*T, error) {
+	kind, err := KindOf(text)
+	if err != nil {
+		return nil, err
+	}
+	if kind != want {
+		return nil, fmt.Errorf("result is a %q: want %s", kind, want)
+	}
+	r := new(T)
+	if err := json.Unmarshal(text, r, json.RejectUnknownMembers(true)); err != nil {
+		return nil, fmt.Errorf("read %s: %w", kind, err)
+	}
+	return r, nil
 }
 
 // validate refuses a finding whose severity or status no report could place.
