@@ -113,7 +113,10 @@ func (g *Grant) Everybodys() bool {
 	case len(r.NonResourceURLs) > 0:
 		return slices.Equal(r.Verbs, []string{"get"}) && !slices.ContainsFunc(r.NonResourceURLs, func(u string) bool { return !slices.Contains(everybodysURLs, u) })
 	}
-	return slices.Equal(r.Verbs, []string{"create"}) && len(r.APIGroups) == 1 && !slices.ContainsFunc(r.Resources, func(n string) bool { return everybodysResources[n] != r.APIGroups[0] })
+	return slices.Equal(r.Verbs, []string{"create"}) && len(r.APIGroups) == 1 && !slices.ContainsFunc(r.Resources, func(n string) bool {
+		group, known := everybodysResources[n]
+		return !known || group != r.APIGroups[0]
+	})
 }
 
 // powersOfIdentity are the powers that an identity has in the cluster, each once for every place where it counts.
