@@ -18,13 +18,43 @@ type actor struct {
 	user bool
 	// limited is the association whose session policy limits the session, or nil.
 	limited *model.PodIdentityAssociation
+	memo    *memo
 }
+
+// memo is what several kinds of steps ask of a principal.
+type memo struct {
+	privileges    map[string][]access.Privilege // by region
+	administrator *access.Permit
+}
+
+func newMemo() *memo { return &memo{privileges: map[string][]access.Privilege{}} }
+
+func (p actor) privileges(region string) []access.Privilege {
+	held, known := p.memo.privileges[region]
+	if !known {
+		held = p.Privileges(region)
+		p.memo.privileges[region] = held
+	}
+	return held
+}
+
+func (p actor) administrator() access.Permit {
+	if p.memo.administrator == nil {
+		permit := p.Administrator()
+		p.memo.administrator = &permit
+	}
+	return *p.memo.administrator
+}
+
+// administers says whether a principal certainly may do everything in its account: what it can do besides is told of
+// administrators.
+func (p actor) administers() bool { return p.administrator().Answer == access.Yes }
 
 // administer: an administrator of an account is at the target.
 func administer(b *builder) {
 	for _, acct := range b.accounts {
 		for _, p := range acct.actors {
-			b.permitted(p, p.Administrator(), b.accountAdmin(acct.id), "do everything in account "+acct.id)
+			b.permitted(p, p.administrator(), b.accountAdmin(acct.id), "do everything in account "+acct.id)
 		}
 	}
 }
@@ -61,7 +91,7 @@ func doubted(p access.Permit, condition string) access.Permit {
 func writeIAM(b *builder) {
 	for _, acct := range b.accounts {
 		for _, p := range acct.actors {
-			for _, held := range p.Privileges(acct.region) {
+			for _, held := range p.privileges(acct.region) {
 				if held.Kind == access.WritesIAM {
 					b.writes(acct, p, held)
 				}
@@ -112,11 +142,11 @@ func (b *builder) onPrincipals(action string, w what, text string) {
 			all, kind = acct.users, "user "
 		}
 		for _, p := range acct.actors {
-			if p.Administrator().Answer == access.Yes {
+			if p.administers() {
 				continue // does that as what it is
 			}
 			permit := access.Permit{Answer: access.No}
-			for _, held := range p.Privileges(acct.region) {
+			for _, held := range p.privileges(acct.region) {
 				if held.ID == action {
 					permit = held.Permit
 				}
@@ -186,9 +216,9 @@ func assumeRole(b *builder) {
 }
 
 func (b *builder) assumes(acct *account, p actor) {
-	named := p.Administrator().Answer == access.Yes
+	named := p.administers()
 	b.hopping[p.ARN] = named
-	for _, held := range p.Privileges(acct.region) {
+	for _, held := range p.privileges(acct.region) {
 		if held.ID == "assume-any-role" && held.Answer == access.Yes {
 			b.permitted(p, held.Permit, b.anyOf(anyTrusting, acct.id), "take any role whose trust policy leaves it to the account")
 			named, b.hopping[p.ARN] = true, true
@@ -261,7 +291,7 @@ func passRole(b *builder) {
 		trusting := map[string][]string{}
 		for _, p := range acct.actors {
 			patterns := p.Targets("iam:PassRole")
-			if len(patterns) == 0 || p.Administrator().Answer == access.Yes {
+			if len(patterns) == 0 || p.administers() {
 				continue
 			}
 			for _, x := range passes {
@@ -320,7 +350,7 @@ var computes = map[string]string{
 func runAsRole(b *builder) {
 	for _, acct := range b.accounts {
 		for _, p := range acct.actors {
-			for _, held := range p.Privileges(acct.region) {
+			for _, held := range p.privileges(acct.region) {
 				if service := computes[held.ID]; service != "" {
 					b.permitted(p, doubted(held.Permit, "if something runs with such a role: snapshots hold instances of clusters only"), b.passed(acct, service), held.Title)
 				}
@@ -353,11 +383,11 @@ func (b *builder) shells(c *cluster, p actor, arns []string, nodes map[string]st
 	for _, action := range []string{"ssm:StartSession", "ssm:SendCommand", "ec2:ModifyInstanceAttribute"} {
 		patterns = append(patterns, p.Targets(action)...)
 	}
-	if len(patterns) == 0 || p.Administrator().Answer == access.Yes {
+	if len(patterns) == 0 || p.administers() {
 		return
 	}
 	any := access.No
-	for _, held := range p.Privileges(c.Region) {
+	for _, held := range p.privileges(c.Region) {
 		if computes[held.ID] == "ec2.amazonaws.com" {
 			b.permitted(p, held.Permit, b.nodes(c), held.Title)
 			if any != access.Yes {

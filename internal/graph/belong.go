@@ -16,6 +16,7 @@ func (b *builder) belongings() {
 	for _, c := range b.clusters {
 		b.everyServiceAccount(c)
 		b.admins(c)
+		b.missing(c)
 		b.spread(c, anyNewPod, b.newPods, b.newPod)
 		b.spread(c, anyToken, b.tokens, b.token)
 		b.spread(c, anyIdentity, b.identities, b.serviceAccount)
@@ -43,6 +44,7 @@ func (b *builder) belongings() {
 // admins draws what those can do who may do everything, in the cluster or in a namespace.
 func (b *builder) admins(c *cluster) {
 	pods, enter, secrets := b.says(Fact{Text: "run pods as any service account"}), b.says(Fact{Text: "run commands in any running pod"}), b.says(Fact{Text: "read Secrets"})
+	made := b.says(Fact{Text: makes})
 	for _, namespace := range append([]string{""}, c.namespaces...) {
 		if _, made := b.keys[key{anyNamespaceAdmin, c.n, namespace, ""}]; !made && namespace != "" {
 			continue
@@ -55,7 +57,7 @@ func (b *builder) admins(c *cluster) {
 		b.kind = numberOf("read-secrets")
 		b.step(from, b.secrets(c, namespace), access.Yes, secrets, 0)
 		b.kind = numberOf("make-service-account")
-		b.makes(c, from, namespace, nil, namespace == "")
+		b.step(from, b.made(c, namespace, namespace == ""), access.Yes, made, 0)
 		b.kind = numberOf("ack-objects")
 		for _, k := range c.Capabilities {
 			if k.Type == capabilityACK && k.RoleARN != "" {

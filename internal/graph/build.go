@@ -19,6 +19,7 @@ type builder struct {
 	accounts []*account
 	own      map[int32]bool  // service accounts of Kubernetes' own controllers
 	hopping  map[string]bool // roles that go on into other roles
+	attached []*attached
 	asked    []Target
 	kind     uint8 // of the steps that are being made
 }
@@ -64,6 +65,7 @@ const (
 	anyIAMUser
 	anyTrusting // role that leaves it to an account who takes it
 	anyPassed   // role that a service may take
+	anyMade     // service account of an attacker's own making
 	anyMatching // service account whose name matches a pattern
 	theCluster
 	theSecrets
@@ -101,8 +103,7 @@ type cluster struct {
 	users      []int32
 	taken      []takeover
 	rights     map[*model.Role]rights
-	asked      bool                // for taken
-	absent     map[string][]string // service accounts by namespace that hold something and do not exist
+	asked      bool // for taken
 }
 
 // account is an AWS account of the snapshot, or one that the snapshot only names.
@@ -140,7 +141,11 @@ func New(a *access.Access, s *model.Snapshot, asked ...Target) *Graph {
 	b.kind = 0
 	b.belongings()
 	b.objects()
+	for _, one := range b.attached {
+		b.anywhere(one.cluster) // is there to be found
+	}
 	b.freeze()
+	b.settle()
 	return b.Graph
 }
 

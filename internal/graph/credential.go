@@ -86,7 +86,7 @@ func (c *cluster) limit(b *builder) {
 		v := c.session(b, a, role.ARN)
 		for _, acct := range b.accounts {
 			if acct.id == accountOf(role.ARN) {
-				acct.actors = append(acct.actors, actor{p, v, false, a})
+				acct.actors = append(acct.actors, actor{p, v, false, a, newMemo()})
 			}
 		}
 	}
@@ -211,7 +211,7 @@ func (c *cluster) matching(b *builder, pattern string) int32 {
 	}
 	title := "any service account"
 	if pattern != "" {
-		title += " named like " + strings.TrimPrefix(pattern, "system:serviceaccount:")
+		title += " named like " + strings.TrimPrefix(pattern, subjectPrefix)
 	}
 	at := b.vertex(k, access.Identity{Kind: KindAny, Cluster: c.label, Name: title}, true)
 	c.patterns = append(c.patterns, pattern)

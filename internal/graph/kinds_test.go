@@ -168,6 +168,14 @@ var kindCases = []kindCase{
 		}, from: web, to: roleARN("data"), but: func(l *lab) { l.c.RoleBindings = l.c.RoleBindings[:1] },
 	},
 	{
+		kind: "make-service-account", name: "that a pattern lets in", set: func(l *lab) {
+			l.iamRole("data", irsaTrust("StringLike", "system:serviceaccount:o*:data-?"))
+			l.grant("ops", web, rule("", "pods serviceaccounts", "create"))
+		}, from: web, to: roleARN("data"), but: func(l *lab) {
+			l.a.Roles[0].Trust = document(irsaTrust("StringLike", "system:serviceaccount:p*:data-?"))
+		},
+	},
+	{
 		kind: "bind", name: "a role of one name", set: func(l *lab) {
 			l.role("", "runner", rule("", "pods", "create"))
 			l.grant("ops", web, rule("rbac.authorization.k8s.io", "rolebindings", "create"), rule("rbac.authorization.k8s.io", "clusterroles", "bind", "runner"))
@@ -490,6 +498,14 @@ var kindCases = []kindCase{
 			l.iamRole("data", podTrust)
 			l.iamRole("ci", noTrust, allow("*", "eks:CreatePodIdentityAssociation", "iam:PassRole"))
 		}, from: roleARN("ci"), to: roleARN("data"), possible: true, but: func(l *lab) { l.a.Roles[0].Trust = document(noTrust) },
+	},
+	{
+		kind: "attach-role", name: "for whoever can run a pod", set: func(l *lab) {
+			l.iamRole("data", podTrust)
+			l.iamRole("ci", noTrust, allow("*", "eks:CreatePodIdentityAssociation", "iam:PassRole"))
+			l.entry(roleARN("ci"), "ci")
+			l.policy(roleARN("ci"), "AmazonEKSEditPolicy", "shop")
+		}, from: roleARN("ci"), to: roleARN("data"), but: func(l *lab) { l.c.PolicyAssociations = nil },
 	},
 	{
 		kind: "use-resource", set: func(l *lab) {

@@ -45,7 +45,7 @@ func enterByEntry(b *builder) {
 func (c *cluster) associate(b *builder, e *model.AccessEntry, session int32) {
 	for _, a := range c.PolicyAssociationsOf(e.PrincipalARN) {
 		at := b.vertex(key{aBinding, c.n, "entry " + e.PrincipalARN, a.PolicyARN}, access.Identity{}, false)
-		fact := b.says(Fact{Evidence: []finding.Evidence{finding.Evidence{Text: fmt.Sprintf("%s on %s", a.PolicyARN, a.Scope), Source: e.Subject().String() + " associatedAccessPolicies"}}})
+		fact := b.says(Fact{Evidence: []finding.Evidence{{Text: fmt.Sprintf("%s on %s", a.PolicyARN, a.Scope), Source: e.Subject().String() + " associatedAccessPolicies"}}})
 		b.link(session, at, fact, b.grant(costSubject, func() Removal { return disassociate(c, e, a) }))
 		rules, known := access.PolicyRules(a.PolicyARN)
 		namespaces := []string{""}
@@ -101,7 +101,7 @@ func (b *builder) comeIn(c *cluster, session int32, holders []rbac.Holder, grant
 		if h.User != "" {
 			var fact int32
 			if i > 0 {
-				fact = b.says(Fact{Evidence: []finding.Evidence{finding.Evidence{Text: "a session name of the caller's choice makes the username " + h.User, Source: "{{SessionName}}"}}})
+				fact = b.says(Fact{Evidence: []finding.Evidence{{Text: "a session name of the caller's choice makes the username " + h.User, Source: "{{SessionName}}"}}})
 			}
 			b.link(session, b.user(c, h.User), fact, 0)
 		}
@@ -193,7 +193,7 @@ func enterByAccount(b *builder) {
 			if !a.Valid {
 				continue
 			}
-			fact := b.says(Fact{Text: "sign in to the cluster with its own ARN as username", Evidence: []finding.Evidence{finding.Evidence{Text: "mapAccounts " + a.ID, Source: "ConfigMap kube-system/aws-auth"}}})
+			fact := b.says(Fact{Text: "sign in to the cluster with its own ARN as username", Evidence: []finding.Evidence{{Text: "mapAccounts " + a.ID, Source: "ConfigMap kube-system/aws-auth"}}})
 			grant := b.grant(costEntry, func() Removal {
 				return Removal{Object: c.AWSAuth.Subject(), Text: "take account " + a.ID + " out of mapAccounts of aws-auth"}
 			})

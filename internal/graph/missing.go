@@ -8,7 +8,6 @@ import (
 
 	"drawbridge/internal/access"
 	"drawbridge/internal/finding"
-	"drawbridge/internal/model"
 )
 
 // makeServiceAccount: an association, a trust policy or a binding may name a service account that is not there. Whoever makes
@@ -24,52 +23,81 @@ func makeServiceAccount(b *builder) {
 		}
 		for i := range c.holdings["write-service-accounts"] {
 			h := &c.holdings["write-service-accounts"][i]
-			if h.Way.Needs[0].Verb == "create" && runs[h.at] {
-				b.makes(c, h.at, h.namespace, h.chain, spaces[h.at])
+			if h.Way.Needs[0].Verb != "create" || !runs[h.at] {
+				continue
+			}
+			for _, namespace := range c.scope(h.namespace) {
+				b.step(h.at, b.made(c, namespace, spaces[h.at] && namespace == ""), access.Yes, b.with(func() Fact {
+					return Fact{Text: makes + " " + h.where(), Evidence: h.chain()}
+				}), 0)
 			}
 		}
 	}
 }
 
-// makes draws steps to the service accounts that can be made in a namespace, or with "" in any.
-func (b *builder) makes(c *cluster, at int32, namespace string, chain func() []finding.Evidence, spaces bool) {
-	missing := c.missing(b)
-	in := []string{namespace}
-	if namespace == "" || strings.Contains(namespace, "*") {
-		in = slices.Sorted(maps.Keys(missing))
+const makes = "create a service account that is given something and does not exist, and run a pod as it"
+
+// made is a service account that an attacker makes in a namespace, or with "" in any; with spaces, namespaces are made too.
+func (b *builder) made(c *cluster, namespace string, spaces bool) int32 {
+	k := key{anyMade, c.n, namespace, ""}
+	if spaces {
+		k.b = "and namespaces"
 	}
-	for _, space := range in {
-		if namespace != "" && !c.covers(namespace, space) {
+	return b.vertex(k, access.Identity{Kind: KindAny, Cluster: c.label, Namespace: namespace, Name: "a service account of its own making"}, true)
+}
+
+// missing links the places of those who make service accounts to the service accounts that wait to be made.
+func (b *builder) missing(c *cluster) {
+	absent := c.absent(b)
+	has := func(namespace, spaces string) bool {
+		_, made := b.keys[key{anyMade, c.n, namespace, spaces}]
+		return made
+	}
+	if has("", "and namespaces") {
+		b.link(b.made(c, "", true), b.made(c, "", false), 0, 0)
+	}
+	for _, namespace := range c.namespaces {
+		if has("", "") {
+			b.link(b.made(c, "", false), b.made(c, namespace, false), 0, 0)
+		}
+		if !has(namespace, "") {
 			continue
 		}
-		answer, conditions := access.Yes, []string(nil)
-		if c.Namespace(space) != access.Present && !spaces {
-			answer, conditions = access.Maybe, []string{"if somebody creates namespace " + space}
+		from := b.made(c, namespace, false)
+		for _, pattern := range c.patterns {
+			if name := madeFor(pattern, namespace); name != "" && pattern != "" {
+				b.link(from, c.matching(b, pattern), b.says(Fact{Evidence: []finding.Evidence{{Text: name + " would match", Source: pattern}}}), 0)
+			}
 		}
-		for _, sa := range missing[space] {
-			b.step(at, b.newPod(c, space, sa), answer, b.with(func() Fact {
-				f := Fact{Text: fmt.Sprintf("create service account %s/%s, which does not exist and is given something, and run a pod as it", space, sa), If: conditions}
-				if chain != nil {
-					f.Evidence = chain()
-				}
-				return f
-			}), 0)
+		for _, sa := range absent[namespace] {
+			b.link(from, b.newPod(c, namespace, sa), b.absence(namespace, sa), 0)
+		}
+		delete(absent, namespace)
+	}
+	if !has("", "") {
+		return
+	}
+	for _, namespace := range slices.Sorted(maps.Keys(absent)) { // of namespaces that do not exist either
+		for _, sa := range absent[namespace] {
+			pod := b.newPod(c, namespace, sa)
+			b.maybe(b.made(c, "", false), pod, b.gap("", "if somebody creates namespace %s", namespace), 0)
+			if has("", "and namespaces") {
+				b.link(b.made(c, "", true), pod, b.absence(namespace, sa), 0)
+			}
 		}
 	}
 }
 
-// covers says whether a namespace of a holding, which may hold wildcards, is or matches another.
-func (c *cluster) covers(namespace, other string) bool {
-	return model.AccessScope{Type: model.ScopeNamespace, Namespaces: []string{namespace}}.Covers(other)
+func (b *builder) absence(namespace, sa string) int32 {
+	return b.with(func() Fact {
+		return Fact{Evidence: []finding.Evidence{{Text: fmt.Sprintf("%s/%s does not exist", namespace, sa), Source: "list serviceaccounts"}}}
+	})
 }
 
-// missing lists the service accounts by namespace that hold something and do not exist: those of associations, and those
-// that trust policies and bindings name.
-func (c *cluster) missing(b *builder) map[string][]string {
-	if c.absent != nil {
-		return c.absent
-	}
-	c.absent = map[string][]string{}
+// absent lists the service accounts by namespace that hold something and do not exist: those of associations, and those that
+// trust policies and bindings name.
+func (c *cluster) absent(b *builder) map[string][]string {
+	all := map[string][]string{}
 	seen := map[[2]string]bool{}
 	for v := range b.vertices {
 		id := &b.vertices[v].id
@@ -79,8 +107,23 @@ func (c *cluster) missing(b *builder) map[string][]string {
 		}
 		seen[sa] = true
 		if _, presence := c.ServiceAccount(sa[0], sa[1]); presence == access.Absent {
-			c.absent[sa[0]] = append(c.absent[sa[0]], sa[1])
+			all[sa[0]] = append(all[sa[0]], sa[1])
 		}
 	}
-	return c.absent
+	return all
 }
+
+// madeFor is a service account of a namespace that a pattern of subjects matches, or "".
+func madeFor(pattern, namespace string) string {
+	_, name, named := strings.Cut(strings.TrimPrefix(pattern, subjectPrefix), ":")
+	if !named {
+		name = "any"
+	}
+	name = strings.NewReplacer("*", "x", "?", "x").Replace(name)
+	if name == "" || strings.Contains(name, ":") || !matchesPattern(pattern, access.Subject(namespace, name)) {
+		return ""
+	}
+	return namespace + "/" + name
+}
+
+const subjectPrefix = "system:serviceaccount:"

@@ -138,7 +138,7 @@ func (b *builder) act(acct *account, p *access.IAMPrincipal) {
 	at := b.vertex(key{aPermission, 0, p.ARN, ""}, access.Identity{}, false)
 	b.link(from, at, 0, 0)
 	user := p.Object.Subject().Kind == string(access.KindIAMUser)
-	acct.actors = append(acct.actors, actor{p, at, user, nil})
+	acct.actors = append(acct.actors, actor{p, at, user, nil, newMemo()})
 	if user {
 		acct.users = append(acct.users, p.ARN)
 	} else {

@@ -25,7 +25,7 @@ func (c *cluster) takeovers() []takeover {
 		c.asked = true
 		all := c.Takeovers()
 		for _, p := range c.account.actors {
-			if p.Administrator().Answer == access.Yes {
+			if p.administers() {
 				continue
 			}
 			if ways := all.Of(p.IAMPrincipal); len(ways) > 0 {
@@ -94,7 +94,7 @@ func attachRole(b *builder) {
 		attachers := c.Attachers()
 		for _, p := range c.account.actors {
 			a := attachers.Of(p.IAMPrincipal)
-			if a.Answer() == access.No || p.Administrator().Answer == access.Yes {
+			if a.Answer() == access.No || p.administers() {
 				continue
 			}
 			act := a.Creates
@@ -102,9 +102,52 @@ func attachRole(b *builder) {
 				act = a.Updates
 			}
 			for _, r := range a.Roles {
-				b.permitted(p, doubted(both(act, r.Permit), "if it can also run a pod in the cluster"), b.principal(r.Role.ARN),
-					"make a Pod Identity association of cluster "+c.label+" with role "+r.Role.ARN)
+				b.attaches(c, p, both(act, r.Permit), r.Role.ARN)
 			}
+		}
+	}
+}
+
+// attaches draws the step as one that is possible, as long as it is not known whether the principal can run a pod as well.
+func (b *builder) attaches(c *cluster, p actor, permit access.Permit, role string) {
+	if permit.Answer == access.No {
+		return
+	}
+	one := &attached{cluster: c, from: p.at}
+	fact := b.with(func() Fact {
+		f := Fact{Text: "make a Pod Identity association of cluster " + c.label + " with role " + role, Evidence: permit.Why, If: permit.If}
+		if !one.runs {
+			f.If = append(f.If[:len(f.If):len(f.If)], "if it can also run a pod in the cluster")
+		}
+		return f
+	})
+	from := b.byPolicies(p, permit.Policies)
+	one.edge = len(b.edges)
+	b.step(from, b.principal(role), access.Maybe, fact, 0)
+	if permit.Answer == access.Yes {
+		b.attached = append(b.attached, one)
+	}
+}
+
+// attached is a step that is certain for whoever can run a pod in the cluster.
+type attached struct {
+	cluster *cluster
+	from    int32
+	edge    int
+	runs    bool
+}
+
+// settle makes steps certain whose condition all the other steps fulfil for certain.
+func (b *builder) settle() {
+	away := map[*cluster][]int32{} // how far each vertex is from running a pod
+	for _, one := range b.attached {
+		d, known := away[one.cluster]
+		if !known {
+			d = b.distances(b.anywhere(one.cluster), nil)
+			away[one.cluster] = d
+		}
+		if one.runs = d[one.from] < doubt; one.runs {
+			b.edges[one.edge].possible = false
 		}
 	}
 }
@@ -154,7 +197,7 @@ func (b *builder) recreates(p actor, m *access.Mapping, session int32) {
 	} else {
 		_, presence = b.all.User(arn)
 	}
-	if arn == p.ARN || protected(arn) || len(p.Targets(asks[0].Action)) == 0 || p.Administrator().Answer == access.Yes {
+	if arn == p.ARN || protected(arn) || len(p.Targets(asks[0].Action)) == 0 || p.administers() {
 		return
 	}
 	text := "create " + kind + " " + arn + ", which does not exist and which aws-auth lets in"
