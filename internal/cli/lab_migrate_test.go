@@ -63,6 +63,9 @@ func TestLabMigrate(t *testing.T) {
 	if got := rows(); strings.Contains(got, "breakglass") {
 		t.Errorf("the row is still there:\n%s", got)
 	}
+	if text := migrate(3, "rollback", "--journal", "drawbridge-prod-create-entries.journal"); !strings.Contains(text, "lost") {
+		t.Errorf("undoing the entries while the rows are gone is not refused for the loss:\n%s", text)
+	}
 	migrate(0, "rollback", "--journal", "drawbridge-prod-empty-aws-auth.journal")
 	if got := rows(); got != before {
 		t.Errorf("aws-auth is not as it was before:\n%s\nwant\n%s", got, before)

@@ -282,7 +282,13 @@ func (o *journalOptions) open(ctx context.Context, e *env) (apply.Options, error
 	if len(o.clusters) > 0 && !slices.Contains(o.clusters, c.Name) {
 		return apply.Options{}, usage("the journal is of cluster %s, not of %s", c.Name, strings.Join(o.clusters, ", "))
 	}
-	clients, err := o.clients(ctx, c)
+	if len(o.clusters) == 0 && c.Region != "" {
+		o.clusters = []string{c.Name}
+		if len(o.regions) == 0 {
+			o.regions = []string{c.Region}
+		}
+	}
+	clients, err := o.inputs.clients(ctx, c)
 	if err != nil {
 		return apply.Options{}, err
 	}
@@ -329,13 +335,18 @@ Exit status: 0 everything stands · 1 could not read it · 2 called wrongly · 3
 
 func newMigrateRollback(e *env) *cobra.Command {
 	var o journalOptions
+	var accept bool
 	cmd := &cobra.Command{
 		Use:   "rollback",
 		Short: "Undo what a run did, last step first",
 		Long: `Undo what a run did, last step first, from the backups in its journal. A step that cannot be undone ends it: that step
 and those before it stay. It can be interrupted and called again.
 
-Exit status: 0 undone · 1 could not do it, or not all of it · 2 called wrongly.`,
+Before anything is done the cluster is read, and it is worked out what that does to everybody's access now: phases are
+undone in the order in which they were not done, or somebody is locked out.
+
+Exit status: 0 undone · 1 could not do it, or not all of it · 2 called wrongly · 3 somebody would gain or lose access, or that is
+not known.`,
 		Example: `  drawbridge migrate rollback --cluster prod --journal drawbridge-prod-create-entries.journal`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -343,9 +354,51 @@ Exit status: 0 undone · 1 could not do it, or not all of it · 2 called wrongly
 			if err != nil {
 				return err
 			}
+			if !accept {
+				if err := o.same(cmd.Context(), e); err != nil {
+					return err
+				}
+			}
 			return e.carried(o.journal, func() (*apply.Status, error) { return apply.Undo(cmd.Context(), options) })
 		},
 	}
 	o.flags(cmd)
+	cmd.Flags().BoolVar(&accept, "accept-changes", false, "undo it although somebody gains or loses access by it, or that is not known")
 	return cmd
+}
+
+// same holds what a rollback would do against the live cluster: everybody keeps the access that they have.
+func (o *journalOptions) same(ctx context.Context, e *env) error {
+	st, err := apply.Read(o.journal)
+	if err != nil {
+		return failed(err, "")
+	}
+	var back plan.Plan
+	for _, s := range slices.Backward(st.Steps) {
+		if s.State == apply.Done {
+			back = append(back, s.Backup...)
+		}
+	}
+	now, err := o.load(ctx, e)
+	if err != nil {
+		return err
+	}
+	now.Sort()
+	after, err := back.Simulate(now)
+	if err != nil {
+		return failed(fmt.Errorf("work out what the rollback does: %w", err), "somebody changed it since; --accept-changes undoes what still stands")
+	}
+	if p := migrate.Compare(now, after); !p.Equal {
+		return &exitError{code: exitFindings, err: fmt.Errorf("the rollback does not keep everybody's access as it is: %d gained, %d lost, %d unknown%s", len(p.Gained), len(p.Lost), len(p.Unknown), first(p.Witnesses)),
+			hint: "undo later phases first; --accept-changes undoes it all the same"}
+	}
+	return nil
+}
+
+// first is the first of some witnesses, as the end of a sentence.
+func first(witnesses []string) string {
+	if len(witnesses) == 0 {
+		return ""
+	}
+	return ", such as " + witnesses[0]
 }

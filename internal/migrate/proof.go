@@ -43,8 +43,8 @@ func (p *Proof) Phase(id string) (PhaseProof, bool) {
 	return p.Phases[i], true
 }
 
-// compare compares everybody's access in two snapshots.
-func compare(before, after *model.Snapshot) *Proof {
+// Compare compares everybody's access in two snapshots. The snapshots must not change afterwards.
+func Compare(before, after *model.Snapshot) *Proof {
 	before, after = withCreator(before), withCreator(after)
 	d := access.Diff(access.New(before), access.New(after))
 	p := &Proof{Equal: d.Equal, Gained: []access.Grant{}, Lost: []access.Grant{}, Unknown: []access.Grant{}, Witnesses: []string{}, Phases: []PhaseProof{}}
@@ -104,7 +104,7 @@ func undecided(id access.Identity, u access.Undecided) access.Grant {
 
 // prove proves a result: the whole, then each phase by itself, there and back.
 func (r *Result) prove() error {
-	r.Proof = compare(r.Before, r.After)
+	r.Proof = Compare(r.Before, r.After)
 	now := r.Before
 	first := 0
 	for _, phase := range r.Phases {
@@ -117,14 +117,14 @@ func (r *Result) prove() error {
 		if err != nil {
 			return err
 		}
-		one := compare(now, after)
+		one := Compare(now, after)
 		p := PhaseProof{ID: phase.ID, Cluster: phase.Cluster, Equal: one.Equal, Gained: len(one.Gained), Lost: len(one.Lost), Unknown: len(one.Unknown)}
 		if back, err := changes.Inverse(now); err == nil {
 			undone, err := back.Simulate(after)
 			if err != nil {
 				return err
 			}
-			p.BackEqual = compare(now, undone).Equal
+			p.BackEqual = Compare(now, undone).Equal
 		}
 		r.Proof.Phases = append(r.Proof.Phases, p)
 		now = after
