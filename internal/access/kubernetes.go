@@ -66,11 +66,15 @@ func (c *Cluster) Kubernetes(id Identity) KubernetesIdentity {
 }
 
 func (c *Cluster) asServiceAccount(namespace, n string) KubernetesIdentity {
-	k := KubernetesIdentity{Verdict: Allowed, Holder: rbac.ServiceAccount(namespace, n)}
+	return KubernetesIdentity{Verdict: Allowed, Holder: rbac.ServiceAccount(namespace, n), Assumed: c.absentAccount(namespace, n)}
+}
+
+// absentAccount says so where a service account does not exist.
+func (c *Cluster) absentAccount(namespace, n string) []string {
 	if _, presence := c.ServiceAccount(namespace, n); presence == Absent {
-		k.Assumed = append(k.Assumed, fmt.Sprintf("there is no service account %s/%s now: it counts for whoever creates it", namespace, n))
+		return []string{fmt.Sprintf("there is no service account %s/%s now: it counts for whoever creates it", namespace, n)}
 	}
-	return k
+	return nil
 }
 
 func (c *Cluster) asPod(id Identity) KubernetesIdentity {
@@ -81,7 +85,7 @@ func (c *Cluster) asPod(id Identity) KubernetesIdentity {
 	if finished(p) {
 		return KubernetesIdentity{Verdict: Denied, Chain: []finding.Evidence{fact(p, "status.phase", "%s: the pod has ended, and its token with it", p.Phase)}}
 	}
-	return c.running(p, p.Namespace, &p.PodSpec, "spec")
+	return c.running(p, p.Namespace, &p.PodSpec, "spec").as(p.Namespace, &p.PodSpec)
 }
 
 func (c *Cluster) asWorkload(id Identity) KubernetesIdentity {
@@ -89,7 +93,7 @@ func (c *Cluster) asWorkload(id Identity) KubernetesIdentity {
 	if w == nil {
 		return c.missing("workload", id.String(), model.AreaWorkloads)
 	}
-	return c.running(w, w.Namespace, &w.PodSpec, "spec.template.spec")
+	return c.running(w, w.Namespace, &w.PodSpec, "spec.template.spec").as(w.Namespace, &w.PodSpec)
 }
 
 // pod finds the pod that an identity names, or returns nil.
@@ -112,10 +116,16 @@ func (c *Cluster) missing(kind, n string, area model.Area) KubernetesIdentity {
 	return KubernetesIdentity{Verdict: Unknown, various: true, Open: []string{"the " + kind + "s, which were not all read"}}
 }
 
-// running is whoever runs with a pod specification: its service account, if it has a token.
+// as adds the service account of a pod specification as the holder.
+func (k KubernetesIdentity) as(namespace string, s *model.PodSpec) KubernetesIdentity {
+	k.Holder = rbac.ServiceAccount(namespace, ServiceAccountName(s))
+	return k
+}
+
+// running is whoever runs with a pod specification: its service account, if it has a token. The holder is left out.
 func (c *Cluster) running(o model.Object, namespace string, s *model.PodSpec, field string) KubernetesIdentity {
 	sa := ServiceAccountName(s)
-	k := c.asServiceAccount(namespace, sa)
+	k := KubernetesIdentity{Verdict: Allowed, Assumed: c.absentAccount(namespace, sa)}
 	k.Chain = []finding.Evidence{fact(o, field+".serviceAccountName", "runs as service account %s/%s", namespace, sa)}
 	if c.mountsToken(namespace, s) == No {
 		_, _, why := c.Automounts(namespace, s)

@@ -73,6 +73,7 @@ type query struct {
 	accounts map[name]int32 // service accounts
 	users    map[string]int32
 	groups   map[string]int32
+	bound    []name // the service accounts, in the order of the bindings
 
 	grants []Grant
 }

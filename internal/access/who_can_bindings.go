@@ -79,7 +79,10 @@ func (q *query) file(b *rbac.Binding, h hit) {
 			sa, user := subjectAccount(s, b.Namespace)
 			switch {
 			case sa.name != "":
-				h.before, q.accounts[sa] = q.accounts[sa], n
+				if h.before = q.accounts[sa]; h.before == 0 {
+					q.bound = append(q.bound, sa)
+				}
+				q.accounts[sa] = n
 			case user != "" || s.Kind == rbacv1.UserKind:
 				h.before, q.users[user] = q.users[user], n
 			default:

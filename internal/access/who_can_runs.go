@@ -1,9 +1,6 @@
 package access
 
 import (
-	"cmp"
-	"maps"
-	"slices"
 	"strings"
 
 	"drawbridge/internal/model"
@@ -29,14 +26,12 @@ func (q *query) serviceAccounts() {
 		list = q.held(hits)
 		done[sa] = list
 		if len(list) > 0 {
-			k := q.c.asServiceAccount(sa.namespace, sa.name)
+			k := KubernetesIdentity{Verdict: Allowed, Assumed: q.c.absentAccount(sa.namespace, sa.name)}
 			q.emit(Identity{Kind: KindServiceAccount, Namespace: sa.namespace, Name: sa.name}, &k, list)
 		}
 		return list
 	}
-	bound := slices.Collect(maps.Keys(q.accounts))
-	slices.SortFunc(bound, func(a, b name) int { return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name)) })
-	for _, sa := range bound {
+	for _, sa := range q.bound {
 		answer(sa)
 	}
 	if general {

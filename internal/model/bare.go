@@ -30,11 +30,11 @@ type bareReader struct {
 }
 
 // readBare decodes the items of a section into a list, and returns false where it gave up.
-func readBare(area Area, text []byte, to any) bool {
-	if !utf8.Valid(text) {
+func readBare(area Area, text string, to any) bool {
+	if !utf8.ValidString(text) {
 		return false
 	}
-	r := &bareReader{s: string(text)}
+	r := &bareReader{s: text}
 	bareAreas[area](r, to)
 	return !r.gaveUp && r.i == len(r.s)
 }

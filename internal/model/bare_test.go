@@ -176,7 +176,7 @@ func FuzzReadBare(f *testing.F) {
 				}
 				return info.ofCluster(c)
 			}
-			if !readBare(area, items, field()) {
+			if !readBare(area, string(items), field()) {
 				continue
 			}
 			got := Snapshot{Clusters: []*Cluster{c}, Accounts: []*Account{a}}

@@ -127,7 +127,7 @@ func (d *decoder) lines(head []byte, in *bufio.Reader) error {
 	var batch []*job
 	closed := false
 	for n := 2; ; n++ {
-		line, readErr := readLine(in)
+		line, readErr := nextLine(in) // good until the next one is read
 		if readErr != nil && !errors.Is(readErr, io.EOF) {
 			return fmt.Errorf("line %d: %w", n, readErr)
 		}
@@ -234,8 +234,8 @@ type job struct {
 	text  jsontext.Value
 	field reflect.Value // of the snapshot: a slice of items, or the pointer of a single one
 	items reflect.Value // decoded: a slice
-	// bareLine is the whole line where less of each object will do.
-	bareLine []byte
+	// bareLine is the whole line where less of each object will do, bareText its items.
+	bareLine, bareText string
 
 	options []json.Options
 }
@@ -244,11 +244,12 @@ type job struct {
 func (d *decoder) prepareLine(line []byte) ([]*job, error) {
 	area, cluster, account, items, ok := sectionOf(line)
 	if !d.bare || !ok || bareAreas[area] == nil {
-		return d.prepare(line)
+		return d.prepare(bytes.Clone(line))
 	}
-	jobs, err := d.job(area, cluster, account, items)
+	jobs, err := d.job(area, cluster, account, nil)
 	for _, j := range jobs {
-		j.bareLine = line
+		j.bareLine = string(line)
+		j.bareText = j.bareLine[len(line)-len(items)-1 : len(line)-1]
 	}
 	return jobs, err
 }
@@ -320,15 +321,15 @@ func (j *job) decode() error {
 		t = reflect.SliceOf(t)
 	}
 	items := reflect.New(t)
-	if j.bareLine != nil {
-		if readBare(j.area, j.text, items.Interface()) {
-			j.items, j.text = items.Elem(), nil
+	if j.bareLine != "" {
+		if readBare(j.area, j.bareText, items.Interface()) {
+			j.items = items.Elem()
 			return nil
 		}
 		var raw struct {
 			Items jsontext.Value `json:"items"`
 		}
-		if err := json.Unmarshal(j.bareLine, &raw); err != nil {
+		if err := json.Unmarshal([]byte(j.bareLine), &raw); err != nil {
 			return fmt.Errorf("area %s: %w", j.area, err)
 		}
 		items, j.text = reflect.New(t), raw.Items
@@ -372,19 +373,27 @@ func finish(jobs []*job) error {
 	return nil
 }
 
-// readLine reads up to and including the next line end, however long the line is.
+// readLine is nextLine as a copy.
 func readLine(in *bufio.Reader) ([]byte, error) {
-	var line []byte
-	for {
-		part, err := in.ReadSlice('\n')
-		line = append(line, part...)
+	line, err := nextLine(in)
+	return bytes.Clone(line), err
+}
+
+// nextLine reads up to and including the next line end, however long the line is. The line is good until the next reading.
+func nextLine(in *bufio.Reader) ([]byte, error) {
+	part, err := in.ReadSlice('\n')
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return part, err
+	}
+	line := bytes.Clone(part)
+	for errors.Is(err, bufio.ErrBufferFull) {
 		if len(line) > maxLine {
 			return nil, fmt.Errorf("a line is longer than %d MiB", maxLine>>20)
 		}
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return line, err
-		}
+		part, err = in.ReadSlice('\n')
+		line = append(line, part...)
 	}
+	return line, err
 }
 
 // Decode puts the items of an area, a JSON array, into the cluster or the account that it belongs to.
