@@ -56,12 +56,15 @@ prove: evaluator lab ## the oracles for half an hour on cases that nobody saw be
 	(cd oracle/iam && go test -timeout 2h -count=1 -v . -args -seed $(SEED) -cases 500000)
 	go test -timeout 2h -count=1 -v ./oracle/lab -args -seed $(SEED) -requests 100000
 
+# Go's fuzzer calls it a failure when its time is up while an input runs; a find names its input.
+TIME_IS_UP = { grep -q 'context deadline exceeded' .fuzz.log && ! grep -q 'Failing input' .fuzz.log; }
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME
 	@grep -rlE '^func Fuzz' --include='*_test.go' internal checks | sort | while read -r file; do \
 	  grep -oE '^func Fuzz[A-Za-z0-9]+' "$$file" | cut -c6- | while read -r target; do \
 	    echo "fuzz: $$(dirname "$$file") $$target for $(FUZZTIME)"; \
-	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "./$$(dirname "$$file")" >.fuzz.log 2>&1 || { cat .fuzz.log; exit 1; }; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "./$$(dirname "$$file")" >.fuzz.log 2>&1 || $(TIME_IS_UP) || { cat .fuzz.log; exit 1; }; \
 	  done; \
 	done; rm -f .fuzz.log
 

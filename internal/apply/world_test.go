@@ -38,8 +38,10 @@ func full(t testing.TB) *world {
 	w := newWorld(t, "API_AND_CONFIG_MAP", lab.Options{}, "ops", "dev", "old", "node", "team")
 	a := w.Account(account, "aws")
 	a.PutPolicy(lab.ManagedPolicy{PolicyName: "extra", Versions: []lab.PolicyVersion{{VersionID: "v1", Document: readBucket, IsDefaultVersion: true}}})
-	a.PutPolicy(lab.ManagedPolicy{PolicyName: "AdministratorAccess", ARN: "arn:aws:iam::aws:policy/AdministratorAccess",
-		Versions: []lab.PolicyVersion{{VersionID: "v1", Document: readBucket, IsDefaultVersion: true}}})
+	a.PutPolicy(lab.ManagedPolicy{
+		PolicyName: "AdministratorAccess", ARN: "arn:aws:iam::aws:policy/AdministratorAccess",
+		Versions: []lab.PolicyVersion{{VersionID: "v1", Document: readBucket, IsDefaultVersion: true}},
+	})
 	a.PutRole(lab.Role{
 		RoleName: "app", AssumeRolePolicyDocument: trust, AttachedPolicies: []string{"arn:aws:iam::aws:policy/AdministratorAccess"},
 		InlinePolicies: []lab.InlinePolicy{{PolicyName: "own", PolicyDocument: readBucket}, {PolicyName: "wide", PolicyDocument: trust}},
@@ -57,19 +59,29 @@ func full(t testing.TB) *world {
 	}
 	k := w.kube
 	meta := func(name string) map[string]any { return map[string]any{"namespace": "shop", "name": name} }
-	k.put("configmaps", map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"namespace": "kube-system", "name": "aws-auth"},
-		"data": map[string]any{"mapRoles": mapRoles, "mapUsers": "[]", "note": "not ours"}})
-	k.put("serviceaccounts", map[string]any{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": map[string]any{"namespace": "shop", "name": "api",
-		"annotations": map[string]any{"eks.amazonaws.com/role-arn": role("app"), "note": "not ours"}}, "automountServiceAccountToken": true})
-	k.put("deployments", map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta("web"),
-		"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "web"}}}}}})
+	k.put("configmaps", map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"namespace": "kube-system", "name": "aws-auth"},
+		"data": map[string]any{"mapRoles": mapRoles, "mapUsers": "[]", "note": "not ours"},
+	})
+	k.put("serviceaccounts", map[string]any{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": map[string]any{
+		"namespace": "shop", "name": "api",
+		"annotations": map[string]any{"eks.amazonaws.com/role-arn": role("app"), "note": "not ours"},
+	}, "automountServiceAccountToken": true})
+	k.put("deployments", map[string]any{
+		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta("web"),
+		"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "web"}}}}},
+	})
 	subjects := []any{map[string]any{"kind": "User", "name": "jane", "apiGroup": "rbac.authorization.k8s.io"}, map[string]any{"kind": "ServiceAccount", "name": "api", "namespace": "shop"}}
 	ref := map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
 	k.put("rolebindings", map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": meta("readers"), "roleRef": ref, "subjects": subjects})
-	k.put("clusterrolebindings", map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-		"metadata": map[string]any{"name": "all", "labels": map[string]any{"a": "b"}}, "roleRef": ref, "subjects": subjects})
-	k.put("clusterroles", map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": map[string]any{"name": "wide"},
-		"rules": []any{map[string]any{"verbs": []any{"*"}, "apiGroups": []any{"*"}, "resources": []any{"*"}}}})
+	k.put("clusterrolebindings", map[string]any{
+		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+		"metadata": map[string]any{"name": "all", "labels": map[string]any{"a": "b"}}, "roleRef": ref, "subjects": subjects,
+	})
+	k.put("clusterroles", map[string]any{
+		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": map[string]any{"name": "wide"},
+		"rules": []any{map[string]any{"verbs": []any{"*"}, "apiGroups": []any{"*"}, "resources": []any{"*"}}},
+	})
 	return w
 }
 

@@ -76,8 +76,10 @@ func (o *applyOptions) run(ctx context.Context, e *env, in *inputs, r *migrate.R
 		return nil
 	}
 	if proof, ok := r.Proof.Phase(r.Phases[i].ID); ok && !proof.Equal && !o.acceptChanges {
-		return &exitError{code: exitFindings, err: fmt.Errorf("phase %s does not keep everybody's access as it is: %d gained, %d lost, %d unknown", proof.ID, proof.Gained, proof.Lost, proof.Unknown),
-			hint: "look at the plan without --apply; --accept-changes carries it out all the same"}
+		return &exitError{
+			code: exitFindings, err: fmt.Errorf("phase %s does not keep everybody's access as it is: %d gained, %d lost, %d unknown", proof.ID, proof.Gained, proof.Lost, proof.Unknown),
+			hint: "look at the plan without --apply; --accept-changes carries it out all the same",
+		}
 	}
 	clients, err := in.clients(ctx, cluster)
 	if err != nil {
@@ -389,8 +391,10 @@ func (o *journalOptions) same(ctx context.Context, e *env) error {
 		return failed(fmt.Errorf("work out what the rollback does: %w", err), "somebody changed it since; --accept-changes undoes what still stands")
 	}
 	if p := migrate.Compare(now, after); !p.Equal {
-		return &exitError{code: exitFindings, err: fmt.Errorf("the rollback does not keep everybody's access as it is: %d gained, %d lost, %d unknown%s", len(p.Gained), len(p.Lost), len(p.Unknown), first(p.Witnesses)),
-			hint: "undo later phases first; --accept-changes undoes it all the same"}
+		return &exitError{
+			code: exitFindings, err: fmt.Errorf("the rollback does not keep everybody's access as it is: %d gained, %d lost, %d unknown%s", len(p.Gained), len(p.Lost), len(p.Unknown), first(p.Witnesses)),
+			hint: "undo later phases first; --accept-changes undoes it all the same",
+		}
 	}
 	return nil
 }

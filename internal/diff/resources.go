@@ -19,8 +19,8 @@ type arns struct {
 }
 
 // tells says whether all resources of a class are alike to a pattern.
-func (d *arns) tells(g glob) bool {
-	return g.everything() || d.told[g.spell()] || !slices.ContainsFunc(d.forms, func(f glob) bool { return f.meets(g) })
+func (r *arns) tells(g glob) bool {
+	return g.everything() || r.told[g.spell()] || !slices.ContainsFunc(r.forms, func(f glob) bool { return f.meets(g) })
 }
 
 // noResource is what a request without a resource has.

@@ -140,7 +140,7 @@ func (g *Graph) privileged() []bool {
 	for v := range g.vertices {
 		if k := g.vertices[v].id.Kind; k == KindClusterAdmin || k == KindAccountAdmin {
 			marked[v] = true
-			queue = append(queue, int32(v)) //nolint:gosec // an index of vertices
+			queue = append(queue, int32(v))
 		}
 	}
 	for len(queue) > 0 {

@@ -32,7 +32,7 @@ func unread(b *builder) {
 		if id.Kind != access.KindIAMRole && id.Kind != access.KindIAMUser {
 			continue
 		}
-		if account := accountOf(id.ARN); account != "" && b.permissions(id.ARN) == int32(v) && b.presence(id.ARN) == access.Unread { //nolint:gosec // an index of vertices
+		if account := accountOf(id.ARN); account != "" && b.permissions(id.ARN) == int32(v) && b.presence(id.ARN) == access.Unread {
 			b.step(int32(v), b.accountAdmin(account), access.Maybe, b.gap("do everything in account "+account, "if its policies give that much: %s was not read", id.ARN), 0)
 		}
 	}

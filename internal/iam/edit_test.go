@@ -46,8 +46,10 @@ func TestSetConditions(t *testing.T) {
 	}{
 		{"none", `{"Effect":"Allow"}`, `{"Effect":"Allow","Condition":{"StringEquals":{"i:aud":"sts","i:sub":["a","b"]}}}`},
 		{"an empty statement", `{ }`, `{"Condition":{"StringEquals":{"i:aud":"sts","i:sub":["a","b"]}}}`},
-		{"conditions on the keys go, whatever the operator and the letters", `{"condition":{"StringLike":{"I:SUB":"*"},"Bool":{"x":"true"}},"Effect":"Allow"}`,
-			`{"Effect":"Allow","Condition":{"Bool":{"x":"true"},"StringEquals":{"i:aud":"sts","i:sub":["a","b"]}}}`},
+		{
+			"conditions on the keys go, whatever the operator and the letters", `{"condition":{"StringLike":{"I:SUB":"*"},"Bool":{"x":"true"}},"Effect":"Allow"}`,
+			`{"Effect":"Allow","Condition":{"Bool":{"x":"true"},"StringEquals":{"i:aud":"sts","i:sub":["a","b"]}}}`,
+		},
 		{"an operator that is there", `{"Condition":{"stringequals":{"i:sub":"x","y":"z"}}}`, `{"Condition":{"stringequals":{"i:aud":"sts","i:sub":["a","b"],"y":"z"}}}`},
 		{"a condition that would be widened", `{"Condition":{"StringEquals":{"I:aud":"other"}}}`, ""},
 		{"no object", `[]`, ""},

@@ -115,9 +115,11 @@ func (p *planner) accounts(m *Migration) {
 func (p *planner) phases(m *Migration, mode string) {
 	id := p.cluster.ID()
 	if mode == model.ModeConfigMap {
-		m.Phases = append(m.Phases, Phase{ID: PhaseEnable, Title: "let access entries count beside aws-auth",
+		m.Phases = append(m.Phases, Phase{
+			ID: PhaseEnable, Title: "let access entries count beside aws-auth",
 			Plan: plan.Plan{plan.SetAuthenticationMode{Cluster: id, Mode: model.ModeAPIConfigMap}},
-			Wait: "EKS shows an access entry for the principal that created the cluster, who was system:masters unseen until now; it cannot go back to CONFIG_MAP"})
+			Wait: "EKS shows an access entry for the principal that created the cluster, who was system:masters unseen until now; it cannot go back to CONFIG_MAP",
+		})
 	}
 	var nodes, others, empty plan.Plan
 	for i := range m.Rows {
@@ -129,8 +131,10 @@ func (p *planner) phases(m *Migration, mode string) {
 		}
 	}
 	if create := slices.Concat(nodes, others); len(create) > 0 {
-		m.Phases = append(m.Phases, Phase{ID: PhaseCreate, Title: "make access entries, those of nodes first", Plan: create,
-			Wait: "every entry is read back, those of nodes before anything else is done; nodes stay Ready"})
+		m.Phases = append(m.Phases, Phase{
+			ID: PhaseCreate, Title: "make access entries, those of nodes first", Plan: create,
+			Wait: "every entry is read back, those of nodes before anything else is done; nodes stay Ready",
+		})
 	}
 	for _, kind := range []authenticator.Kind{authenticator.KindUser, authenticator.KindRole} {
 		for i := len(m.Rows) - 1; i >= 0; i-- { // from the end, so that places stay true
@@ -148,8 +152,10 @@ func (p *planner) phases(m *Migration, mode string) {
 			Phase{ID: PhaseEmpty, Title: "take the rows out of aws-auth, one by one", Plan: empty, Wait: "nobody is refused who was not before"})
 	}
 	if len(m.Blockers) == 0 {
-		m.Phases = append(m.Phases, Phase{ID: PhaseAPIOnly, Title: "let aws-auth count no longer, for good",
-			Plan: plan.Plan{plan.SetAuthenticationMode{Cluster: id, Mode: model.ModeAPI}}, Wait: "nothing: there is no way back"})
+		m.Phases = append(m.Phases, Phase{
+			ID: PhaseAPIOnly, Title: "let aws-auth count no longer, for good",
+			Plan: plan.Plan{plan.SetAuthenticationMode{Cluster: id, Mode: model.ModeAPI}}, Wait: "nothing: there is no way back",
+		})
 	}
 }
 

@@ -220,8 +220,10 @@ func (p *planner) podPhases(m *Migration) {
 	m.add(PhaseTrust, "let EKS take the roles for these service accounts of this cluster", trust, "nothing: nobody uses it yet")
 	m.add(PhaseAssociate, "associate the roles with the service accounts", associate, "associations are seen within seconds; running pods keep IRSA")
 	if len(unannotate) > 0 {
-		m.Phases = append(m.Phases, Phase{ID: PhaseRestart, Title: "restart the workloads, and see them use Pod Identity",
-			Wait: "every pod of these service accounts is newer than its association, and CloudTrail shows AssumeRoleForPodIdentity and no AssumeRoleWithWebIdentity for their roles"})
+		m.Phases = append(m.Phases, Phase{
+			ID: PhaseRestart, Title: "restart the workloads, and see them use Pod Identity",
+			Wait: "every pod of these service accounts is newer than its association, and CloudTrail shows AssumeRoleForPodIdentity and no AssumeRoleWithWebIdentity for their roles",
+		})
 	}
 	m.add(PhaseUnannotate, "take the role annotations off the service accounts", unannotate, "pods made from now on are given no web identity, should an association be deleted")
 	m.add(PhaseUntrust, "take the trust in this cluster's issuer out of the roles", untrust, "nothing: the move is done")

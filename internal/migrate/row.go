@@ -249,8 +249,10 @@ func (p *planner) standard(r *Row) bool {
 		return true
 	}
 	r.Outcome = BecomesPolicy
-	r.Changes = append(r.Changes, plan.AssociateAccessPolicy{Cluster: p.cluster.ID(), PrincipalARN: r.Principal,
-		PolicyARN: "arn:" + p.partition() + ":eks::aws:cluster-access-policy/" + adminPolicy, Scope: model.AccessScope{Type: model.ScopeCluster}})
+	r.Changes = append(r.Changes, plan.AssociateAccessPolicy{
+		Cluster: p.cluster.ID(), PrincipalARN: r.Principal,
+		PolicyARN: "arn:" + p.partition() + ":eks::aws:cluster-access-policy/" + adminPolicy, Scope: model.AccessScope{Type: model.ScopeCluster},
+	})
 	r.Notes = append(r.Notes, "system:masters becomes "+adminPolicy+" in the whole cluster: the same rules, but requests now go through authorization, "+
 		"so that the audit log names the policy, impersonation and `kubectl auth can-i --list` do not show it, and bindings cannot be written that grant more than RBAC gives the caller")
 	return true

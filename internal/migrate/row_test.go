@@ -146,7 +146,8 @@ func TestTraps(t *testing.T) {
 			roles:      `[{rolearn: "` + role("AWSReservedSSO_Admin_0123456789abcdef") + `", username: sso, groups: [g]}]`,
 			principals: []string{role("aws-reserved/sso.amazonaws.com/eu-central-1/AWSReservedSSO_Admin_0123456789abcdef")},
 			rows: []want{{outcome: BecomesEntry, changes: []plan.Change{
-				entry(role("aws-reserved/sso.amazonaws.com/eu-central-1/AWSReservedSSO_Admin_0123456789abcdef"), "sso", "g")}}},
+				entry(role("aws-reserved/sso.amazonaws.com/eu-central-1/AWSReservedSSO_Admin_0123456789abcdef"), "sso", "g"),
+			}}},
 		},
 		"a user keeps its path": {
 			users: `[{userarn: "arn:aws:iam::` + own + `:user/ops/Jane", username: jane, groups: [g]}]`, principals: []string{"arn:aws:iam::" + own + ":user/ops/Jane"},
@@ -196,7 +197,8 @@ func TestPhases(t *testing.T) {
 - {rolearn: "` + role("admin") + `", username: admin, groups: ["system:masters"]}
 - {rolearn: "` + role("node") + `", username: "system:node:{{EC2PrivateDNSName}}", groups: ["system:bootstrappers", "system:nodes"]}
 - {rolearn: "` + role("gone") + `", username: gone}
-`}, role("admin"), role("node"))
+`,
+	}, role("admin"), role("node"))
 	m := become(s, Options{})
 	var got []string
 	for _, p := range m.Phases {

@@ -98,7 +98,9 @@ func letPodsIn(doc model.Document, clusterARN, namespace, serviceAccount string)
 		Action    []string
 		Condition map[string]map[string]string
 	}{
-		"Allow", map[string]string{"Service": access.PodIdentityService}, []string{"sts:AssumeRole", "sts:TagSession"},
+		"Allow",
+		map[string]string{"Service": access.PodIdentityService},
+		[]string{"sts:AssumeRole", "sts:TagSession"},
 		map[string]map[string]string{"StringEquals": {
 			"aws:RequestTag/eks-cluster-arn": clusterARN, "aws:RequestTag/kubernetes-namespace": namespace, "aws:RequestTag/kubernetes-service-account": serviceAccount,
 		}},

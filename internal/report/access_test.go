@@ -24,7 +24,8 @@ func accessResult() *access.Result {
 	ops := access.Identity{Kind: access.KindIAMRole, ARN: "arn:aws:iam::111122223333:role/ops"}
 	entry := finding.Evidence{Text: "lets it in as ops in group ops", Source: "AccessEntry arn:aws:iam::111122223333:role/ops username"}
 	policy := []finding.Evidence{
-		entry, {Text: "associates AmazonEKSEditPolicy with namespaces a, b", Source: "AccessEntry arn:aws:iam::111122223333:role/ops associatedAccessPolicies"},
+		entry,
+		{Text: "associates AmazonEKSEditPolicy with namespaces a, b", Source: "AccessEntry arn:aws:iam::111122223333:role/ops associatedAccessPolicies"},
 		{Text: "get on secrets", Source: "access policy AmazonEKSEditPolicy rules[14]"},
 	}
 	sa := access.Identity{Kind: access.KindServiceAccount, Cluster: "prod", Namespace: "shop", Name: "web"}

@@ -38,7 +38,8 @@ func aPortrait() *access.Portrait {
 			Answers: []access.Grant{
 				grant("namespace/a", pods, "RoleBinding a/deploy"), grant("namespace/b", pods, "RoleBinding b/deploy"), grant("namespace/c", pods, "RoleBinding c/deploy"),
 				grant("namespace/d", pods, "RoleBinding d/deploy"), grant(access.ScopeCluster, reviews, "ClusterRoleBinding system:basic-user"), unknown,
-				{Identity: jenkins, Verdict: access.Denied, Cluster: "test", Scope: access.ScopeCluster, Chain: []finding.Evidence{link("there is no service account ci/jenkins", "list serviceaccounts")}}, inAWS,
+				{Identity: jenkins, Verdict: access.Denied, Cluster: "test", Scope: access.ScopeCluster, Chain: []finding.Evidence{link("there is no service account ci/jenkins", "list serviceaccounts")}},
+				inAWS,
 			},
 			Gaps: []finding.Gap{{Area: "nodes", Action: "list nodes", Reason: "denied", Cluster: "prod"}},
 		},
