@@ -180,60 +180,78 @@ func (g *Graph) behind(of []int32, open func(*edge) bool) map[int32]bool {
 	return marked
 }
 
-// routes are the shortest paths that differ in more than where they begin. Whoever can take a step that somebody else's path
-// takes later is told by a path of its own, which is shorter: so only the first step of a path is one that an entry point can
-// take as what it is. Those who have no other path than through somebody else are told when all others are.
+// routes are the shortest paths that differ in more than where they begin: those without doubt, and then the others.
 func (g *Graph) routes(starts []int32, target int32, dist []int32, cut map[int32]bool, most int) []Path {
-	var paths []Path
-	seen := map[string]bool{}
-	left := slices.DeleteFunc(slices.Clone(starts), func(v int32) bool { return dist[v] >= farAway })
-	for len(left) > 0 && len(paths) < most {
+	r := router{g: g, target: target, cut: cut, most: most, seen: map[string]bool{}, starts: starts, anyhow: g.near(starts, farAway)}
+	for _, below := range []int32{doubt, farAway} {
+		r.below = below
+		r.all(slices.DeleteFunc(slices.Clone(starts), func(v int32) bool { return dist[v] >= below }))
+	}
+	return r.paths
+}
+
+// router collects paths to a target, up to most.
+type router struct {
+	g      *Graph
+	target int32
+	cut    map[int32]bool
+	most   int
+	paths  []Path
+	seen   map[string]bool
+	// starts are all entry points; anyhow is how near they are to each vertex if doubts are none.
+	starts []int32
+	anyhow []int32
+	below  int32 // what no step and no distance may weigh
+}
+
+// all finds the paths of some entry points. Whoever can take a step that somebody else's path takes later is told by a path of
+// its own, which is shorter: so only the first step of a path is one that an entry point can take as what it is. Those who have
+// no other path than through somebody else are told when all others are.
+func (r *router) all(left []int32) {
+	for len(left) > 0 && len(r.paths) < r.most {
 		told := map[int32]bool{}
-		for _, p := range g.routesOf(left, target, most-len(paths), cut, told) {
-			if s := p.signature(); !seen[s] {
-				seen[s] = true
-				paths = append(paths, p)
-			}
-		}
+		r.some(left, told)
 		n := len(left)
 		if left = slices.DeleteFunc(left, func(v int32) bool { return told[v] }); len(left) == n {
 			break
 		}
 	}
-	return paths
 }
 
-// routesOf finds paths of which only the first step is one that an entry point can take as what it is, and notes the entry
-// points whose path is told.
-func (g *Graph) routesOf(starts []int32, target int32, most int, cut, told map[int32]bool) []Path {
-	near := g.near(starts)
-	open := func(e *edge) bool { return e.kind == 0 || near[e.from] != 0 }
-	doors, alike := g.doors(near)
-	y := g.newYen(target, g.distances(target, open), doors, open)
-	var paths []Path
-	seen := map[string]bool{}
-	for tries := 0; len(paths) < most && tries < most*repeats; tries++ {
+// some finds paths of which only the first step is one that an entry point can take as what it is, and notes the entry points
+// whose path is told.
+func (r *router) some(starts []int32, told map[int32]bool) {
+	g := r.g
+	near := g.near(starts, r.below)
+	open := func(e *edge) bool { return e.weight() < r.below && (e.kind == 0 || near[e.from] != 0) }
+	doors, alike := r.doors(near)
+	y := g.newYen(r.target, g.distances(r.target, open), doors, open)
+	for tries := 0; len(r.paths) < r.most && tries < r.most*repeats; tries++ {
 		raw, ok := y.next()
 		if !ok {
 			break
 		}
 		first := doors[raw[0]].edge
 		start, prefix := g.prefix(first, near, starts)
-		p := g.path(start, slices.Concat(prefix, []int32{first}, raw[1:]), cut)
-		if s := p.signature(); !seen[s] && !slices.ContainsFunc(paths, func(q Path) bool { return p.detours(&q) }) {
-			seen[s] = true
-			g.alsoFrom(&p, start, starts, alike[raw[0]], told)
-			paths = append(paths, p)
+		p := g.path(start, slices.Concat(prefix, []int32{first}, raw[1:]), r.cut)
+		s := p.signature()
+		if !r.seen[s] && slices.ContainsFunc(r.paths, func(q Path) bool { return p.detours(&q) }) {
+			continue
+		}
+		r.alsoFrom(&p, start, starts, alike[raw[0]], told)
+		if !r.seen[s] {
+			r.seen[s] = true
+			r.paths = append(r.paths, p)
 		}
 	}
-	return paths
 }
 
 // repeats is how often a path may be found again in another way that is told alike, before the search for more ends.
 const repeats = 40
 
-// near is how much doubt lies between the entry points and each vertex that they are at without a step; farAway elsewhere.
-func (g *Graph) near(starts []int32) []int32 {
+// near is how much doubt lies between the entry points and each vertex that they are at without a step; farAway elsewhere, and
+// where it would not be below some weight.
+func (g *Graph) near(starts []int32, below int32) []int32 {
 	d := make([]int32, len(g.vertices))
 	for i := range d {
 		d[i] = farAway
@@ -250,7 +268,7 @@ func (g *Graph) near(starts []int32) []int32 {
 		}
 		for _, i := range g.out.of(top.v) {
 			e := &g.edges[i]
-			if n := d[top.v] + e.weight(); e.kind == 0 && n < d[e.to] {
+			if n := d[top.v] + e.weight(); e.kind == 0 && n < min(d[e.to], below) {
 				d[e.to] = n
 				q.push(item{int64(n), e.to})
 			}
@@ -259,30 +277,38 @@ func (g *Graph) near(starts []int32) []int32 {
 	return d
 }
 
-// doors are the first steps of paths, one of those that are told alike, with the edges that are told like each.
-func (g *Graph) doors(near []int32) (doors []door, alike [][]int32) {
+// doors are the first steps of paths, one of those that are told alike, with the edges that are told like each, whatever their
+// doubt.
+func (r *router) doors(near []int32) (doors []door, alike [][]int32) {
+	g := r.g
 	type told struct {
 		kind uint8
 		to   int32
 	}
 	index := map[told]int{}
+	all := map[told][]int32{}
 	for i := range g.edges {
 		e := &g.edges[i]
-		if e.kind == 0 || near[e.from] >= farAway {
+		if e.kind == 0 || r.anyhow[e.from] >= farAway {
 			continue
 		}
-		d := door{int32(i), near[e.from] + e.weight()}
 		k := told{e.kind, g.lands(e.to)}
+		all[k] = append(all[k], int32(i))
+		d := door{int32(i), near[e.from] + e.weight()}
+		if d.cost >= r.below {
+			continue
+		}
 		n, known := index[k]
 		if !known {
-			n = len(doors)
-			index[k] = n
-			doors, alike = append(doors, d), append(alike, nil)
-		}
-		if d.cost < doors[n].cost {
+			index[k] = len(doors)
+			doors = append(doors, d)
+		} else if d.cost < doors[n].cost {
 			doors[n] = d
 		}
-		alike[n] = append(alike[n], d.edge)
+	}
+	alike = make([][]int32, len(doors))
+	for k, n := range index {
+		alike[n] = all[k]
 	}
 	return doors, alike
 }
@@ -329,16 +355,23 @@ func (g *Graph) prefix(first int32, near, starts []int32) (int32, []int32) {
 	return from, nil
 }
 
-// alsoFrom counts the entry points that can take the first step of a path as it is told, and notes them.
-func (g *Graph) alsoFrom(p *Path, start int32, starts, firsts []int32, told map[int32]bool) {
-	tails := make([]int32, len(firsts))
-	for i, e := range firsts {
-		tails[i] = g.edges[e].from
+// alsoFrom counts the entry points that can take the first step of a path as it is told, and notes them. Where the path is
+// certain, those who only may be able to are counted apart.
+func (r *router) alsoFrom(p *Path, start int32, starts, firsts []int32, told map[int32]bool) {
+	g := r.g
+	behind := func(below int32) map[int32]bool {
+		var tails []int32
+		for _, i := range firsts {
+			if e := &g.edges[i]; e.weight() < below {
+				tails = append(tails, e.from)
+			}
+		}
+		return g.behind(tails, func(e *edge) bool { return e.kind == 0 && e.weight() < below })
 	}
-	behind := g.behind(tails, func(e *edge) bool { return e.kind == 0 })
+	able := behind(r.below)
 	p.Starts = 0
 	for _, s := range starts {
-		if !behind[s] {
+		if !able[s] {
 			continue
 		}
 		p.Starts++
@@ -349,6 +382,15 @@ func (g *Graph) alsoFrom(p *Path, start int32, starts, firsts []int32, told map[
 	}
 	slices.SortFunc(p.AlsoFrom, access.Identity.Compare)
 	p.AlsoFrom = p.AlsoFrom[:min(len(p.AlsoFrom), shownStarts)]
+	if r.below == farAway {
+		return
+	}
+	maybe := behind(farAway)
+	for _, s := range r.starts {
+		if maybe[s] && !able[s] {
+			p.PossibleStarts++
+		}
+	}
 }
 
 // shownStarts is how many entry points of one path are named.

@@ -198,3 +198,43 @@ func TestParseTarget(t *testing.T) {
 		}
 	}
 }
+
+// TestCertainFirst shows what is certain for some through others before what is only possible for others.
+func TestCertainFirst(t *testing.T) {
+	l := newLab()
+	l.sa("kube-system", "boss")
+	l.sa("ops", "ci")
+	l.sa("ops", "lurk")
+	l.bind("", "cluster-admin", "sa/kube-system/boss")
+	l.grant("kube-system", "sa/ops/ci", rule("", "pods", "create"))
+	l.grant("ops", web, rule("", "serviceaccounts/token", "create", "ci"))
+	l.grant("kube-system", "sa/ops/lurk", rule("", "secrets", "get"))
+	var got []string
+	for _, p := range l.ask(t, FromEverybody, 5, "cluster-admin").Paths {
+		got = append(got, told(p))
+	}
+	want := []string{
+		"sa/ops/ci -run-pods-> sa/kube-system/boss -hold-cluster-admin!-> cluster-admin",
+		"sa/shop/web -mint-tokens-> sa/ops/ci -run-pods-> sa/kube-system/boss -hold-cluster-admin!-> cluster-admin",
+		"sa/ops/lurk -read-secrets-> the Secrets in namespace kube-system -secret-tokens-> sa/kube-system/boss -hold-cluster-admin!-> cluster-admin (possible)",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestPossibleStarts counts those who only may have a path apart from those who have it for certain.
+func TestPossibleStarts(t *testing.T) {
+	l := newLab()
+	l.node("n")
+	l.pod("shop", "a", "web", "n").Containers[0].Privileged = true
+	l.pod("shop", "b", "web", "n").Containers[0].Privileged = true
+	l.pod("shop", "c", "web", "n").Containers[0].Capabilities = []string{"SYS_ADMIN"}
+	answer := l.ask(t, FromEveryPod, 5, "node/n")
+	if p := answer.Paths; len(p) != 1 || !p[0].Certain || p[0].Starts != 2 || len(p[0].AlsoFrom) != 1 || p[0].PossibleStarts != 1 {
+		t.Errorf("paths %+v", p)
+	}
+	if r := answer.Targets[0]; r.Certain != 2 || r.Possible != 1 {
+		t.Errorf("%+v", r)
+	}
+}

@@ -107,5 +107,3 @@ const (
 	farAway = 1 << 30
 )
 
-// Size is the number of vertices and edges.
-func (g *Graph) Size() (vertices, edges int) { return len(g.vertices), len(g.edges) }

@@ -17,7 +17,9 @@ type Path struct {
 	// Starts is how many entry points have the path, From being one of them; the first of the others are in AlsoFrom.
 	Starts   int               `json:"starts"`
 	AlsoFrom []access.Identity `json:"alsoFrom,omitempty"`
-	Hops     []Hop             `json:"hops"`
+	// PossibleStarts is how many more only may have a path that is certain for these.
+	PossibleStarts int   `json:"possibleStarts,omitempty"`
+	Hops           []Hop `json:"hops"`
 }
 
 // Hop is one step of a path.

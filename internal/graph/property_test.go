@@ -13,6 +13,7 @@ import (
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
 	"drawbridge/internal/plan"
+	"drawbridge/internal/rbac"
 )
 
 // anyLab draws a small snapshot in which much leads to much.
@@ -269,4 +270,52 @@ func simulate(changes plan.Plan, s *model.Snapshot) (*model.Snapshot, error) {
 		return 0
 	})
 	return changes.Simulate(s)
+}
+
+// TestAgreesWithAccess holds the steps by RBAC to what package access answers for the requests themselves.
+func TestAgreesWithAccess(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := anyLab(t)
+		g := l.graph()
+		c := g.all.Clusters()[0]
+		kind := rapid.SampledFrom([]string{"run-pods", "enter-pods", "read-secrets"}).Draw(t, "power")
+		for _, id := range []string{"sa/shop/web", "sa/ops/boss", "sa/kube-system/agent"} {
+			for _, namespace := range []string{"shop", "ops", "kube-system"} {
+				want := false
+				for _, w := range rbac.PowerByID(kind).Ways {
+					if !w.OpenIn(c.Minor()) || c.Minor() == 0 && (w.Since > 0 || w.Before > 0) {
+						continue
+					}
+					r := w.Needs[0]
+					r.Namespace = namespace
+					want = want || c.Check(target(id), r).Verdict == access.Allowed
+				}
+				if got := g.holdsPower(g.find(target(id)), kind, namespace); got != want {
+					t.Fatalf("%s in %s: %s holds it: %v, want %v", kind, namespace, id, got, want)
+				}
+			}
+		}
+	})
+}
+
+// holdsPower says whether one of some places has a certain step of a kind in a namespace or the whole cluster, or may do
+// everything.
+func (g *Graph) holdsPower(places []int32, kind, namespace string) bool {
+	near := g.near(places, farAway)
+	for i := range g.edges {
+		e := &g.edges[i]
+		if near[e.from] >= doubt || e.kind == 0 || e.possible {
+			continue
+		}
+		to := g.vertices[e.to].id
+		switch Kinds[e.kind-1].ID {
+		case kind:
+			if to.Namespace == namespace || to.Namespace == "" {
+				return true
+			}
+		case "hold-cluster-admin":
+			return true
+		}
+	}
+	return false
 }

@@ -154,10 +154,7 @@ func newPathItem(n int, p *graph.Path) pathItem {
 			}
 			names = append(names, visible(graph.Name(id)))
 		}
-		item.Others = strings.Join(names, ", ")
-		if more := p.Starts - 1 - len(names); more > 0 {
-			item.Others += fmt.Sprintf(" and %d more", more)
-		}
+		item.Others = strings.Join(names, ", ") + othersText(p.Starts-1-len(names), p.PossibleStarts)
 	}
 	cluster := p.From.Cluster
 	for _, h := range p.Hops {

@@ -95,13 +95,24 @@ func (t *pathTable) chokes(x graph.Reached) {
 	}
 }
 
+// othersText counts the entry points besides one that have its path, and those that may.
+func othersText(have, may int) string {
+	switch {
+	case have > 0 && may > 0:
+		return fmt.Sprintf(" and %d more; %d others may", have, may)
+	case have > 0:
+		return fmt.Sprintf(" and %d more", have)
+	case may > 0:
+		return fmt.Sprintf("; %d others may", may)
+	}
+	return ""
+}
+
 // path draws one path downwards, hop by hop. A step on a choke point is marked.
 func (t *pathTable) path(n int, p *graph.Path) {
 	t.line("")
 	from := fmt.Sprintf("%2d  %s", n, t.bold(t.place(p.From, "")))
-	if p.Starts > 1 {
-		from += t.dim(fmt.Sprintf(" and %d more", p.Starts-1))
-	}
+	from += t.dim(othersText(p.Starts-1, p.PossibleStarts))
 	if !p.Certain {
 		from += "  " + t.dim("possible")
 	}

@@ -256,3 +256,14 @@ func TestPathDrawingFits(t *testing.T) {
 	}
 	b.quiet(t)
 }
+
+func TestOthersText(t *testing.T) {
+	for _, c := range []struct {
+		have, may int
+		want      string
+	}{{0, 0, ""}, {3, 0, " and 3 more"}, {0, 2, "; 2 others may"}, {3, 2, " and 3 more; 2 others may"}} {
+		if got := othersText(c.have, c.may); got != c.want {
+			t.Errorf("%d, %d: %q, want %q", c.have, c.may, got, c.want)
+		}
+	}
+}

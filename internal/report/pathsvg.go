@@ -39,10 +39,10 @@ type line struct {
 
 // Sizes of the drawing. Text is in a monospaced font of which a character is about charWidth wide.
 const (
-	boxWidth, boxGap        = 216, 28
+	boxWidth, boxGap        = 196, 20
 	layerGap                = 64
 	lineHeight, boxPad      = 15, 8
-	charWidth, labelChars   = 7, 28
+	charWidth, labelChars   = 7, 26
 	bendWidth, drawingPad   = 24, 12
 	stepLineHeight, arrowUp = 13, 8
 )
