@@ -361,7 +361,7 @@ func writeDiffMarkdown(w io.Writer, d *access.Difference, _ Options) error {
 	m.line("**%s**", mdText(v.verdict()))
 	for _, n := range d.Notes {
 		m.line("")
-		m.line("%s.", mdText(capital(n)))
+		m.line("%s", mdText(capital(n)+"."))
 	}
 	if powers := v.powers(); len(powers) > 0 {
 		m.line("")
