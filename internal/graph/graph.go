@@ -106,4 +106,3 @@ const (
 	doubt   = 1 << 12
 	farAway = 1 << 30
 )
-
