@@ -13,15 +13,16 @@ func TestParseIdentity(t *testing.T) {
 		"arn:aws-cn:iam::111122223333:user/jane":              {Kind: KindIAMUser, ARN: "arn:aws-cn:iam::111122223333:user/jane"},
 		"arn:aws:iam::111122223333:root":                      {Kind: KindRoot, ARN: "arn:aws:iam::111122223333:root"},
 		"arn:aws:iam::111122223333:oidc-provider/example.com": {Kind: KindPrincipal, ARN: "arn:aws:iam::111122223333:oidc-provider/example.com"},
-		"sa/payments/api":                                     {Kind: KindServiceAccount, Namespace: "payments", Name: "api"},
-		"payments/api":                                        {Kind: KindServiceAccount, Namespace: "payments", Name: "api"},
-		"pod/payments/api-0":                                  {Kind: KindPod, Namespace: "payments", Name: "api-0"},
-		"deploy/payments/api":                                 {Kind: KindWorkload, Namespace: "payments", Name: "deployment/api"},
-		"cronjob/payments/nightly":                            {Kind: KindWorkload, Namespace: "payments", Name: "cronjob/nightly"},
-		"user:jane":                                           {Kind: KindUser, Name: "jane"},
-		"user:system:serviceaccount:payments:api":             {Kind: KindServiceAccount, Namespace: "payments", Name: "api"},
-		"user:system:serviceaccount:payments:a:pi":            {Kind: KindUser, Name: "system:serviceaccount:payments:a:pi"},
-		"group:system:masters":                                {Kind: KindGroup, Name: "system:masters"},
+
+		"sa/payments/api":                          {Kind: KindServiceAccount, Namespace: "payments", Name: "api"},
+		"payments/api":                             {Kind: KindServiceAccount, Namespace: "payments", Name: "api"},
+		"pod/payments/api-0":                       {Kind: KindPod, Namespace: "payments", Name: "api-0"},
+		"deploy/payments/api":                      {Kind: KindWorkload, Namespace: "payments", Name: "deployment/api"},
+		"cronjob/payments/nightly":                 {Kind: KindWorkload, Namespace: "payments", Name: "cronjob/nightly"},
+		"user:jane":                                {Kind: KindUser, Name: "jane"},
+		"user:system:serviceaccount:payments:api":  {Kind: KindServiceAccount, Namespace: "payments", Name: "api"},
+		"user:system:serviceaccount:payments:a:pi": {Kind: KindUser, Name: "system:serviceaccount:payments:a:pi"},
+		"group:system:masters":                     {Kind: KindGroup, Name: "system:masters"},
 	} {
 		got, err := ParseIdentity(in)
 		if err != nil {
