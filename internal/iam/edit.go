@@ -48,6 +48,84 @@ func EditStatements(doc []byte, edit func(s *Statement, text []byte) ([]byte, er
 	})
 }
 
+// AddStatement returns a policy document with one statement more, as JSON, at its end; the rest of the text stays as it is
+// written. A document that was percent-encoded comes out plain.
+func AddStatement(doc, statement []byte) ([]byte, error) {
+	if _, err := Parse(doc); err != nil {
+		return nil, err
+	}
+	doc, err := decodePercent(doc)
+	if err != nil {
+		return nil, err
+	}
+	added := false
+	out, err := mapMembers(doc, func(name string, value jsontext.Value) (jsontext.Value, error) {
+		if !strings.EqualFold(name, "Statement") {
+			return value, nil
+		}
+		added = true
+		inner := bytes.TrimSpace(value)
+		if value.Kind() == '[' {
+			inner = bytes.TrimSpace(inner[1 : len(inner)-1])
+		}
+		if len(inner) > 0 {
+			inner = append(slices.Clone(inner), ',')
+		}
+		return slices.Concat([]byte("["), inner, statement, []byte("]")), nil
+	})
+	if err == nil && !added {
+		return nil, errors.New("policy: it has no statements")
+	}
+	return out, err
+}
+
+// WithoutFederated returns a statement, as JSON, without one identity provider among its principals, or nothing if it names
+// nobody else. Other principals stay as they are written.
+func WithoutFederated(statement []byte, provider string) ([]byte, error) {
+	nobody := false
+	out, err := mapMembers(statement, func(name string, value jsontext.Value) (jsontext.Value, error) {
+		if !strings.EqualFold(name, "Principal") || value.Kind() != '{' {
+			return value, nil
+		}
+		left, err := mapMembers(value, func(kind string, names jsontext.Value) (jsontext.Value, error) {
+			if !strings.EqualFold(kind, "Federated") {
+				return names, nil
+			}
+			return withoutName(names, provider)
+		})
+		nobody = string(left) == "{}"
+		return left, err
+	})
+	if nobody {
+		return nil, err
+	}
+	return out, err
+}
+
+// withoutName takes a name out of a value that is one, or a list of them; nothing is left of what holds no other.
+func withoutName(names jsontext.Value, gone string) (jsontext.Value, error) {
+	is := func(v []byte) bool {
+		var s string
+		return json.Unmarshal(v, &s) == nil && s == gone
+	}
+	if names.Kind() != '[' {
+		if is(names) {
+			return nil, nil
+		}
+		return names, nil
+	}
+	out, err := mapItems(names, func(v []byte) ([]byte, error) {
+		if is(v) {
+			return nil, nil
+		}
+		return v, nil
+	})
+	if string(out) == "[]" {
+		return nil, err
+	}
+	return out, err
+}
+
 // SetConditions returns a statement, as JSON, without its conditions on some keys, and with conditions that a key has one of
 // some values. Conditions on other keys stay. Keys are not case-sensitive.
 func SetConditions(statement []byte, drop []string, operator string, set map[string][]string) ([]byte, error) {

@@ -40,6 +40,41 @@ func TestEditStatements(t *testing.T) {
 	}
 }
 
+func TestAddStatement(t *testing.T) {
+	const one = `{"Sid":"n","Effect":"Deny","Action":"*"}`
+	for in, want := range map[string]string{
+		`{"Statement":[]}`: `{"Statement":[` + one + `]}`,
+		`{"Version":"2012-10-17","statement": {"Effect":"Allow","Action":"a:b"},"Id":"z"}`: `{"Version":"2012-10-17","statement":[{"Effect":"Allow","Action":"a:b"},` + one + `],"Id":"z"}`,
+		`{"Statement":[ {"Effect":"Allow","Action":"a:b"} ]}`:                              `{"Statement":[{"Effect":"Allow","Action":"a:b"},` + one + `]}`,
+		`%7B%22Statement%22%3A%5B%5D%7D`:                                                   `{"Statement":[` + one + `]}`,
+		`{"Version":"2012-10-17"}`:                                                         "",
+		`{"Statement":`:                                                                    "",
+	} {
+		got, err := AddStatement([]byte(in), []byte(one))
+		if (err != nil) != (want == "") {
+			t.Errorf("%s: %v", in, err)
+		}
+		if diff := cmp.Diff(want, string(got)); diff != "" {
+			t.Errorf("%s: %s", in, diff)
+		}
+	}
+}
+
+func TestWithoutFederated(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"Effect":"Allow","Principal":{"Federated":"p"}}`:                          "",
+		`{"Effect":"Allow","principal":{"federated":["p","p"]}}`:                    "",
+		`{"Effect":"Allow","Principal":{"Federated":["q","p"],"Service":"s"}}`:      `{"Effect":"Allow","Principal":{"Federated":["q"],"Service":"s"}}`,
+		`{"Effect":"Allow","Principal":{"AWS":"p"}}`:                                `{"Effect":"Allow","Principal":{"AWS":"p"}}`,
+		`{"Effect":"Allow","Principal":"*","Condition":{"Bool":{"Federated":"p"}}}`: `{"Effect":"Allow","Principal":"*","Condition":{"Bool":{"Federated":"p"}}}`,
+	} {
+		got, err := WithoutFederated([]byte(in), "p")
+		if err != nil || string(got) != want {
+			t.Errorf("%s becomes %s, %v; want %s", in, got, err, want)
+		}
+	}
+}
+
 func TestSetConditions(t *testing.T) {
 	for _, tt := range []struct {
 		name, statement, want string

@@ -189,19 +189,22 @@ func workload() *model.Workload {
 func TestWithoutProvider(t *testing.T) {
 	arn := "arn:aws:iam::" + own + ":oidc-provider/" + issuer
 	for in, want := range map[string]string{
-		`{"statement":{"Effect":"Allow","Principal":{"Federated":["` + arn + `","x"]}}}`:                          `{"statement":[{"Effect":"Allow","Principal":{"Federated":["x"]}}]}`,
-		`{"Statement":[{"Effect":"Deny","Principal":{"Federated":"` + arn + `"}}]}`:                               `{"Statement":[{"Effect":"Deny","Principal":{"Federated":"` + arn + `"}}]}`,
-		`{"Statement":[{"Effect":"Allow","Principal":{"Federated":"` + arn + `","AWS":"*"}}]}`:                    `{"Statement":[{"Effect":"Allow","Principal":{"AWS":"*"}}]}`,
-		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*"}],"Id":"z"}`:                      `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*"}],"Id":"z"}`,
-		`{"Statement":[{"Effect":"Allow","Principal":{"Federated":"` + arn + `"}},{"Effect":"Allow","Sid":"s"}]}`: `{"Statement":[{"Effect":"Allow","Sid":"s"}]}`,
+		`{"statement":{"Effect":"Allow","Principal":{"Federated":["` + arn + `","x"]}}}`:                            `{"statement":{"Effect":"Allow","Principal":{"Federated":["x"]}}}`,
+		`{"Statement":[{"Effect":"Deny","Principal":{"Federated":"` + arn + `"}}]}`:                                 `{"Statement":[{"Effect":"Deny","Principal":{"Federated":"` + arn + `"}}]}`,
+		`{"Statement":[{"Effect":"Allow","Principal":{"Federated":"` + arn + `","AWS":"*"}}]}`:                      `{"Statement":[{"Effect":"Allow","Principal":{"AWS":"*"}}]}`,
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*"}],"Id":"z"}`:                        `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*"}],"Id":"z"}`,
+		`{"Statement":[{"Effect":"Allow","Principal":{"Federated":["` + arn + `"]}},{"Effect":"Allow","Sid":"s"}]}`: `{"Statement":[{"Effect":"Allow","Sid":"s"}]}`,
 	} {
 		got, err := withoutProvider(model.Document(in), arn)
 		if err != nil || string(got) != want {
 			t.Errorf("%s becomes\n%s, %v; want\n%s", in, got, err, want)
 		}
 	}
-	for _, in := range []string{"", "[]", "{", `{"Statement":[1]}`, `{"Version":"2012-10-17"}`} {
+	for _, in := range []string{"", "[]", "{", `{"Statement":[1]}`} {
 		if got, err := withoutProvider(model.Document(in), arn); err == nil {
+			t.Errorf("%s becomes %s, want an error", in, got)
+		}
+		if got, err := letPodsIn(model.Document(in), "c", "n", "s"); err == nil {
 			t.Errorf("%s becomes %s, want an error", in, got)
 		}
 	}
