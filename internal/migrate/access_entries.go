@@ -24,6 +24,8 @@ type Migration struct {
 	Rows    []Row
 	Holders []Holder
 	Phases  []Phase
+	// Unread says that too little was read to plan anything.
+	Unread bool
 	// Blockers keep the migration from being finished, until somebody decides. What does not depend on them can be done.
 	Blockers []string
 	Warnings []string
@@ -70,13 +72,8 @@ func (p *planner) partition() string {
 func AccessEntries(s *model.Snapshot, a *access.Access, c *access.Cluster, o Options) *Migration {
 	p := &planner{Options: o, snapshot: s, all: a, cluster: c}
 	m := &Migration{Cluster: c}
-	for _, area := range []model.Area{model.AreaCluster, model.AreaAccessEntries, model.AreaPolicyAssociations, model.AreaAWSAuth} {
-		if !c.Complete(area) {
-			m.Blockers = append(m.Blockers, fmt.Sprintf("%s was not read: nothing can be planned without it", area))
-		}
-	}
 	mode := c.AuthenticationMode()
-	if len(m.Blockers) > 0 || mode == model.ModeAPI {
+	if mode == model.ModeAPI || !m.needs(model.AreaCluster, model.AreaAccessEntries, model.AreaPolicyAssociations, model.AreaAWSAuth) {
 		return m
 	}
 	for _, mapping := range c.Mappings() {
@@ -90,6 +87,17 @@ func AccessEntries(s *model.Snapshot, a *access.Access, c *access.Cluster, o Opt
 	}
 	p.phases(m, mode)
 	return m
+}
+
+// needs says whether areas were read in full; what was not is a blocker.
+func (m *Migration) needs(areas ...model.Area) bool {
+	for _, area := range areas {
+		if !m.Cluster.Complete(area) {
+			m.Unread = true
+			m.Blockers = append(m.Blockers, fmt.Sprintf("%s was not read: nothing can be planned without it", area))
+		}
+	}
+	return !m.Unread
 }
 
 // accounts refuses mapAccounts, which has no counterpart among access entries.
@@ -148,7 +156,7 @@ func (p *planner) phases(m *Migration, mode string) {
 	}
 	if len(empty) > 0 {
 		m.Phases = append(m.Phases,
-			Phase{ID: PhaseWatch, Title: "watch who is still let in by aws-auth", Wait: "days of audit logs (--audit-log) in which nobody comes in through a row that is to go"},
+			Phase{ID: PhaseWatch, Title: "watch who is still let in by aws-auth", Wait: "days of audit logs in which nobody comes in through a row that is to go"},
 			Phase{ID: PhaseEmpty, Title: "take the rows out of aws-auth, one by one", Plan: empty, Wait: "nobody is refused who was not before"})
 	}
 	if len(m.Blockers) == 0 {

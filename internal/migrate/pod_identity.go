@@ -44,12 +44,7 @@ type Holder struct {
 func PodIdentity(s *model.Snapshot, a *access.Access, c *access.Cluster, o Options) *Migration {
 	p := &planner{Options: o, snapshot: s, all: a, cluster: c}
 	m := &Migration{Cluster: c}
-	for _, area := range []model.Area{model.AreaCluster, model.AreaPodIdentityAssociations, model.AreaServiceAccounts, model.AreaPods, model.AreaWorkloads, model.AreaFargateProfiles} {
-		if !c.Complete(area) {
-			m.Blockers = append(m.Blockers, fmt.Sprintf("%s was not read: nothing can be planned without it", area))
-		}
-	}
-	if len(m.Blockers) > 0 {
+	if !m.needs(model.AreaCluster, model.AreaPodIdentityAssociations, model.AreaServiceAccounts, model.AreaPods, model.AreaWorkloads, model.AreaFargateProfiles) {
 		return m
 	}
 	for _, sa := range c.ServiceAccounts {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"drawbridge/internal/access"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
 	"drawbridge/internal/plan"
@@ -72,12 +73,16 @@ type Step struct {
 func NewResult(kind string, s *model.Snapshot, migrations []*Migration) (*Result, error) {
 	r := &Result{
 		Version: finding.Version, Kind: KindPlan, Migration: kind, Before: s, Clusters: []finding.Cluster{}, Items: []Item{}, Phases: []PhaseResult{},
-		Steps: []Step{}, Blockers: []string{}, Warnings: []string{}, Gaps: []finding.Gap{},
+		Steps: []Step{}, Blockers: []string{}, Warnings: []string{}, Gaps: append([]finding.Gap{}, s.GapsIn("not in the input", access.AreasOfDiff()...)...),
 	}
+	var unread []access.Grant
 	for _, m := range migrations {
 		label := s.Label(m.Cluster.Cluster)
 		r.Clusters = append(r.Clusters, m.Cluster.Facts())
 		r.Items = append(r.Items, m.items(label)...)
+		if m.Unread {
+			unread = append(unread, access.Grant{Verdict: access.Unknown, Cluster: label, Chain: []finding.Evidence{}, Conditions: m.Blockers})
+		}
 		prefix := ""
 		if len(migrations) > 1 {
 			prefix = label + ": "
@@ -111,6 +116,9 @@ func NewResult(kind string, s *model.Snapshot, migrations []*Migration) (*Result
 	}
 	if err := r.prove(); err != nil {
 		return nil, fmt.Errorf("prove the migration: %w", err)
+	}
+	if len(unread) > 0 { // a plan for the rest proves nothing for these
+		r.Proof.Equal, r.Proof.Unknown = false, append(r.Proof.Unknown, unread...)
 	}
 	return r, nil
 }

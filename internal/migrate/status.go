@@ -105,7 +105,7 @@ func clusterStatus(s *model.Snapshot, c *access.Cluster, m *Migration) ClusterSt
 	switch {
 	case c.AuthenticationMode() == model.ModeAPI:
 		st.Next = NextDone
-	case len(m.Phases) == 0:
+	case m.Unread || len(m.Phases) == 0:
 		st.Next = NextUnknown
 	default:
 		st.Next = m.Phases[0].ID

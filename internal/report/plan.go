@@ -78,8 +78,11 @@ func (p planPhase) proven() string {
 	case !o.Equal || o.Unknown > 0:
 		text = fmt.Sprintf("NOT PROVED EQUAL: %d unknown", o.Unknown)
 	}
-	if p.proof.BackEqual {
+	switch {
+	case p.proof.BackEqual:
 		return text + "; the way back restores everybody's access"
+	case slices.ContainsFunc(p.steps, func(s planStep) bool { return !s.Reversible }):
+		return text + "; there is no way back"
 	}
 	return text + "; the way back is not proved to restore everybody's access"
 }
@@ -152,7 +155,11 @@ func urgency(o migrate.Outcome) int {
 
 // size is the plan in one line: how much it does, and how much of that is for good.
 func (v *planView) size() string {
-	if len(v.Steps) == 0 {
+	switch {
+	case len(v.Steps) > 0:
+	case len(v.Blockers) > 0:
+		return "migrate " + v.Migration + ": nothing could be planned"
+	default:
 		return "migrate " + v.Migration + ": nothing to do"
 	}
 	text := fmt.Sprintf("migrate %s: %s in %s", v.Migration, plural(len(v.Steps), "step"), plural(len(v.Phases), "phase"))
