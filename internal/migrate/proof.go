@@ -44,9 +44,13 @@ func (p *Proof) Phase(id string) (PhaseProof, bool) {
 }
 
 // Compare compares everybody's access in two snapshots. The snapshots must not change afterwards.
-func Compare(before, after *model.Snapshot) *Proof {
-	before, after = withCreator(before), withCreator(after)
-	d := access.Diff(access.New(before), access.New(after))
+func Compare(before, after *model.Snapshot) *Proof { return compare(answers(before), answers(after)) }
+
+// answers prepares a snapshot for comparison: it is worked out once, however often it is compared.
+func answers(s *model.Snapshot) *access.Access { return access.New(withCreator(s)) }
+
+func compare(before, after *access.Access) *Proof {
+	d := access.Diff(before, after)
 	p := &Proof{Equal: d.Equal, Gained: []access.Grant{}, Lost: []access.Grant{}, Unknown: []access.Grant{}, Witnesses: []string{}, Phases: []PhaseProof{}}
 	for _, u := range d.Unknown {
 		p.Unknown = append(p.Unknown, undecided(access.Identity{}, u))
@@ -66,7 +70,7 @@ func Compare(before, after *model.Snapshot) *Proof {
 		}
 	}
 	p.Witnesses = append(p.Witnesses, lost...)
-	p.Requests = len(access.New(before).Identities())
+	p.Requests = len(before.Identities())
 	return p
 }
 
@@ -102,11 +106,11 @@ func undecided(id access.Identity, u access.Undecided) access.Grant {
 	return g
 }
 
-// prove proves a result: the whole, then each phase by itself, there and back.
+// prove works out where the steps lead, and proves it: the whole, then each phase by itself, there and back.
 func (r *Result) prove() error {
-	r.Proof = Compare(r.Before, r.After)
-	now := r.Before
-	first := 0
+	now, known := r.Before, answers(r.Before)
+	first, before := 0, known
+	var phases []PhaseProof
 	for _, phase := range r.Phases {
 		changes := r.Changes[first : first+len(phase.Steps)]
 		first += len(phase.Steps)
@@ -117,17 +121,21 @@ func (r *Result) prove() error {
 		if err != nil {
 			return err
 		}
-		one := Compare(now, after)
+		then := answers(after)
+		one := compare(known, then)
 		p := PhaseProof{ID: phase.ID, Cluster: phase.Cluster, Equal: one.Equal, Gained: len(one.Gained), Lost: len(one.Lost), Unknown: len(one.Unknown)}
 		if back, err := changes.Inverse(now); err == nil {
 			undone, err := back.Simulate(after)
 			if err != nil {
 				return err
 			}
-			p.BackEqual = Compare(now, undone).Equal
+			p.BackEqual = compare(known, answers(undone)).Equal
 		}
-		r.Proof.Phases = append(r.Proof.Phases, p)
-		now = after
+		phases = append(phases, p)
+		now, known = after, then
 	}
+	r.After = now
+	r.Proof = compare(before, known)
+	r.Proof.Phases = append(r.Proof.Phases, phases...)
 	return nil
 }

@@ -111,9 +111,6 @@ func NewResult(kind string, s *model.Snapshot, migrations []*Migration) (*Result
 	for i := range rendered.Steps {
 		r.Steps[i].Step = rendered.Steps[i]
 	}
-	if r.After, err = r.Changes.Simulate(s); err != nil {
-		return nil, fmt.Errorf("simulate the migration: %w", err)
-	}
 	if err := r.prove(); err != nil {
 		return nil, fmt.Errorf("prove the migration: %w", err)
 	}
