@@ -106,7 +106,9 @@ func decodeItems(text string) ([]json.RawMessage, error) {
 	}
 	var items []json.RawMessage
 	if err := json.Unmarshal(raw, &items); err != nil {
-		return nil, fmt.Errorf("a list of rows is expected: %w", err)
+		var value any
+		_ = json.Unmarshal(raw, &value) // it was just written
+		return nil, fmt.Errorf("a list of rows is expected, not %s", typeName(value))
 	}
 	return items, nil
 }

@@ -10,7 +10,9 @@ import (
 	"strings"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go"
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -156,16 +158,65 @@ func (e *env) applied(ev apply.Event) {
 func (e *env) carried(journal string, carry func() (*apply.Status, error)) error {
 	st, err := carry()
 	if err != nil {
-		if first, ok := errors.AsType[*apply.Unfinished](err); ok {
-			return failed(err, "migrate … --apply --journal "+plan.Shell(first.Journal)+" goes on with it, migrate rollback --journal undoes it")
-		}
-		if errors.Is(err, apply.ErrLocked) {
-			return failed(err, "wait for the other run, or find it with `fuser "+journal+"`")
-		}
-		return failed(err, "the journal is "+journal+": the same command goes on from there, `drawbridge migrate rollback --journal` undoes it")
+		return failed(err, remedy(err, journal))
 	}
 	fmt.Fprintf(e.stdout, "%d of %d steps done, %d undone; journal %s\n", st.Count(apply.Done), len(st.Steps), st.Count(apply.Undone), printable(journal))
 	return nil
+}
+
+// remedy is what to do about a run that stopped or did not begin.
+func remedy(err error, journal string) string {
+	of := "--journal " + plan.Shell(journal)
+	if first, ok := errors.AsType[*apply.Unfinished](err); ok {
+		of = "--journal " + plan.Shell(first.Journal)
+		return "migrate … --apply " + of + " goes on with it, migrate rollback " + of + " undoes it; if neither can, because of what others changed, move that journal elsewhere, and the plan starts from what stands"
+	}
+	if errors.Is(err, apply.ErrLocked) {
+		return "wait for the other run, or find it with `fuser " + plan.Shell(journal) + "`"
+	}
+	stopped, begun := errors.AsType[*apply.Stopped](err)
+	if !begun {
+		text := ""
+		if denied(err) {
+			text = getTheRight + "; "
+		}
+		if _, missing := os.Lstat(journal); missing != nil {
+			return text + "nothing was changed, and there is no journal: the same command plans anew"
+		}
+		return text + "nothing more was changed; the journal is " + journal
+	}
+	on := "the journal is " + journal + ": the same command goes on from there"
+	if !stopped.Undo {
+		on += ", migrate rollback " + of + " undoes what is done"
+	}
+	_, changed := errors.AsType[*apply.Changed](err)
+	_, unmet := errors.AsType[*plan.Unmet](err)
+	switch {
+	case (changed || unmet) && stopped.Undo:
+		return "migrate verify " + of + " shows what others changed; to keep that, move the journal elsewhere (it holds the backups) and plan anew from what stands"
+	case changed || unmet:
+		return "look at what others changed; migrate rollback " + of + " undoes what this run did, and then plan anew; if that cannot be undone any more, move the journal elsewhere (it holds the backups) and plan anew from what stands"
+	case denied(err):
+		return getTheRight + "; " + on
+	case code(err) == "ResourceInUseException" || code(err) == "InvalidRequestException":
+		return "EKS may be changing the cluster: wait until `aws eks describe-cluster` says ACTIVE; " + on
+	}
+	return on
+}
+
+const getTheRight = "get the right that is named (docs/reference/permissions.md has them all)"
+
+// denied says that a right was missing.
+func denied(err error) bool {
+	return apierrors.IsForbidden(err) || strings.HasPrefix(code(err), "AccessDenied")
+}
+
+// code is that of an error of AWS, or "".
+func code(err error) string {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		return api.ErrorCode()
+	}
+	return ""
 }
 
 // clients reach a live cluster and its account with the rights to write that the caller's credentials have.

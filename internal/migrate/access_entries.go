@@ -79,9 +79,9 @@ func AccessEntries(s *model.Snapshot, a *access.Access, c *access.Cluster, o Opt
 	for _, mapping := range c.Mappings() {
 		m.Rows = append(m.Rows, p.become(mapping))
 	}
-	p.accounts(m)
+	p.blocks(m)
 	for i := range m.Rows {
-		if r := &m.Rows[i]; r.Outcome == Blocked {
+		if r := &m.Rows[i]; r.Outcome == Blocked && p.unparsed(r.Mapping.Kind.Block()) == "" {
 			m.Blockers = append(m.Blockers, fmt.Sprintf("%s row %d (%s): %s", r.Mapping.Kind.Block(), r.Mapping.Index+1, r.Mapping.Written.ARN, r.Why))
 		}
 	}
@@ -100,11 +100,17 @@ func (m *Migration) needs(areas ...model.Area) bool {
 	return !m.Unread
 }
 
-// accounts refuses mapAccounts, which has no counterpart among access entries.
-func (p *planner) accounts(m *Migration) {
+// blocks says what there is to say of aws-auth as a whole. It refuses mapAccounts, which has no counterpart among access
+// entries, and blocks that cannot be read: they let nobody in today, but somebody meant them to, and there is no way back from
+// the end of a migration.
+func (p *planner) blocks(m *Migration) {
 	aws := p.cluster.ParsedAWSAuth()
 	if aws == nil {
+		m.Warnings = append(m.Warnings, "there is no ConfigMap aws-auth: nobody comes in by it, and nothing is to be moved")
 		return
+	}
+	if len(aws.Rows)+len(aws.Accounts)+len(aws.Problems) == 0 && aws.Unread == "" {
+		m.Warnings = append(m.Warnings, "aws-auth is empty: nobody comes in by it, and nothing is to be moved")
 	}
 	if aws.Unread != "" {
 		m.Blockers = append(m.Blockers, "aws-auth could not be evaluated: "+aws.Unread)
@@ -114,9 +120,31 @@ func (p *planner) accounts(m *Migration) {
 			m.Blockers = append(m.Blockers, fmt.Sprintf("mapAccounts lets in every principal of account %s; access entries name principals: make entries for those who need it and take the account out", a.ID))
 		}
 	}
-	for _, problem := range aws.Problems {
-		m.Warnings = append(m.Warnings, fmt.Sprintf("aws-auth %s: %s", problem.Block, problem.Text))
+	for _, block := range []string{authenticator.KindRole.Block(), authenticator.KindUser.Block(), mapAccounts} {
+		if why := p.unparsed(block); why != "" && aws.Unread == "" {
+			m.Blockers = append(m.Blockers, fmt.Sprintf("aws-auth %s: %s; whom it is meant to let in cannot be told: mend the block, or take it out", block, why))
+		}
 	}
+	for _, problem := range aws.Problems {
+		if problem.Text != p.unparsed(problem.Block) {
+			m.Warnings = append(m.Warnings, fmt.Sprintf("aws-auth %s: %s", problem.Block, problem.Text))
+		}
+	}
+}
+
+const mapAccounts = "mapAccounts"
+
+// unparsed says why a block that the authenticator reads cannot be read as a whole, or is "".
+func (p *planner) unparsed(block string) string {
+	if !slices.Contains([]string{authenticator.KindRole.Block(), authenticator.KindUser.Block(), mapAccounts}, block) {
+		return ""
+	}
+	for _, problem := range p.cluster.ParsedAWSAuth().Problems {
+		if problem.Block == block && problem.Index < 0 {
+			return problem.Text
+		}
+	}
+	return ""
 }
 
 // phases puts the changes in order: node entries go first, because every later step rests on nodes that stay.

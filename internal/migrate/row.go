@@ -66,6 +66,9 @@ func (r *Row) blocked(format string, args ...any) bool {
 
 // neverMatched settles rows that let nobody in.
 func (p *planner) neverMatched(r *Row) bool {
+	if p.unparsed(r.Mapping.Kind.Block()) != "" {
+		return r.blocked("its block cannot be read")
+	}
 	switch e := r.Mapping.Effective; e.State {
 	case authenticator.Dropped, authenticator.NeverMatches, authenticator.Shadowed:
 		return r.nothing("it never let anybody in: %s", e.Why)

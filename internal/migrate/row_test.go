@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -227,6 +228,44 @@ func TestPhases(t *testing.T) {
 	}
 	if rows := access.New(s).Clusters()[0].ParsedAWSAuth().Rows; len(rows) > 0 {
 		t.Errorf("rows that stay: %v", rows)
+	}
+}
+
+// TestWholeBlocks is about aws-auth as a whole: what is not there, what is empty, and what nobody can read.
+func TestWholeBlocks(t *testing.T) {
+	dev := "- {rolearn: \"" + role("dev") + "\", username: dev}\n"
+	for name, c := range map[string]struct {
+		data              map[string]string
+		blocker, warning  string
+		becomes, finishes bool // a row becomes an entry; the last phase is planned
+	}{
+		"no ConfigMap":                           {warning: "there is no ConfigMap aws-auth", finishes: true},
+		"no data":                                {data: map[string]string{}, warning: "aws-auth is empty", finishes: true},
+		"an empty block":                         {data: map[string]string{"mapRoles": "\n"}, warning: "aws-auth is empty", finishes: true},
+		"a block that is not YAML":               {data: map[string]string{"mapRoles": "- {rolearn: ["}, blocker: "mapRoles: nothing of the block is read"},
+		"a mapping for a list":                   {data: map[string]string{"mapRoles": "rolearn: x\n"}, blocker: "a list of rows is expected, not a mapping"},
+		"a number for a list":                    {data: map[string]string{"mapUsers": "5"}, blocker: "a list of rows is expected, not a number"},
+		"the other block is not YAML":            {data: map[string]string{"mapRoles": dev, "mapUsers": "- {"}, blocker: "mapUsers: nothing of the block is read", becomes: true},
+		"accounts that are no list":              {data: map[string]string{"mapRoles": dev, "mapAccounts": "{a: b}"}, blocker: "mapAccounts: not all of the block is read", becomes: true},
+		"a key that differs in case is not read": {data: map[string]string{"maproles": dev}, warning: "maproles: the key is ignored because its case differs", finishes: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := synthetic("aws", model.ModeAPIConfigMap, c.data, role("dev"))
+			if c.data == nil {
+				s.Clusters[0].AWSAuth = nil
+			}
+			m := become(s, Options{})
+			if text := strings.Join(m.Blockers, "\n"); (text == "") != (c.blocker == "") || !strings.Contains(text, c.blocker) {
+				t.Errorf("blockers %q, want %q", text, c.blocker)
+			}
+			if text := strings.Join(m.Warnings, "\n"); !strings.Contains(text, c.warning) {
+				t.Errorf("warnings %q, want %q", text, c.warning)
+			}
+			phase := func(id string) bool { return slices.ContainsFunc(m.Phases, func(p Phase) bool { return p.ID == id }) }
+			if phase(PhaseCreate) != c.becomes || phase(PhaseAPIOnly) != c.finishes {
+				t.Errorf("phases: %+v", m.Phases)
+			}
+		})
 	}
 }
 

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -32,6 +33,12 @@ func (c CreateAccessEntry) Apply(s *model.Snapshot) error {
 	if err != nil {
 		return err
 	}
+	k.AccessEntries = added(k.AccessEntries, c.entry())
+	return nil
+}
+
+// entry is what EKS makes of it.
+func (c CreateAccessEntry) entry() *model.AccessEntry {
 	e := &model.AccessEntry{
 		PrincipalARN: c.PrincipalARN, Type: cmp.Or(c.Type, model.EntryStandard), Username: c.Username, Groups: slices.Clone(c.Groups), Tags: maps.Clone(c.Tags),
 	}
@@ -41,8 +48,16 @@ func (c CreateAccessEntry) Apply(s *model.Snapshot) error {
 	if e.Type == model.EntryEC2Linux {
 		e.Groups = []string{"system:nodes"} // as EKS shows it
 	}
-	k.AccessEntries = added(k.AccessEntries, e)
-	return nil
+	return e
+}
+
+// there describes an entry that stands where this one was to be made.
+func (c CreateAccessEntry) there(e *model.AccessEntry) string {
+	want := c.entry()
+	if cmp.Or(e.Type, model.EntryStandard) == want.Type && e.Username == want.Username && slices.Equal(slices.Sorted(slices.Values(e.Groups)), slices.Sorted(slices.Values(want.Groups))) {
+		return "one just like it"
+	}
+	return fmt.Sprintf("one of type %s with username %s and groups %s", cmp.Or(e.Type, model.EntryStandard), cmp.Or(e.Username, "none"), cmp.Or(strings.Join(e.Groups, ", "), "none"))
 }
 
 // find finds the cluster and makes sure that the entry can be made there.
@@ -58,8 +73,8 @@ func (c CreateAccessEntry) find(s *model.Snapshot) (*model.Cluster, error) {
 	if why := c.refused(); why != "" {
 		return nil, &Unmet{object, "what EKS accepts", why}
 	}
-	if slices.IndexFunc(k.AccessEntries, entryOf(c.PrincipalARN)) >= 0 {
-		return nil, &Unmet{object, "none", "one"}
+	if i := slices.IndexFunc(k.AccessEntries, entryOf(c.PrincipalARN)); i >= 0 {
+		return nil, &Unmet{object, "none", c.there(k.AccessEntries[i])}
 	}
 	if slices.IndexFunc(k.PolicyAssociations, associationOf(c.PrincipalARN, "")) >= 0 {
 		return nil, &Unmet{object, "none", "access policies of one that was not read"}

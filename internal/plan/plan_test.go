@@ -179,6 +179,7 @@ func TestSemantics(t *testing.T) {
 		{"a session name without a colon before it", CreateAccessEntry{Cluster: lab, PrincipalARN: "arn:aws:iam::111122223333:role/x", Username: "x-{{SessionNameRaw}}"}, "without a colon"},
 		{"an entry of a service-linked role", CreateAccessEntry{Cluster: lab, PrincipalARN: "arn:aws:iam::111122223333:role/aws-service-role/x/y"}, "service-linked"},
 		{"an entry of a session", CreateAccessEntry{Cluster: lab, PrincipalARN: "arn:aws:sts::111122223333:assumed-role/x/y"}, "no IAM role or user"},
+		{"a second entry that is otherwise", CreateAccessEntry{Cluster: lab, PrincipalARN: roleA, Username: "else"}, "expected none, found one of type STANDARD with username"},
 		{"a second entry", CreateAccessEntry{Cluster: lab, PrincipalARN: roleA}, "expected none, found one"},
 		{"access policies for nodes", AssociateAccessPolicy{lab, "arn:aws:iam::111122223333:role/node", viewARN, wholeLab}, "type EC2_LINUX"},
 		{"a scope of no namespaces", AssociateAccessPolicy{lab, roleA, viewARN, model.AccessScope{Type: model.ScopeNamespace}}, "at least one namespace"},
