@@ -15,6 +15,11 @@ import (
 type Options struct {
 	// TrustedAccounts are accounts whose principals may have access entries, besides the cluster's own.
 	TrustedAccounts []string
+	// Roles are the roles of the cluster's account that service accounts are to get through Pod Identity where their own
+	// cannot be: by namespace/name, or cluster/namespace/name.
+	Roles map[string]string
+	// RoleNames is the naming convention of roles, as ParseRoleNames wants it; empty is DefaultRoleNames.
+	RoleNames string
 }
 
 // Migration is a plan in phases, with what stands in its way.

@@ -2,14 +2,12 @@ package migrate
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"drawbridge/internal/access"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
-	"drawbridge/internal/plan"
 )
 
 // The outcomes of service accounts.
@@ -18,24 +16,19 @@ const (
 	Moving             Outcome = "moving"       // it has an association already; what IRSA left behind is to go
 )
 
-// The phases of a migration to Pod Identity.
-const (
-	PhaseTrust      = "trust"
-	PhaseAssociate  = "associate"
-	PhaseRestart    = "restart"
-	PhaseUnannotate = "remove-annotations"
-	PhaseUntrust    = "remove-trust"
-)
-
 // Holder is a service account that holds an IAM role through IRSA, and what becomes of it.
 type Holder struct {
 	Account *model.ServiceAccount
 	RoleARN string
-	Outcome Outcome
-	Why     string
-	Notes   []string
+	// FirstARN is the role of the cluster's account through which Pod Identity goes on to a role of another account; empty
+	// where RoleARN is of the cluster's account.
+	FirstARN string
+	Outcome  Outcome
+	Why      string
+	Notes    []string
 
-	role *model.IAMRole
+	role, first *model.IAMRole
+	existing    *model.PodIdentityAssociation
 }
 
 // PodIdentity plans the move of a cluster's service accounts from IRSA to Pod Identity with the same roles: associations first,
@@ -58,29 +51,38 @@ func PodIdentity(s *model.Snapshot, a *access.Access, c *access.Cluster, o Optio
 	if d := c.Description; d != nil && !d.AutoMode && len(c.Agents()) == 0 {
 		m.Blockers = append(m.Blockers, "no node runs the Pod Identity agent: install the add-on eks-pod-identity-agent first")
 	}
+	phases := p.podPhases(m)
 	for _, h := range m.Holders {
 		if h.Outcome == Blocked {
 			m.Blockers = append(m.Blockers, fmt.Sprintf("service account %s/%s: %s", h.Account.Namespace, h.Account.Name, h.Why))
 		}
 	}
 	m.Warnings = append(m.Warnings, "whether the AWS SDK in an image is new enough for Pod Identity is not told by a snapshot: see EKS User Guide, \"Use Pod Identity with the AWS SDK\"")
-	p.podPhases(m)
+	m.Phases = phases
 	return m
 }
 
 // move decides what becomes of a service account.
 func (p *planner) move(sa *model.ServiceAccount, role string) Holder {
-	h := Holder{Account: sa, RoleARN: role, Outcome: BecomesPodIdentity}
-	if why := p.cannotMove(&h); why != "" {
-		h.Outcome, h.Why = Blocked, why
-		return h
-	}
-	if existing := p.cluster.Association(sa.Namespace, sa.Name); existing != nil {
-		if existing.RoleARN != role {
-			h.Outcome, h.Why = Blocked, fmt.Sprintf("it has an association with another role, %s, which new pods get already", existing.RoleARN)
-			return h
-		}
+	h := Holder{Account: sa, RoleARN: role, Outcome: BecomesPodIdentity, existing: p.cluster.Association(sa.Namespace, sa.Name)}
+	why := p.cannotMove(&h)
+	switch e := h.existing; {
+	case why != "":
+	case e == nil && h.foreign(p.cluster):
+		why = p.firstRole(&h)
+	case e == nil:
+	case e.TargetRoleARN == role && h.foreign(p.cluster):
+		h.Outcome, h.FirstARN = Moving, e.RoleARN
+		h.first, _ = p.all.Role(e.RoleARN)
+	case e.RoleARN == role && e.TargetRoleARN == "":
 		h.Outcome = Moving
+	case e.TargetRoleARN != "":
+		why = fmt.Sprintf("it has an association with another role, %s by way of %s, which new pods get already", e.TargetRoleARN, e.RoleARN)
+	default:
+		why = fmt.Sprintf("it has an association with another role, %s, which new pods get already", e.RoleARN)
+	}
+	if why != "" {
+		h.Outcome, h.Why = Blocked, why
 	}
 	return h
 }
@@ -92,13 +94,13 @@ func (p *planner) cannotMove(h *Holder) string {
 	if err != nil || !arn.IsRole() {
 		return fmt.Sprintf("its annotation names %q, which is no role", h.RoleARN)
 	}
-	if arn.Account != c.Account {
-		return fmt.Sprintf("its role is of account %s; Pod Identity takes roles of the cluster's account: make a role there that may take this one, and give the association this one as targetRoleArn", arn.Account)
-	}
 	var presence access.Presence
 	if h.role, presence = p.all.Role(h.RoleARN); h.role == nil {
-		if presence == access.Absent {
+		switch {
+		case presence == access.Absent:
 			return "its role does not exist"
+		case arn.Account != c.Account:
+			return fmt.Sprintf("its role, of account %s, was not read, so that its trust cannot be carried over: give what `aws iam get-account-authorization-details` prints in that account with -f beside this input", arn.Account)
 		}
 		return "its role was not read, so that its trust cannot be carried over"
 	}
@@ -160,80 +162,10 @@ func (p *planner) unfitPod(what, namespace string, labels, annotations map[strin
 	return ""
 }
 
-// podPhases puts the changes in order.
-func (p *planner) podPhases(m *Migration) {
-	id, now := p.cluster.ID(), map[string]model.Document{} // trust policies by role, as the steps so far leave them
-	var trust, associate, unannotate, untrust plan.Plan
-	rewrite := func(steps *plan.Plan, role *model.IAMRole, edit func(model.Document) (model.Document, error)) bool {
-		before, known := now[role.ARN]
-		if !known {
-			before = role.Trust
-		}
-		after, err := edit(before)
-		if err != nil {
-			m.Blockers = append(m.Blockers, fmt.Sprintf("the trust policy of %s: %s", role.ARN, err))
-			return false
-		}
-		if after != before {
-			*steps = append(*steps, plan.UpdateTrustPolicy{RoleARN: role.ARN, Before: before, After: after})
-			now[role.ARN] = after
-		}
-		return true
-	}
-	stays := map[string]bool{} // roles that some service account goes on to use by IRSA
-	for _, h := range m.Holders {
-		if h.Outcome == Blocked {
-			stays[h.RoleARN] = true
-		}
-	}
-	var cleaned []string
-	for _, h := range m.Holders {
-		sa := h.Account
-		switch h.Outcome {
-		case BecomesPodIdentity:
-			if !p.letsPodsIn(&h) && !rewrite(&trust, h.role, func(doc model.Document) (model.Document, error) {
-				return letPodsIn(doc, p.cluster.ARN, sa.Namespace, sa.Name)
-			}) {
-				continue
-			}
-			associate = append(associate, plan.CreatePodIdentityAssociation{Cluster: id, Namespace: sa.Namespace, ServiceAccount: sa.Name, RoleARN: h.RoleARN})
-		case Moving:
-		default:
-			continue
-		}
-		unannotate = append(unannotate, plan.UnannotateServiceAccount{Cluster: id, Namespace: sa.Namespace, Name: sa.Name, Key: access.RoleAnnotation})
-		if !stays[h.RoleARN] && !slices.Contains(cleaned, h.RoleARN) {
-			cleaned = append(cleaned, h.RoleARN)
-		}
-	}
-	for _, arn := range cleaned {
-		role, _ := p.all.Role(arn)
-		rewrite(&untrust, role, func(doc model.Document) (model.Document, error) {
-			return withoutProvider(doc, p.all.Trust(role).Provider(p.cluster.Issuer()))
-		})
-	}
-	m.add(PhaseTrust, "let EKS take the roles for these service accounts of this cluster", trust, "nothing: nobody uses it yet")
-	m.add(PhaseAssociate, "associate the roles with the service accounts", associate, "associations are seen within seconds; running pods keep IRSA")
-	if len(unannotate) > 0 {
-		m.Phases = append(m.Phases, Phase{
-			ID: PhaseRestart, Title: "restart the workloads, and see them use Pod Identity",
-			Wait: "every pod of these service accounts is newer than its association, and CloudTrail shows AssumeRoleForPodIdentity and no AssumeRoleWithWebIdentity for their roles",
-		})
-	}
-	m.add(PhaseUnannotate, "take the role annotations off the service accounts", unannotate, "pods made from now on are given no web identity, should an association be deleted")
-	m.add(PhaseUntrust, "take the trust in this cluster's issuer out of the roles", untrust, "nothing: the move is done")
-}
-
-// letsPodsIn says whether a role lets in its service account's pods already.
-func (p *planner) letsPodsIn(h *Holder) bool {
-	e := p.all.Trust(h.role).PodIdentity(access.PodSession{ClusterARN: p.cluster.ARN, Namespace: h.Account.Namespace, ServiceAccount: h.Account.Name})
-	return e.Verdict == iam.Allowed
-}
-
-func (m *Migration) add(id, title string, changes plan.Plan, wait string) {
-	if len(changes) > 0 {
-		m.Phases = append(m.Phases, Phase{ID: id, Title: title, Plan: changes, Wait: wait})
-	}
+// foreign says that the role is of another account than the cluster.
+func (h *Holder) foreign(c *access.Cluster) bool {
+	arn, _ := iam.ParseARN(h.RoleARN)
+	return arn.Account != c.Account
 }
 
 func (h *Holder) item(label string) Item {

@@ -130,9 +130,6 @@ func TestPodIdentityTraps(t *testing.T) {
 		change func(*model.Snapshot)
 		want   string
 	}{
-		"a role of another account is not the role of that name here": {change: func(s *model.Snapshot) {
-			s.Clusters[0].ServiceAccounts[0].Annotations[access.RoleAnnotation] = "arn:aws:iam::" + other + ":role/web"
-		}, want: "targetRoleArn"},
 		"a role shared by clusters": {trust: trustOf(trusting(issuer, web), trusting(otherIssuer, web)), want: "shared with other clusters"},
 		"a role that is not there":  {change: func(s *model.Snapshot) { s.Accounts[0].Roles = nil }, want: "does not exist"},
 		"a role that was not read": {change: func(s *model.Snapshot) {
@@ -204,7 +201,7 @@ func TestWithoutProvider(t *testing.T) {
 		if got, err := withoutProvider(model.Document(in), arn); err == nil {
 			t.Errorf("%s becomes %s, want an error", in, got)
 		}
-		if got, err := letPodsIn(model.Document(in), "c", "n", "s"); err == nil {
+		if got, err := letPodsIn(model.Document(in), access.PodSession{}); err == nil {
 			t.Errorf("%s becomes %s, want an error", in, got)
 		}
 	}

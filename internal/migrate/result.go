@@ -6,6 +6,7 @@ import (
 
 	"drawbridge/internal/access"
 	"drawbridge/internal/finding"
+	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
 	"drawbridge/internal/plan"
 )
@@ -65,6 +66,8 @@ type PhaseResult struct {
 // Step is one change of a migration.
 type Step struct {
 	Phase string `json:"phase"`
+	// Account is the id of the account in which it is done; empty where it is not known.
+	Account string `json:"account,omitempty"`
 	finding.Step
 }
 
@@ -110,6 +113,7 @@ func NewResult(kind string, s *model.Snapshot, migrations []*Migration) (*Result
 	}
 	for i := range rendered.Steps {
 		r.Steps[i].Step = rendered.Steps[i]
+		r.Steps[i].Account = accountOf(s, rendered.Steps[i].Target)
 	}
 	if err := r.prove(); err != nil {
 		return nil, fmt.Errorf("prove the migration: %w", err)
@@ -118,6 +122,17 @@ func NewResult(kind string, s *model.Snapshot, migrations []*Migration) (*Result
 		r.Proof.Equal, r.Proof.Unknown = false, append(r.Proof.Unknown, unread...)
 	}
 	return r, nil
+}
+
+// accountOf is the account that something is in: its cluster's, or that of its ARN.
+func accountOf(s *model.Snapshot, t finding.Target) string {
+	for _, c := range s.Clusters {
+		if t.Cluster != "" && c.ID() == t.Cluster {
+			return c.Account
+		}
+	}
+	arn, _ := iam.ParseARN(t.ARN)
+	return arn.Account
 }
 
 func (m *Migration) items(label string) []Item {
