@@ -74,7 +74,9 @@ func planFormats() []string {
 // migration is one kind of migration: how a cluster's is planned, and what its help says.
 type migration struct {
 	name, short, long, example string
-	plan                       func(*model.Snapshot, *access.Access, *access.Cluster, migrate.Options) *migrate.Migration
+	// flags are those of this kind alone, which change the options.
+	flags func(*cobra.Command, *migrate.Options)
+	plan  func(*model.Snapshot, *access.Access, *access.Cluster, migrate.Options) *migrate.Migration
 }
 
 var accessEntries = migration{
@@ -94,21 +96,24 @@ cluster stays in API_AND_CONFIG_MAP.`,
 }
 
 var podIdentity = migration{
-	name: "pod-identity", plan: migrate.PodIdentity,
+	name: "pod-identity", plan: migrate.PodIdentity, flags: podIdentityFlags,
 	short: "Move from IRSA to Pod Identity: plan, proof, code, apply",
 	long: `Plan the move of service accounts from IRSA to Pod Identity with the same roles: what becomes of each service account,
 in which phases, what stands in the way, and the proof of what it does to everybody's effective access.
 
 The trust is carried over narrowly, for the service account in this cluster and nobody else. Associations come first;
-annotations, and the trust in this cluster's issuer alone, go when pods were restarted and seen to use Pod Identity.`,
+annotations, and the trust in this cluster's issuer alone, go when pods were restarted and seen to use Pod Identity.
+A role of another account is reached through one of the cluster's account, which --role names or --role-names.`,
 	example: `  drawbridge migrate pod-identity --demo
   drawbridge migrate pod-identity --cluster prod -o terraform=pod-identity.tf
+  drawbridge migrate pod-identity --cluster prod --role shop/web=arn:aws:iam::111122223333:role/prod-shop-web
   drawbridge migrate pod-identity --cluster prod --apply --phase trust`,
 }
 
 func newMigration(e *env, kind migration) *cobra.Command {
 	var o migrateOptions
 	var do applyOptions
+	var settings migrate.Options
 	cmd := &cobra.Command{
 		Use: kind.name, Short: kind.short, Example: kind.example, Args: cobra.NoArgs,
 		Long: kind.long + `
@@ -126,10 +131,11 @@ loses access, or that is not known.`,
 			if err != nil {
 				return err
 			}
+			settings.TrustedAccounts = o.trusted
 			all := access.New(s)
 			var migrations []*migrate.Migration
 			for _, c := range all.Clusters() {
-				migrations = append(migrations, kind.plan(s, all, c, migrate.Options{TrustedAccounts: o.trusted}))
+				migrations = append(migrations, kind.plan(s, all, c, settings))
 			}
 			r, err := migrate.NewResult(kind.name, s, migrations)
 			if err != nil {
@@ -152,6 +158,9 @@ loses access, or that is not known.`,
 		},
 	}
 	o.flags(cmd, planFormats())
+	if kind.flags != nil {
+		kind.flags(cmd, &settings)
+	}
 	do.flags(cmd)
 	return cmd
 }

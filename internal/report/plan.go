@@ -128,11 +128,15 @@ func newPlanView(r *migrate.Result) *planView {
 				phase.proof = &r.Proof.Phases[i]
 			}
 		}
+		c := of(p.Cluster)
 		for _, id := range p.Steps {
-			phase.steps = append(phase.steps, steps[id])
+			step := steps[id]
+			if step.Account != "" && step.Account != c.Account {
+				step.Text += ", in account " + step.Account
+			}
+			phase.steps = append(phase.steps, step)
 		}
 		v.phases = append(v.phases, phase)
-		c := of(p.Cluster)
 		c.phases = append(c.phases, phase)
 	}
 	for i := range v.clusters {

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"drawbridge/internal/iam"
+	"drawbridge/internal/migrate"
+)
+
+// podIdentityFlags are what a user decides about the roles of service accounts.
+func podIdentityFlags(cmd *cobra.Command, o *migrate.Options) {
+	f := cmd.Flags()
+	f.Var(&byServiceAccount{to: &o.Roles, is: iam.ARN.IsRole, want: "role"}, "role", "`[CLUSTER/]NAMESPACE/NAME=ARN` of the cluster account's role that a service account is to get where its own cannot be, repeatable")
+	f.Var((*roleNames)(&o.RoleNames), "role-names", "`CONVENTION` of the names of roles, of {cluster}, {namespace} and {service-account}; default "+migrate.DefaultRoleNames)
+}
+
+// byServiceAccount is a flag that names an IAM principal for a service account.
+type byServiceAccount struct {
+	to   *map[string]string
+	is   func(iam.ARN) bool
+	want string
+}
+
+// Set takes one [CLUSTER/]NAMESPACE/NAME=ARN.
+func (b *byServiceAccount) Set(text string) error {
+	who, arn, ok := strings.Cut(text, "=")
+	parts := strings.Split(who, "/")
+	if !ok || len(parts) < 2 || len(parts) > 3 || strings.Contains("/"+who+"/", "//") {
+		return fmt.Errorf("want [CLUSTER/]NAMESPACE/NAME=ARN")
+	}
+	if parsed, err := iam.ParseARN(arn); err != nil || !b.is(parsed) {
+		return fmt.Errorf("%q is not the ARN of an IAM %s", arn, b.want)
+	}
+	if *b.to == nil {
+		*b.to = map[string]string{}
+	}
+	if have := (*b.to)[who]; have != "" && have != arn {
+		return fmt.Errorf("%s has two: %s and %s", who, have, arn)
+	}
+	(*b.to)[who] = arn
+	return nil
+}
+
+// String is the default, which is none.
+func (b *byServiceAccount) String() string { return "" }
+
+// Type names the value in help.
+func (b *byServiceAccount) Type() string { return "string" }
+
+// roleNames is a flag that holds a naming convention of roles.
+type roleNames string
+
+// Set takes a convention that can be one.
+func (n *roleNames) Set(text string) error {
+	if err := migrate.ParseRoleNames(text); err != nil {
+		return err
+	}
+	*n = roleNames(text)
+	return nil
+}
+
+// String is the default, which the help tells in words.
+func (n *roleNames) String() string { return string(*n) }
+
+// Type names the value in help.
+func (n *roleNames) Type() string { return "string" }
