@@ -16,7 +16,7 @@ import (
 
 // layers is the diagram: a package imports only packages of lower layers. Order within a line says nothing.
 var layers = []string{
-	0: "internal/iam internal/rbac internal/authenticator internal/awsdata internal/finding internal/sigma",
+	0: "internal/iam internal/rbac internal/authenticator internal/awsdata internal/finding internal/event internal/sigma",
 	1: "internal/model internal/diff",
 	2: "internal/access internal/plan internal/projection",
 	3: "internal/graph",

@@ -1,0 +1,321 @@
+package event
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// DefaultMaxRecord is how long a record may be, in bytes, where Options do not say: above what the API server's own limit
+// on requests (3 MB) lets into one event with both its objects.
+const DefaultMaxRecord = 8 << 20
+
+// maxRecordLimit keeps offsets within an int32.
+const maxRecordLimit = 1 << 30
+
+// Options are what is known of a stream before it is read.
+type Options struct {
+	Input     string // where it is read: a file, an object; events and errors say so
+	Cluster   string // name or ARN of the cluster whose audit log it is; what the records' envelope says goes before it
+	MaxRecord int    // bytes; DefaultMaxRecord if it is 0
+}
+
+// Decoder finds records in a stream, whatever envelope they travel in: a record per line, {"Records":[…]}, an EventList,
+// CloudWatch Logs' shapes, also mixed. It is not safe for concurrent use.
+type Decoder struct {
+	r     io.Reader
+	input string
+	given Cluster // by Options
+	max   int
+
+	buf     []byte // what was read; buf[pos:] is still to be decoded
+	pos     int
+	base    int64 // offset of buf[0] in the stream
+	readErr error // why there is no more
+
+	list    bool    // inside an envelope's list
+	bare    bool    // which is a JSON list, without an object around it
+	control bool    // whose elements are no records: CloudWatch Logs tests a destination
+	cluster Cluster // of the envelope
+	scratch []byte  // a record that was a JSON string
+}
+
+// NewDecoder returns a decoder of what r has.
+func NewDecoder(r io.Reader, o Options) *Decoder {
+	limit := o.MaxRecord
+	if limit <= 0 {
+		limit = DefaultMaxRecord
+	}
+	given := ParseCluster(o.Cluster)
+	return &Decoder{r: r, input: o.Input, given: given, cluster: given, max: min(limit, maxRecordLimit)}
+}
+
+// Offset returns how many bytes, after decompression, were consumed. A stream of JSON lines may be resumed there.
+func (d *Decoder) Offset() int64 { return d.base + int64(d.pos) }
+
+// Next reads the next record into e, which holds until the next call. The error is io.EOF at the end; an *Unparsed for
+// what could not be read, after which Next goes on; any other is the reader's, and final.
+func (d *Decoder) Next(e *Event) error {
+	for {
+		var done bool
+		var err error
+		if d.list {
+			done, err = d.element(e)
+		} else {
+			done, err = d.top(e)
+		}
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+// more reads more bytes behind those that are to be decoded; false if there are none, or no room for them.
+func (d *Decoder) more() bool {
+	if d.readErr != nil {
+		return false
+	}
+	if d.pos > 0 {
+		d.base += int64(d.pos)
+		d.buf = d.buf[:copy(d.buf, d.buf[d.pos:])]
+		d.pos = 0
+	}
+	if len(d.buf) == cap(d.buf) {
+		if len(d.buf) > d.max {
+			return false
+		}
+		grown := make([]byte, len(d.buf), max(blockSize, 2*cap(d.buf)))
+		copy(grown, d.buf)
+		d.buf = grown
+	}
+	for tries := 0; ; tries++ {
+		n, err := d.r.Read(d.buf[len(d.buf):cap(d.buf)])
+		d.buf = d.buf[:len(d.buf)+n]
+		if err != nil {
+			d.readErr = err
+		} else if n == 0 && tries == 100 {
+			d.readErr = io.ErrNoProgress
+		}
+		if n > 0 || d.readErr != nil {
+			return n > 0
+		}
+	}
+}
+
+const blockSize = 256 << 10
+
+// next moves to the next byte that is neither white nor one of skip; false at the end.
+func (d *Decoder) next(skip string) bool {
+	for {
+		for d.pos < len(d.buf) {
+			c := d.buf[d.pos]
+			if c > ' ' && (skip == "" || bytes.IndexByte([]byte(skip), c) < 0) {
+				return true
+			}
+			d.pos++
+		}
+		if !d.more() {
+			return false
+		}
+	}
+}
+
+// end is the error at the end of the stream.
+func (d *Decoder) end() error {
+	if d.readErr == nil || errors.Is(d.readErr, io.EOF) {
+		return io.EOF
+	}
+	return fmt.Errorf("read %s: %w", d.input, d.readErr)
+}
+
+func (d *Decoder) unparsed(at int64, reason string) error {
+	return &Unparsed{Input: d.input, Offset: at, Reason: reason}
+}
+
+// emit fills in what the record itself does not say.
+func (d *Decoder) emit(e *Event) {
+	e.input, e.cluster = d.input, d.cluster
+}
+
+// line returns the bytes up to the next line break, reading on if need be; whole is false if the line is longer than a
+// record may be.
+func (d *Decoder) line() (line []byte, whole bool) {
+	searched := 0
+	for {
+		if n := bytes.IndexByte(d.buf[d.pos+searched:], '\n'); n >= 0 {
+			return d.buf[d.pos : d.pos+searched+n], true
+		}
+		searched = len(d.buf) - d.pos
+		if searched > d.max {
+			return d.buf[d.pos:], false
+		}
+		if !d.more() {
+			return d.buf[d.pos:], d.readErr != nil
+		}
+	}
+}
+
+// top reads at the top of the stream: a record, or the beginning of an envelope.
+func (d *Decoder) top(e *Event) (done bool, err error) {
+	if !d.next("\ufeff") {
+		return false, d.end()
+	}
+	switch d.buf[d.pos] {
+	case '[':
+		d.pos++
+		d.list, d.bare, d.control, d.cluster = true, true, false, d.given
+		return false, nil
+	case '{':
+	default:
+		return d.textLine(e)
+	}
+	if n := bytes.IndexByte(d.buf[d.pos:], '\n'); n >= 0 {
+		if end := e.scanRecord(d.buf[d.pos : d.pos+n]); end > 0 {
+			d.pos += end
+			d.cluster = d.given
+			d.emit(e)
+			return true, nil
+		}
+	}
+	if found, err := d.open(); found || err != nil {
+		return false, err
+	}
+	return d.object(e)
+}
+
+// object reads the object that begins here, which is no envelope of a list: a record on one line, or printed over many.
+func (d *Decoder) object(e *Event) (done bool, err error) {
+	line, whole := d.line()
+	at := d.Offset()
+	d.cluster = d.given
+	if len(bytes.TrimSpace(line)) == 1 { // a pretty-printer's first line
+		return d.nested(e)
+	}
+	if !whole {
+		return false, d.skipLine(at)
+	}
+	end, reason := d.record(e, line, 0)
+	if reason == "" {
+		d.pos += end
+		return true, nil
+	}
+	d.pos += len(line)
+	return false, d.unparsed(at, reason)
+}
+
+// skipLine passes over a line that is longer than a record may be.
+func (d *Decoder) skipLine(at int64) error {
+	for {
+		if n := bytes.IndexByte(d.buf[d.pos:], '\n'); n >= 0 {
+			d.pos += n
+			break
+		}
+		d.pos = len(d.buf)
+		if !d.more() {
+			break
+		}
+	}
+	return d.unparsed(at, fmt.Sprintf("longer than %d bytes", d.max))
+}
+
+// textLine reads a line that is not JSON: a record may follow a timestamp, as in CloudWatch Logs' exports.
+func (d *Decoder) textLine(e *Event) (done bool, err error) {
+	line, whole := d.line()
+	at := d.Offset()
+	d.cluster = d.given
+	if !whole {
+		return false, d.skipLine(at)
+	}
+	text := line
+	if line[0] == '"' {
+		if end := skipString(line, 0); end > 0 {
+			d.scratch = unescape(d.scratch[:0], line[1:end-1])
+			text = d.scratch
+		}
+	}
+	d.pos += len(line)
+	open := bytes.IndexByte(text, '{')
+	if open < 0 {
+		return false, d.unparsed(at, notRecord)
+	}
+	if _, reason := d.record(e, text[open:], 0); reason != "" {
+		return false, d.unparsed(at, reason)
+	}
+	return true, nil
+}
+
+// nested reads the object that begins here by its brackets, over line breaks.
+func (d *Decoder) nested(e *Event) (done bool, err error) {
+	at := d.Offset()
+	n, reason := d.value()
+	if reason != "" {
+		return false, d.unparsed(at, reason)
+	}
+	b := d.buf[d.pos : d.pos+n]
+	d.pos += n
+	if _, reason = d.record(e, b, 0); reason != "" {
+		return false, d.unparsed(at, reason)
+	}
+	return true, nil
+}
+
+// value makes sure that the whole value that begins here was read and returns its length. If there is a reason why it
+// cannot be, it is passed over.
+func (d *Decoder) value() (n int, reason string) {
+	for {
+		if end := skip(d.buf[d.pos:], 0); end > 0 && (d.pos+end < len(d.buf) || d.readErr != nil) {
+			return end, ""
+		}
+		have := len(d.buf) - d.pos
+		for len(d.buf)-d.pos < have+have/4+1 {
+			if d.more() {
+				continue
+			}
+			if d.readErr != nil {
+				break
+			}
+			d.skipValue()
+			return 0, fmt.Sprintf("longer than %d bytes", d.max)
+		}
+		if len(d.buf)-d.pos == have {
+			break
+		}
+	}
+	if c := d.buf[d.pos]; c != '{' && c != '[' && c != '"' {
+		d.pos++ // what JSON does not have here
+		return 0, notRecord
+	}
+	d.pos = len(d.buf)
+	return 0, "truncated: the record ends in the middle"
+}
+
+// skipValue passes over an object, list or string of any length.
+func (d *Decoder) skipValue() {
+	depth, inString, escaped := 0, false, false
+	for {
+		for d.pos < len(d.buf) {
+			c := d.buf[d.pos]
+			d.pos++
+			switch {
+			case escaped:
+				escaped = false
+			case inString && c == '\\':
+				escaped = true
+			case c == '"':
+				inString = !inString
+			case inString:
+			case c == '{' || c == '[':
+				depth++
+			case c == '}' || c == ']':
+				depth--
+			}
+			if depth <= 0 && !inString {
+				return
+			}
+		}
+		if !d.more() {
+			return
+		}
+	}
+}

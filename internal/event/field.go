@@ -1,0 +1,252 @@
+package event
+
+import "strings"
+
+// Field is one of the fields that the scanner finds in its one pass over a record.
+type Field uint8
+
+// Fields of the Kubernetes audit log.
+const (
+	AuditID Field = iota + 1
+	Stage
+	Verb
+	Username
+	UserGroups
+	UserExtra
+	ImpersonatedUser
+	SourceIPs
+	UserAgent
+	APIGroup
+	Resource
+	Subresource
+	Namespace
+	ObjectName
+	ResponseCode
+	RequestURI
+	Decision
+	Reason
+	RequestObject
+	ResponseObject
+	RequestReceived
+	StageTimestamp
+	user
+	objectRef
+	responseStatus
+	annotations
+	auditKind
+	auditVersion
+)
+
+// Fields of CloudTrail.
+const (
+	EventID Field = iota + 1 + slots
+	EventTime
+	EventSource
+	EventName
+	Region
+	EventUserAgent
+	SourceIP
+	ErrorCode
+	ReadOnly
+	UserType
+	UserARN
+	PrincipalID
+	AccessKeyID
+	AccountID
+	InvokedBy
+	SessionContext
+	RequestParameters
+	ResponseElements
+	RecipientAccount
+	SharedEventID
+	userIdentity
+	eventVersion
+	insightDetails
+)
+
+const (
+	slots    = 32 // of one plane's fields
+	slotMask = slots - 1
+)
+
+func (f Field) plane() Plane {
+	if f < slots {
+		return Kubernetes
+	}
+	return CloudTrail
+}
+
+// String returns the field as the log names it: "objectRef.resource".
+func (f Field) String() string { return fieldNames[f] }
+
+// kinds is a set of JSON kinds that a field may have. Null is always one of them, as both logs leave fields empty so.
+type kinds uint8
+
+func (k kinds) has(kind Kind) bool { return kind == Null || k&(1<<kind) != 0 }
+
+const (
+	aString kinds = 1 << String
+	aNumber kinds = 1 << Number
+	aBool   kinds = 1 << Bool
+	aList   kinds = 1 << List
+	object  kinds = 1 << Object
+	any_    kinds = aString | aNumber | aBool | aList | object
+)
+
+// member is one key that the scanner knows in an object.
+type member struct {
+	name  string
+	field Field  // 0 if only what is inside counts
+	kinds kinds  // anything else is a type-confused field, and the record is unparsed
+	inner *shape // of an object
+	elems kinds  // of a list
+}
+
+// shape is the keys that the scanner knows in an object, found by a hash without collisions.
+type shape struct {
+	slots [64]member
+	mul   uint32
+	other *member // what the members must be whose names are not known; nil for anything
+}
+
+func newShape(members ...member) *shape {
+	s := &shape{mul: 2654435761}
+search:
+	for ; ; s.mul += 2 {
+		s.slots = [64]member{}
+		for _, m := range members {
+			slot := &s.slots[s.hash([]byte(m.name))]
+			if slot.name != "" {
+				continue search
+			}
+			*slot = m
+		}
+		return s
+	}
+}
+
+func (s *shape) hash(key []byte) uint32 {
+	n := len(key)
+	if n < 3 {
+		return 0
+	}
+	return ((uint32(key[0]) | uint32(key[n-3])<<8 | uint32(key[n-1])<<16 | uint32(n)<<24) * s.mul) >> 26
+}
+
+// member returns what is known of a key; nil if nothing is.
+func (s *shape) member(key []byte) *member {
+	if m := &s.slots[s.hash(key)]; m.name == string(key) && m.name != "" {
+		return m
+	}
+	return s.other
+}
+
+// auditShape is audit.k8s.io/v1 Event (Kubernetes API reference, 2026-11).
+var auditShape = newShape(
+	member{name: "kind", field: auditKind, kinds: aString},
+	member{name: "apiVersion", field: auditVersion, kinds: aString},
+	member{name: "auditID", field: AuditID, kinds: aString},
+	member{name: "stage", field: Stage, kinds: aString},
+	member{name: "requestURI", field: RequestURI, kinds: aString},
+	member{name: "verb", field: Verb, kinds: aString},
+	member{name: "user", field: user, kinds: object, inner: newShape(
+		member{name: "username", field: Username, kinds: aString},
+		member{name: "groups", field: UserGroups, kinds: aList, elems: aString},
+		member{name: "extra", field: UserExtra, kinds: object, inner: extraShape},
+	)},
+	member{name: "impersonatedUser", field: ImpersonatedUser, kinds: object, inner: newShape(
+		member{name: "username", kinds: aString},
+		member{name: "groups", kinds: aList, elems: aString},
+		member{name: "extra", kinds: object, inner: extraShape},
+	)},
+	member{name: "sourceIPs", field: SourceIPs, kinds: aList, elems: aString},
+	member{name: "userAgent", field: UserAgent, kinds: aString},
+	member{name: "objectRef", field: objectRef, kinds: object, inner: newShape(
+		member{name: "apiGroup", field: APIGroup, kinds: aString},
+		member{name: "resource", field: Resource, kinds: aString},
+		member{name: "subresource", field: Subresource, kinds: aString},
+		member{name: "namespace", field: Namespace, kinds: aString},
+		member{name: "name", field: ObjectName, kinds: aString},
+	)},
+	member{name: "responseStatus", field: responseStatus, kinds: object, inner: newShape(
+		member{name: "code", field: ResponseCode, kinds: aNumber},
+	)},
+	member{name: "requestObject", field: RequestObject, kinds: any_},
+	member{name: "responseObject", field: ResponseObject, kinds: any_},
+	member{name: "requestReceivedTimestamp", field: RequestReceived, kinds: aString},
+	member{name: "stageTimestamp", field: StageTimestamp, kinds: aString},
+	member{name: "annotations", field: annotations, kinds: object, inner: newShape(
+		member{name: "authorization.k8s.io/decision", field: Decision, kinds: aString},
+		member{name: "authorization.k8s.io/reason", field: Reason, kinds: aString},
+	)},
+)
+
+// extraShape is user.extra: lists of strings.
+var extraShape = &shape{other: &member{kinds: aList, elems: aString}}
+
+// cloudTrailShape is a record (CloudTrail User Guide, "CloudTrail record contents", 2026-11).
+var cloudTrailShape = newShape(
+	member{name: "eventVersion", field: eventVersion, kinds: aString},
+	member{name: "eventID", field: EventID, kinds: aString},
+	member{name: "eventTime", field: EventTime, kinds: aString},
+	member{name: "eventSource", field: EventSource, kinds: aString},
+	member{name: "eventName", field: EventName, kinds: aString},
+	member{name: "awsRegion", field: Region, kinds: aString},
+	member{name: "userAgent", field: EventUserAgent, kinds: aString},
+	member{name: "sourceIPAddress", field: SourceIP, kinds: aString},
+	member{name: "errorCode", field: ErrorCode, kinds: aString},
+	member{name: "readOnly", field: ReadOnly, kinds: aBool | aString},
+	member{name: "userIdentity", field: userIdentity, kinds: object, inner: newShape(
+		member{name: "type", field: UserType, kinds: aString},
+		member{name: "arn", field: UserARN, kinds: aString},
+		member{name: "principalId", field: PrincipalID, kinds: aString},
+		member{name: "accessKeyId", field: AccessKeyID, kinds: aString},
+		member{name: "accountId", field: AccountID, kinds: aString},
+		member{name: "invokedBy", field: InvokedBy, kinds: aString},
+		member{name: "sessionContext", field: SessionContext, kinds: object},
+	)},
+	member{name: "requestParameters", field: RequestParameters, kinds: object},
+	member{name: "responseElements", field: ResponseElements, kinds: object},
+	member{name: "recipientAccountId", field: RecipientAccount, kinds: aString},
+	member{name: "sharedEventID", field: SharedEventID, kinds: aString},
+	member{name: "insightDetails", field: insightDetails, kinds: object},
+)
+
+func (p Plane) shape() *shape {
+	if p == Kubernetes {
+		return auditShape
+	}
+	return cloudTrailShape
+}
+
+// fieldNames is each field's path in the log.
+var fieldNames = func() (names [2 * slots]string) {
+	var walk func(prefix string, s *shape)
+	walk = func(prefix string, s *shape) {
+		for _, m := range s.slots {
+			if m.field != 0 {
+				names[m.field] = prefix + m.name
+			}
+			if m.inner != nil {
+				walk(prefix+m.name+".", m.inner)
+			}
+		}
+	}
+	walk("", auditShape)
+	walk("", cloudTrailShape)
+	return names
+}()
+
+// fieldOf returns the field whose name is the longest beginning of a path, and the rest of the path.
+func fieldOf(p Plane, path string) (f Field, rest string) {
+	best := -1
+	for i, name := range fieldNames {
+		if name == "" || Field(i).plane() != p || len(name) <= best || !strings.HasPrefix(path, name) {
+			continue
+		}
+		if tail := path[len(name):]; tail == "" || tail[0] == '.' {
+			f, rest, best = Field(i), strings.TrimPrefix(tail, "."), len(name)
+		}
+	}
+	return f, rest
+}

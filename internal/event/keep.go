@@ -1,0 +1,219 @@
+package event
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// redacted stands where a credential was.
+const redacted = "(redacted)"
+
+// Keep returns a copy of the event that owns its bytes and has no credentials: safe to store and to show.
+func (e *Event) Keep() *Event {
+	kept := &Event{input: strings.Clone(e.input), cluster: e.cluster}
+	raw := Redact(make([]byte, 0, len(e.raw)), e.raw)
+	if _, reason := kept.read(raw); reason != "" {
+		// What Redact writes is as well formed as what it read.
+		kept.plane, kept.raw, kept.spans = e.plane, raw, [slots]span{}
+	}
+	return kept
+}
+
+// Redact appends a record, or a block of records in any envelope, to dst, without the credentials that it may hold:
+// bearer tokens (k8s-aws-v1., JWT, Authorization), session tokens and secret keys of AWS, signatures of presigned URLs, the
+// token of a TokenRequest or TokenReview, the data of Secrets. Ids of access keys stay: they join the two planes.
+func Redact(dst, record []byte) []byte {
+	r := redactor{out: dst}
+	r.secrets = bytes.Contains(record, []byte("ecret"))
+	for i := 0; i < len(record); {
+		c := record[i]
+		if c == '{' || c == '[' || c == '"' {
+			if end := skip(record, i); end > 0 {
+				r.value(record[i:end], inRecord)
+				i = end
+				continue
+			}
+		}
+		n := bytes.IndexAny(record[i+1:], "{[\"\n") + 1
+		if n == 0 {
+			n = len(record) - i
+		}
+		r.out = appendText(r.out, record[i:i+n])
+		i += n
+	}
+	return r.out
+}
+
+type redactor struct {
+	out     []byte
+	secrets bool // "secret" occurs at all
+	depth   int  // of JSON in strings
+}
+
+// place is what is known of where a value stands.
+type place uint8
+
+const (
+	inRecord place = iota
+	inSecret       // in a Secret, or in a patch of one
+	inCredential
+)
+
+func (r *redactor) value(b []byte, p place) {
+	switch kindOf(b[0]) {
+	case Object:
+		r.object(b, p)
+	case List:
+		r.out = append(r.out, '[')
+		first := true
+		for elem := range (Value{raw: b}).elements() {
+			if !first {
+				r.out = append(r.out, ',')
+			}
+			first = false
+			r.value(elem.raw, p)
+		}
+		r.out = append(r.out, ']')
+	case String:
+		r.text(b, p)
+	default:
+		if p == inCredential && kindOf(b[0]) == Number {
+			r.out = append(r.out, '"')
+			r.out = append(r.out, redacted...)
+			r.out = append(r.out, '"')
+			return
+		}
+		r.out = append(r.out, b...)
+	}
+}
+
+func (r *redactor) object(b []byte, p place) {
+	v := Value{raw: b}
+	if p == inRecord && r.secrets && isSecret(v) {
+		p = inSecret
+	}
+	secretNamed := isSecretName(v.Find("name").First())
+	r.out = append(r.out, '{')
+	first := true
+	for key, value := range v.members() {
+		if !first {
+			r.out = append(r.out, ',')
+		}
+		first = false
+		r.out = append(append(r.out, key.raw...), ':')
+		r.value(value.raw, placeOf(key.String(), p, secretNamed))
+	}
+	r.out = append(r.out, '}')
+}
+
+// placeOf tells where the value of a key stands.
+func placeOf(key string, p place, secretNamed bool) place {
+	switch {
+	case p == inCredential, slices.ContainsFunc(credentialKeys, func(k string) bool { return strings.EqualFold(k, key) }):
+		return inCredential
+	case secretNamed && key == "value":
+		return inCredential
+	case p == inSecret:
+		switch key {
+		case "data", "stringData", "value", "kubectl.kubernetes.io/last-applied-configuration":
+			return inCredential
+		}
+	}
+	return p
+}
+
+// credentialKeys are members whose value is a credential, wherever they stand.
+var credentialKeys = []string{
+	"token", "sessionToken", "secretAccessKey", "authorization", "webIdentityToken", "sAMLAssertion", "bearerToken", "idToken",
+	"X-Amz-Security-Token", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "password",
+}
+
+// isSecretName says whether a variable is named like a credential of AWS.
+func isSecretName(v Value) bool { return v.Is("AWS_SECRET_ACCESS_KEY") || v.Is("AWS_SESSION_TOKEN") }
+
+// isSecret says whether an object is a Secret or a list of them, or an audit event about some.
+func isSecret(v Value) bool {
+	kind := v.Find("kind").First()
+	return kind.Is("Secret") || kind.Is("SecretList") || v.Find("objectRef.resource").First().Is("secrets")
+}
+
+// text writes a string without what is secret in it.
+func (r *redactor) text(quoted []byte, p place) {
+	inner := quoted[1 : len(quoted)-1]
+	switch {
+	case p == inCredential && len(inner) > 0 && string(inner) != "HIDDEN_DUE_TO_SECURITY_REASONS":
+		r.out = append(append(append(r.out, '"'), redacted...), '"')
+	case len(inner) > 2 && (inner[0] == '{' || inner[0] == '[') && r.depth < maxWraps:
+		plain := unescape(nil, inner)
+		sub := redactor{secrets: r.secrets, depth: r.depth + 1}
+		if end := skip(plain, 0); end == len(plain) {
+			sub.value(plain, p)
+		} else {
+			sub.out = appendText(nil, plain)
+		}
+		if bytes.Equal(sub.out, plain) {
+			r.out = append(r.out, quoted...)
+			return
+		}
+		out, err := jsontext.AppendQuote(r.out, sub.out)
+		if err != nil { // not UTF-8
+			out, _ = jsontext.AppendQuote(r.out, bytes.ToValidUTF8(sub.out, []byte("\ufffd")))
+		}
+		r.out = out
+	default:
+		r.out = appendText(r.out, quoted)
+	}
+}
+
+// marks begin a credential inside a text; what it is made of goes on to the first byte that is none of its alphabet.
+var marks = []struct{ mark, keep string }{
+	{"k8s-aws-v1.", "k8s-aws-v1."},
+	{"X-Amz-Security-Token=", "X-Amz-Security-Token="},
+	{"X-Amz-Signature=", "X-Amz-Signature="},
+	{"x-amz-security-token=", "x-amz-security-token="},
+	{"Bearer ", "Bearer "},
+	{"eyJ", ""},
+}
+
+// appendText appends text without the credentials in it.
+func appendText(dst, text []byte) []byte {
+	for len(text) > 0 {
+		at, hit := len(text), -1
+		for i, m := range marks {
+			if n := bytes.Index(text[:at], []byte(m.mark)); n >= 0 {
+				at, hit = n, i
+			}
+		}
+		dst = append(dst, text[:at]...)
+		if hit < 0 {
+			return dst
+		}
+		mark := marks[hit].mark
+		text = text[at:]
+		n := len(mark)
+		for n < len(text) && isTokenByte(text[n]) {
+			n++
+		}
+		if mark == "eyJ" && !isJWT(text[:n]) || n == len(mark) {
+			dst, text = append(dst, text[:n]...), text[n:]
+			continue
+		}
+		dst = append(append(dst, marks[hit].keep...), redacted...)
+		text = text[n:]
+	}
+	return dst
+}
+
+// isJWT says whether a run of token bytes has the form of a JSON Web Token: two parts or three, the first an object.
+func isJWT(s []byte) bool {
+	head, rest, ok := bytes.Cut(s, []byte{'.'})
+	return ok && len(head) >= 10 && len(rest) >= 10
+}
+
+// isTokenByte says whether a byte may be part of a token in a text or of a percent-encoded value in a URL.
+func isTokenByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-_.~+/=%", c) >= 0
+}

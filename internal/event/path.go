@@ -1,0 +1,157 @@
+package event
+
+import (
+	"iter"
+	"strings"
+)
+
+// Path is a field of a record by its name in the log, prepared for Find.
+type Path struct {
+	plane Plane
+	field Field  // where it begins; 0 for the record
+	rest  string // from there, with dots between the keys
+}
+
+// ParsePath prepares a field as Sigma rules write it: "objectRef.resource", "user.extra.accessKeyId". Keys may have dots
+// themselves: "annotations.authorization.k8s.io/reason". The case of letters counts. No name is wrong: a field that no
+// record has is absent everywhere.
+func ParsePath(p Plane, field string) Path {
+	f, rest := fieldOf(p, field)
+	return Path{plane: p, field: f, rest: rest}
+}
+
+// Field returns the field that the path is; 0 if it is none of them or goes on below one.
+func (p Path) Field() Field {
+	if p.rest != "" {
+		return 0
+	}
+	return p.field
+}
+
+// Values are the values of a path in one record. They borrow the record's bytes.
+type Values struct {
+	from Value
+	rest string
+}
+
+// Find returns the values at a path. Lists are walked, on the way and at its end, so there may be several; so there may
+// if an object has a key twice, as a patch may have that somebody sent. An empty list at the end is a value itself. What is
+// absent has none.
+func (e *Event) Find(p Path) Values {
+	if p.plane != e.plane {
+		return Values{}
+	}
+	if p.field == 0 {
+		return Values{Value{raw: e.raw}, p.rest}
+	}
+	return Values{e.Field(p.field), p.rest}
+}
+
+// All returns the values in the record's order.
+func (v Values) All() iter.Seq[Value] {
+	return func(yield func(Value) bool) {
+		v.from.walk(v.rest, yield)
+	}
+}
+
+// First returns the first value, an absent one if there is none.
+func (v Values) First() Value {
+	var first Value
+	v.from.walk(v.rest, func(x Value) bool {
+		first = x
+		return false
+	})
+	return first
+}
+
+// Find returns the values at a path below this one, in the same way: keys with dots between them.
+func (v Value) Find(path string) Values { return Values{v, path} }
+
+// walk yields what stands at a path below v, and says whether to go on.
+func (v Value) walk(path string, yield func(Value) bool) bool {
+	switch v.Kind() {
+	case Absent:
+		return true
+	case List:
+		empty := true
+		for elem := range v.elements() {
+			empty = false
+			if !elem.walk(path, yield) {
+				return false
+			}
+		}
+		if empty && path == "" {
+			return yield(v)
+		}
+		return true
+	case Object:
+		if path != "" {
+			return v.walkObject(path, yield)
+		}
+	}
+	return path != "" || yield(v)
+}
+
+// walkObject walks the members whose key begins the path.
+func (v Value) walkObject(path string, yield func(Value) bool) bool {
+	for key, value := range v.members() {
+		rest, ok := strings.CutPrefix(path, key.String())
+		switch {
+		case !ok:
+		case rest == "":
+			if !value.walk("", yield) {
+				return false
+			}
+		case rest[0] == '.':
+			if !value.walk(rest[1:], yield) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// members returns the keys and values of an object, up to where it is broken.
+func (v Value) members() iter.Seq2[Value, Value] {
+	return func(yield func(key, value Value) bool) {
+		b := v.raw
+		for i := space(b, 1); i >= 0 && b[i] == '"'; {
+			end := skipString(b, i)
+			if end < 0 {
+				return
+			}
+			key := Value{raw: b[i:end]}
+			if i = space(b, end); i < 0 || b[i] != ':' {
+				return
+			}
+			if i = space(b, i+1); i < 0 {
+				return
+			}
+			end = skip(b, i)
+			if end < 0 || !yield(key, Value{b[i:end:end], v.percent}) {
+				return
+			}
+			if i = space(b, end); i < 0 || b[i] != ',' {
+				return
+			}
+			i = space(b, i+1)
+		}
+	}
+}
+
+// elements returns the values of a list.
+func (v Value) elements() iter.Seq[Value] {
+	return func(yield func(Value) bool) {
+		b := v.raw
+		for i := space(b, 1); i >= 0 && b[i] != ']'; {
+			end := skip(b, i)
+			if end < 0 || !yield(Value{b[i:end:end], v.percent}) {
+				return
+			}
+			if i = space(b, end); i < 0 || b[i] != ',' {
+				return
+			}
+			i = space(b, i+1)
+		}
+	}
+}
