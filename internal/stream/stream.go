@@ -1,0 +1,34 @@
+// Package stream is where event logs come from: one Stream per transport, in a package of its own below this one, hands out
+// batches of bytes. It does not read records, which event.Decoder does, and keeps no state of what was done, which is its
+// caller's.
+package stream
+
+import (
+	"context"
+	"io"
+)
+
+// Batch is a run of log bytes that ends where a record ends: a file or a part of one, an object, some messages.
+type Batch struct {
+	// Input is where the bytes were read, as findings show it: a path, s3://bucket/key, a shard.
+	Input string
+	// Position is where the input stands after this batch, in the transport's own words: an offset, a sequence number. A
+	// checkpoint keeps the last one of each input, and the stream goes on after it. Empty if the transport itself
+	// remembers what was acknowledged.
+	Position string
+	// Cluster is the name or ARN of the cluster whose audit log it is, as far as the transport tells; else "".
+	Cluster string
+	// Body has the bytes, decompressed. It holds until the handler returns. A *bytes.Buffer is decoded where it stands.
+	Body io.Reader
+	// Ack tells the transport that the batch need not be sent again. Nil where the transport keeps no account.
+	Ack func(context.Context) error
+}
+
+// Stream hands out batches.
+type Stream interface {
+	// Receive calls handle with one batch after the other, those of one input in order, never two at a time, until there
+	// are no more (it returns nil), the context is done, or handle returns an error, which it returns. What a transport
+	// could not read is in the error too, but does not keep it from reading on. A batch whose handler did not acknowledge
+	// it is received again, by this process or the next.
+	Receive(ctx context.Context, handle func(context.Context, Batch) error) error
+}
