@@ -20,8 +20,8 @@ var layers = []string{
 	1: "internal/model internal/diff",
 	2: "internal/access internal/plan internal/projection",
 	3: "internal/graph",
-	4: "internal/check internal/migrate",
-	5: "checks controls internal/scan internal/source/aws internal/source/kube internal/source/dump internal/report internal/demo internal/apply " +
+	4: "internal/check internal/migrate internal/detect",
+	5: "checks controls detections internal/scan internal/source/aws internal/source/kube internal/source/dump internal/report internal/demo internal/apply " +
 		"internal/lab/aws internal/lab/kube internal/check/checktest internal/stream",
 	6: "internal/lab/demo oracle/lab",
 	7: "internal/cli",

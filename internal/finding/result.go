@@ -13,10 +13,26 @@ type Result struct {
 	Gaps       []Gap        `json:"gaps"`
 	Suppressed []Suppressed `json:"suppressed"`
 	Summary    Summary      `json:"summary"`
+	// Events is set in a DetectResult.
+	Events *Events `json:"events,omitempty"`
 }
 
 // KindScan is the kind of a result of `drawbridge scan`.
 const KindScan = "ScanResult"
+
+// KindDetect is the kind of a result of `drawbridge detect`.
+const KindDetect = "DetectResult"
+
+// Events counts the log records that a DetectResult rests on.
+type Events struct {
+	Read int64 `json:"read"`
+	// Matched are those that led to a finding.
+	Matched int64 `json:"matched"`
+	// Unparsed could not be read; the result's gaps say which.
+	Unparsed int64 `json:"unparsed"`
+	// Duplicates were delivered more than once, or logged in more than one stage.
+	Duplicates int64 `json:"duplicates"`
+}
 
 // Tool says which drawbridge made a result.
 type Tool struct {

@@ -118,7 +118,7 @@ func asffOf(v *view, f finding.Finding) asffFinding {
 	label := strings.ToUpper(string(f.Severity))
 	severity := asffSeverity{Label: label, Original: string(f.Severity)}
 	types := []string{"Software and Configuration Checks/AWS Security Best Practices"}
-	if v.Kind == kindDetect {
+	if v.Kind == finding.KindDetect {
 		types = []string{"TTPs"}
 	}
 	a := asffFinding{
@@ -136,7 +136,7 @@ func asffOf(v *view, f finding.Finding) asffFinding {
 	if f.Remediation.Text != "" {
 		a.Remediation = &asffRemediation{asffRecommendation{limit(visibleText(f.Remediation.Text), asffTextMax)}}
 	}
-	if v.Kind != kindDetect {
+	if v.Kind != finding.KindDetect {
 		a.Compliance = asffComplianceOf(f)
 	}
 	return a

@@ -109,7 +109,7 @@ func writeHTML(w io.Writer, r *finding.Result, o Options) error {
 		p.Title += ": " + plural(n, "cluster")
 	}
 	p.Footer = fmt.Sprintf("Made by drawbridge %s from %s on %s. This page loads nothing from anywhere.",
-		p.Tool, plural(r.Summary.ChecksRun, "check"), plural(len(r.Clusters), "cluster"))
+		p.Tool, plural(r.Summary.ChecksRun, v.test()), plural(len(r.Clusters), "cluster"))
 	for _, s := range finding.Severities {
 		p.Counts = append(p.Counts, htmlCount{s, v.counts.Of(s)})
 	}

@@ -18,9 +18,6 @@ import (
 // maxResult is the size of the largest result that ParseJSON reads, in bytes.
 const maxResult = 1 << 30
 
-// kindDetect is the kind of a result of `drawbridge detect`, which shares the findings.
-const kindDetect = "DetectResult"
-
 func writeJSON(w io.Writer, r *finding.Result, _ Options) error { return encodeJSON(w, r) }
 
 // encodeJSON writes v indented, with every character spelled as \u that a terminal or an editor could act on.
@@ -80,8 +77,8 @@ func ParseJSON(rd io.Reader) (*finding.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if kind != finding.KindScan && kind != kindDetect {
-		return nil, fmt.Errorf("result is a %q: want %s or %s", kind, finding.KindScan, kindDetect)
+	if kind != finding.KindScan && kind != finding.KindDetect {
+		return nil, fmt.Errorf("result is a %q: want %s or %s", kind, finding.KindScan, finding.KindDetect)
 	}
 	var r finding.Result
 	if err := json.Unmarshal(text, &r, json.RejectUnknownMembers(true)); err != nil {

@@ -36,7 +36,7 @@ func writeMarkdown(w io.Writer, r *finding.Result, o Options) error {
 	m.suppressed(v)
 	m.fixes(v, o)
 	m.line("")
-	m.line("drawbridge %s, %s, %s", mdText(r.Tool.Version), plural(r.Summary.ChecksRun, "check"), r.Time.UTC().Format("2006-01-02 15:04 UTC"))
+	m.line("drawbridge %s, %s, %s", mdText(r.Tool.Version), plural(r.Summary.ChecksRun, v.test()), r.Time.UTC().Format("2006-01-02 15:04 UTC"))
 	_, err := w.Write(m.out.Bytes())
 	return err
 }

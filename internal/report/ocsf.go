@@ -183,7 +183,7 @@ func ocsfEvent(v *view, f finding.Finding) ocsfFinding {
 	if f.Location != nil {
 		e.Unmapped.Location = visible(place(*f.Location))
 	}
-	if v.Kind == kindDetect {
+	if v.Kind == finding.KindDetect {
 		e.ClassUID, e.ClassName = ocsfDetection, "Detection Finding"
 	} else {
 		e.Compliance = ocsfComplianceOf(f)

@@ -14,14 +14,14 @@ import (
 func TestOCSFSchema(t *testing.T) {
 	r := readRun(t)
 	validateSchema(t, "ocsf.schema.json", render(t, "ocsf", r, Options{}))
-	r.Kind = kindDetect
+	r.Kind = finding.KindDetect
 	validateSchema(t, "ocsf.schema.json", render(t, "ocsf", r, Options{}))
 }
 
 func TestASFFSchema(t *testing.T) {
 	r := readRun(t)
 	validateSchema(t, "asff.schema.json", render(t, "asff", r, Options{}))
-	r.Kind = kindDetect
+	r.Kind = finding.KindDetect
 	validateSchema(t, "asff.schema.json", render(t, "asff", r, Options{}))
 }
 

@@ -57,7 +57,10 @@ func newTerminal(o Options) *terminal {
 func (t *terminal) top(v *view) {
 	parts := []string{"drawbridge " + v.Tool.Version, plural(len(v.Clusters), "cluster")}
 	if v.Summary.ChecksRun > 0 {
-		parts = append(parts, plural(v.Summary.ChecksRun, "check"))
+		parts = append(parts, plural(v.Summary.ChecksRun, v.test()))
+	}
+	if e := v.Events; e != nil {
+		parts = append(parts, fmt.Sprintf("%d events, %d matched, %d unparsed, %d duplicates", e.Read, e.Matched, e.Unparsed, e.Duplicates))
 	}
 	parts = append(parts, v.Time.UTC().Format("2006-01-02 15:04 UTC"))
 	t.wrapped(0, t.dim(visible(strings.Join(parts, t.dot()))))

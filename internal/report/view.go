@@ -266,6 +266,14 @@ func (v *view) verdict() string {
 	return "No findings."
 }
 
+// test is what was run: checks over a snapshot, or detections over events.
+func (v *view) test() string {
+	if v.Kind == finding.KindDetect {
+		return "detection"
+	}
+	return "check"
+}
+
 // spread says on how many clusters the serious findings are.
 func (v *view) spread() string {
 	if len(v.Clusters) < 2 {

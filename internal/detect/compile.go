@@ -1,0 +1,519 @@
+package detect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/internal/event"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/sigma"
+)
+
+// predicate says whether an event is meant.
+type predicate func(*look) bool
+
+// rule is one compiled document over events.
+type rule struct {
+	name  string
+	plane event.Plane
+	// meant decides. likely is the same with everything that the ledger may yet tell taken as so: an event that is not
+	// likely is never meant.
+	meant, likely predicate
+	// ledger says that the answer can change with later events.
+	ledger bool
+	// variant is set for a document that reports; parts only feed correlations.
+	variant *variant
+	feeds   []feed
+}
+
+// feed is a place of a rule in a correlation.
+type feed struct {
+	correlation *correlation
+	at          int
+	plane       event.Plane
+	// group are the fields that the correlation groups by, for this rule.
+	group []field
+	value field
+}
+
+type compiler struct {
+	program  *Program
+	compiled map[string][]*rule // by name and by Sigma id
+	errs     []error
+}
+
+func (c *compiler) fail(r *sigma.Rule, line int, format string, args ...any) {
+	c.errs = append(c.errs, errorAt(r, line, format, args...))
+}
+
+// documents compiles the documents of a detection: those over events, or the correlations, which come after all others.
+func (c *compiler) documents(d *Detection, correlations bool) {
+	for _, r := range d.Rules {
+		if (r.Correlation != nil) != correlations {
+			continue
+		}
+		var v *variant
+		if r.Name == d.ID {
+			v = c.variant(d, r)
+			d.variants = append(d.variants, v)
+		} else if !strings.HasPrefix(r.Name, d.ID+".") {
+			c.fail(r, r.Line, "name %q: want %q, or %q for a part", r.Name, d.ID, d.ID+".part")
+		}
+		if correlations {
+			c.correlation(r, v)
+		} else {
+			c.rule(r, v)
+		}
+	}
+}
+
+func (c *compiler) rule(r *sigma.Rule, v *variant) {
+	plane, ok := planeOf(r.LogSource)
+	if !ok {
+		c.fail(r, r.Line, "logsource: want product: aws, service: cloudtrail or product: kubernetes, service: audit")
+		return
+	}
+	w := writer{compiler: c, rule: r, plane: plane}
+	out := &rule{name: r.Name, plane: plane, variant: v, meant: w.expr(r.Condition)}
+	out.ledger = w.ledger
+	out.likely = out.meant
+	if out.ledger {
+		out.likely = w.likely(r.Condition)
+	}
+	if v != nil && v.after > 0 {
+		out.ledger = true
+	}
+	for _, name := range []string{r.Name, r.ID} {
+		if name != "" {
+			c.compiled[name] = append(c.compiled[name], out)
+		}
+	}
+	c.program.indexes[plane].add(out, r.Condition)
+}
+
+// link gives every correlation its rules.
+func (c *compiler) link() {
+	for _, k := range c.program.correlations {
+		for i, name := range k.rule.Correlation.Rules {
+			rules := c.compiled[name]
+			if len(rules) == 0 {
+				c.fail(k.rule, k.rule.Line, "correlation: no rule is named %q", name)
+			}
+			for _, r := range rules {
+				f := feed{correlation: k, at: i, plane: r.plane}
+				w := writer{compiler: c, rule: k.rule, plane: r.plane}
+				for _, g := range k.rule.Correlation.GroupBy {
+					if alias, ok := k.rule.Correlation.Aliases[g]; ok {
+						if g, ok = alias[name]; !ok {
+							c.fail(k.rule, k.rule.Line, "correlation: an alias in group-by says nothing of %q", name)
+						}
+					}
+					f.group = append(f.group, w.field(g, k.rule.Line))
+				}
+				if k.kind == valueCount {
+					f.value = w.field(k.rule.Correlation.Field, k.rule.Line)
+				}
+				// A group that only the ledger can tell may be told late.
+				r.ledger = r.ledger || w.ledger
+				r.feeds = append(r.feeds, f)
+				if k.kind == absence && i == 0 {
+					c.program.absences[k.rule.Name] = append(c.program.absences[k.rule.Name], f)
+				}
+			}
+		}
+	}
+}
+
+// writer writes predicates for one document.
+type writer struct {
+	*compiler
+	rule   *sigma.Rule
+	plane  event.Plane
+	ledger bool
+}
+
+func (w *writer) expr(x sigma.Expr) predicate {
+	switch x := x.(type) {
+	case sigma.And:
+		return all(w.exprs(x))
+	case sigma.Or:
+		return anyOf(w.exprs(x))
+	case sigma.Not:
+		p := w.expr(x.X)
+		return func(l *look) bool { return !p(l) }
+	case *sigma.Match:
+		return w.match(x)
+	}
+	w.fail(w.rule, w.rule.Line, "condition: %T is not known", x)
+	return never
+}
+
+func (w *writer) exprs(xs []sigma.Expr) []predicate {
+	out := make([]predicate, len(xs))
+	for i, x := range xs {
+		out[i] = w.expr(x)
+	}
+	return out
+}
+
+// likely is x with all that the ledger may yet tell taken as so.
+func (w *writer) likely(x sigma.Expr) predicate {
+	inner := writer{compiler: &compiler{program: w.program}, rule: w.rule, plane: w.plane}
+	p := inner.expr(x)
+	if !inner.ledger {
+		return p
+	}
+	switch x := x.(type) {
+	case sigma.And:
+		out := make([]predicate, len(x))
+		for i := range x {
+			out[i] = w.likely(x[i])
+		}
+		return all(out)
+	case sigma.Or:
+		out := make([]predicate, len(x))
+		for i := range x {
+			out[i] = w.likely(x[i])
+		}
+		return anyOf(out)
+	}
+	return always
+}
+
+func always(*look) bool { return true }
+func never(*look) bool  { return false }
+
+func all(ps []predicate) predicate {
+	if len(ps) == 1 {
+		return ps[0]
+	}
+	return func(l *look) bool {
+		for _, p := range ps {
+			if !p(l) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+func anyOf(ps []predicate) predicate {
+	if len(ps) == 1 {
+		return ps[0]
+	}
+	return func(l *look) bool {
+		for _, p := range ps {
+			if p(l) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// field gives the values of a field of an event: those that the log wrote, or those of an enrichment.
+type field struct {
+	name   string
+	path   event.Path
+	enrich *enrichment
+}
+
+// values calls yield with each value as text until it returns false, and returns whether there was one.
+func (f *field) values(l *look, yield func(string) bool) bool {
+	if f.enrich != nil {
+		vs := l.enriched(f.enrich)
+		for _, v := range vs {
+			if !yield(v) {
+				break
+			}
+		}
+		return len(vs) > 0
+	}
+	found := false
+	for v := range l.Find(f.path).All() {
+		if v.Kind() == event.Null {
+			continue
+		}
+		found = true
+		if !yield(v.String()) {
+			break
+		}
+	}
+	return found
+}
+
+// one is the values joined, and false if there is none.
+func (f *field) one(l *look) (string, bool) {
+	var out []string
+	ok := f.values(l, func(s string) bool { out = append(out, s); return len(out) < 32 })
+	if len(out) == 1 {
+		return out[0], true
+	}
+	return strings.Join(out, ", "), ok
+}
+
+func (w *writer) field(name string, line int) field {
+	if strings.HasPrefix(name, "drawbridge.") {
+		e := enrichmentOf(name)
+		if e == nil {
+			w.fail(w.rule, line, "field %q: not known; drawbridge's own fields are listed in docs/reference/detections.md", name)
+			return field{name: name}
+		}
+		if e.Planes != 0 && e.Planes&planes(w.plane) == 0 {
+			w.fail(w.rule, line, "field %q: not for %s events", name, w.plane)
+		}
+		w.ledger = w.ledger || e.Ledger
+		return field{name: name, enrich: e}
+	}
+	first, _, _ := strings.Cut(name, ".")
+	if !slices.Contains(topLevel[w.plane], first) {
+		w.fail(w.rule, line, "field %q: a %s event has no %q", name, w.plane, first)
+	}
+	return field{name: name, path: event.ParsePath(w.plane, name)}
+}
+
+// topLevel are the members of a record. Kubernetes: audit.k8s.io/v1 Event. CloudTrail: AWS CloudTrail User Guide,
+// "CloudTrail record contents", 2026-11.
+var topLevel = map[event.Plane][]string{
+	event.Kubernetes: {"kind", "apiVersion", "level", "auditID", "stage", "requestURI", "verb", "user", "impersonatedUser", "authenticationMetadata",
+		"sourceIPs", "userAgent", "objectRef", "responseStatus", "requestObject", "responseObject", "requestReceivedTimestamp", "stageTimestamp", "annotations"},
+	event.CloudTrail: {"eventVersion", "userIdentity", "eventTime", "eventSource", "eventName", "awsRegion", "sourceIPAddress", "userAgent", "errorCode",
+		"errorMessage", "requestParameters", "responseElements", "additionalEventData", "requestID", "eventID", "eventType", "apiVersion",
+		"managementEvent", "readOnly", "resources", "recipientAccountId", "serviceEventDetails", "sharedEventID", "vpcEndpointId",
+		"vpcEndpointAccountId", "eventCategory", "addendum", "sessionCredentialFromConsole", "edgeDeviceDetails", "tlsDetails"},
+}
+
+func (w *writer) match(m *sigma.Match) predicate {
+	if m.Field == "" {
+		return keywords(m)
+	}
+	f := w.field(m.Field, m.Line)
+	switch m.Op {
+	case sigma.Exists:
+		want := true
+		if len(m.Values) > 0 {
+			want, _ = m.Values[0].Bool()
+		}
+		return func(l *look) bool {
+			return f.values(l, func(string) bool { return false }) == want
+		}
+	case sigma.FieldRef:
+		return w.fieldRef(m, f)
+	}
+	if i := slices.IndexFunc(m.Values, func(v sigma.Value) bool { return v.IsNull() }); i >= 0 {
+		rest := *m
+		rest.Values = slices.Delete(slices.Clone(m.Values), i, i+1)
+		absent := func(l *look) bool { return !f.values(l, func(string) bool { return false }) }
+		if len(rest.Values) == 0 {
+			return absent
+		}
+		return anyOf([]predicate{absent, compare(&rest, f)})
+	}
+	return compare(m, f)
+}
+
+// compare is the usual match: one of the field's values is as one of the pattern's, or with |all as each of them.
+func compare(m *sigma.Match, f field) predicate {
+	op, cased := m.Op, m.Cased
+	if m.All {
+		ps := make([]predicate, len(m.Values))
+		for i, v := range m.Values {
+			ps[i] = compare(&sigma.Match{Field: m.Field, Op: op, Cased: cased, Values: []sigma.Value{v}}, f)
+		}
+		return all(ps)
+	}
+	values := m.Values
+	return func(l *look) bool {
+		is := false
+		f.values(l, func(s string) bool {
+			for i := range values {
+				if values[i].Matches(op, cased, s) {
+					is = true
+					return false
+				}
+			}
+			return true
+		})
+		return is
+	}
+}
+
+func (w *writer) fieldRef(m *sigma.Match, f field) predicate {
+	others := make([]field, len(m.Values))
+	for i, v := range m.Values {
+		others[i] = w.field(v.String(), m.Line)
+	}
+	return func(l *look) bool {
+		is := false
+		f.values(l, func(a string) bool {
+			for i := range others {
+				others[i].values(l, func(b string) bool {
+					is = a == b || !m.Cased && strings.EqualFold(a, b)
+					return !is
+				})
+			}
+			return !is
+		})
+		return is
+	}
+}
+
+// keywords looks for text anywhere in the record.
+func keywords(m *sigma.Match) predicate {
+	values := m.Values
+	return func(l *look) bool {
+		raw := string(l.Raw())
+		for i := range values {
+			if values[i].Matches(sigma.Contains, m.Cased, raw) != m.All {
+				return !m.All
+			}
+		}
+		return m.All
+	}
+}
+
+// variant reads what a reporting document says under `drawbridge:`.
+func (c *compiler) variant(d *Detection, r *sigma.Rule) *variant {
+	v := &variant{detection: d, rule: r}
+	var err error
+	if v.severity, err = finding.ParseSeverity(r.Level); err != nil {
+		c.fail(r, r.Line, "level: %v", err)
+	}
+	plane, _ := planeOf(r.LogSource)
+	w := writer{compiler: c, rule: r, plane: plane}
+	if r.Correlation != nil {
+		w.plane = c.planeOfCorrelation(r)
+	}
+	for key, value := range r.Custom {
+		s, isText := value.(string)
+		switch key {
+		case "message":
+			v.message = w.template(s)
+		case "remediation":
+			v.remediation = w.template(s)
+		case "triage":
+		case "after":
+			if v.after, err = time.ParseDuration(s); err != nil {
+				c.fail(r, r.Line, "drawbridge.after: %v", err)
+			}
+		case "once":
+			isText = true
+			names, _ := value.([]any)
+			for _, n := range names {
+				v.once = append(v.once, w.field(fmt.Sprint(n), r.Line))
+			}
+		case "subject":
+			isText = true
+			v.subject = w.subject(value)
+		default:
+			c.fail(r, r.Line, "drawbridge.%s: not known; known are message, subject, triage, remediation, after and once", key)
+		}
+		if !isText {
+			c.fail(r, r.Line, "drawbridge.%s: want text", key)
+		}
+	}
+	if len(v.message) == 0 {
+		v.message = template{{text: r.Title}}
+	}
+	if v.subject.kind == "" {
+		v.subject = subject{kind: "Event", name: w.template("{drawbridge.event}")}
+	}
+	return v
+}
+
+// planeOfCorrelation is the plane whose fields a correlation's message may use: that of the rule that completes it.
+func (c *compiler) planeOfCorrelation(r *sigma.Rule) event.Plane {
+	for _, name := range slices.Backward(r.Correlation.Rules) {
+		if rules := c.compiled[name]; len(rules) > 0 {
+			return rules[0].plane
+		}
+	}
+	return event.CloudTrail
+}
+
+func (w *writer) subject(value any) subject {
+	m, _ := value.(map[string]any)
+	text := func(key string) template {
+		s, _ := m[key].(string)
+		if s != "" && !strings.Contains(s, "{") {
+			s = "{" + s + "}"
+		}
+		return w.template(s)
+	}
+	for key := range m {
+		if !slices.Contains([]string{"kind", "namespace", "name", "arn"}, key) {
+			w.fail(w.rule, w.rule.Line, "drawbridge.subject.%s: not known; known are kind, namespace, name and arn", key)
+		}
+	}
+	kind, _ := m["kind"].(string)
+	if kind == "" {
+		w.fail(w.rule, w.rule.Line, "drawbridge.subject: want a kind and fields")
+	}
+	return subject{kind: kind, namespace: text("namespace"), name: text("name"), arn: text("arn")}
+}
+
+// template is text with fields in braces.
+type template []struct {
+	text  string
+	field *field
+}
+
+func (w *writer) template(s string) template {
+	var out template
+	for s != "" {
+		before, rest, open := strings.Cut(s, "{")
+		if before != "" {
+			out = append(out, struct {
+				text  string
+				field *field
+			}{text: before})
+		}
+		if !open {
+			break
+		}
+		name, after, closed := strings.Cut(rest, "}")
+		if !closed {
+			w.fail(w.rule, w.rule.Line, "%q: a brace is not closed", s)
+			break
+		}
+		ledger := w.ledger
+		f := w.field(name, w.rule.Line)
+		w.ledger = ledger // what a message says does not decide
+		out = append(out, struct {
+			text  string
+			field *field
+		}{field: &f})
+		s = after
+	}
+	return out
+}
+
+// absent stands in a message where a record does not tell.
+const absent = "(not in the record)"
+
+func (t template) render(l *look) string {
+	var b strings.Builder
+	for _, part := range t {
+		if part.field == nil {
+			b.WriteString(part.text)
+			continue
+		}
+		s, ok := part.field.one(l)
+		if !ok {
+			s = absent
+		}
+		b.WriteString(s)
+	}
+	return b.String()
+}
+
+// name is the text of a subject's field: empty where the record does not tell.
+func (t template) name(l *look) string {
+	s := t.render(l)
+	if s == absent {
+		return ""
+	}
+	return s
+}

@@ -1,0 +1,357 @@
+package detect
+
+import (
+	"container/heap"
+	"strings"
+	"time"
+
+	"drawbridge/internal/event"
+	"drawbridge/internal/finding"
+)
+
+// Options bound an engine. The zero value is for a run over files: late arrivals are over when the input is.
+type Options struct {
+	// Lateness is how much later than others an event may come; 0 is without end: [Engine.Flush] ends it.
+	Lateness time.Duration
+	// Windows, Facts and Pending bound the state: open windows, facts of each kind, and events that wait for a second look.
+	// 0 is the default. What is full gives up its oldest, and [Stats] say so.
+	Windows, Facts, Pending int
+	// Now is the wall clock of a continuous run; an event of the future does not move the watermark beyond it. Nil: no clock.
+	Now func() time.Time
+}
+
+// The default bounds.
+const (
+	DefaultWindows = 1 << 20
+	DefaultFacts   = 1 << 18
+	DefaultPending = 1 << 17
+)
+
+// reporter takes the findings of an engine, one after the other.
+type reporter = func(finding.Finding)
+
+// Stats count what an engine has seen.
+type Stats struct {
+	// Read are all events, Matched those that led to a finding, Duplicates those that came twice or in two stages.
+	Read, Matched, Duplicates int64
+	// Early are events whose second look came before late arrivals were over, for want of room; Evicted are windows, and
+	// Forgotten facts, given up for want of room.
+	Early, Evicted, Forgotten int64
+}
+
+// Engine runs a program over events. Events may come in any order: what is certain is reported at once, and every event
+// that others can still decide is looked at again when late arrivals are over. An engine is used by one goroutine.
+type Engine struct {
+	program *Program
+	ctx     *Context
+	options Options
+	report  reporter
+
+	ledger  *Ledger
+	windows *windows
+	seen    *seen
+	pending pending
+	// watermark is the time of the newest event.
+	watermark time.Time
+	expired   time.Time
+	stats     Stats
+
+	look, again look
+}
+
+// New is an engine that hands its findings to report.
+func New(p *Program, ctx *Context, o Options, report reporter) *Engine {
+	o.Windows, o.Facts, o.Pending = or(o.Windows, DefaultWindows), or(o.Facts, DefaultFacts), or(o.Pending, DefaultPending)
+	g := &Engine{program: p, ctx: ctx, options: o, report: report, ledger: newLedger(o.Facts), windows: newWindows(o.Windows), seen: newSeen(o.Windows)}
+	g.wire()
+	return g
+}
+
+func (g *Engine) wire() {
+	g.look = look{ctx: g.ctx, ledger: g.ledger, memo: map[int][]string{}}
+	g.again = look{ctx: g.ctx, ledger: g.ledger, memo: map[int][]string{}}
+}
+
+func or(n, otherwise int) int {
+	if n <= 0 {
+		return otherwise
+	}
+	return n
+}
+
+// Stats are the counts so far.
+func (g *Engine) Stats() Stats {
+	s := g.stats
+	s.Evicted, s.Forgotten = int64(g.windows.evicted), int64(g.ledger.Forgotten())
+	return s
+}
+
+// Watermark is the time of the newest event so far.
+func (g *Engine) Watermark() time.Time { return g.watermark }
+
+// Add takes one event. It keeps nothing of it that is not copied.
+func (g *Engine) Add(e *event.Event) {
+	g.stats.Read++
+	if e.Plane() == event.Kubernetes && e.Field(event.Stage).Is("RequestReceived") {
+		g.stats.Duplicates++ // the API server logs the request again with its outcome
+		return
+	}
+	l := &g.look
+	l.reset(e, false)
+	g.ledger.note(l)
+	g.advance(e.Time())
+
+	matched, wait := 0, time.Duration(-1)
+	g.program.indexes[e.Plane()].candidates(e, func(rules []*rule) {
+		for _, r := range rules {
+			if r.ledger {
+				if !r.likely(l) {
+					continue
+				}
+				wait = max(wait, r.after())
+				if r.after() > 0 {
+					continue
+				}
+			}
+			if r.meant(l) {
+				matched = max(matched, g.fire(r, l))
+			}
+		}
+	})
+	g.count(matched)
+	if wait >= 0 {
+		g.wait(e.Keep(), e.Time().Add(wait), "")
+	}
+}
+
+func (r *rule) after() time.Duration {
+	if r.variant == nil {
+		return 0
+	}
+	return r.variant.after
+}
+
+// The outcomes of an event: none, one that was reported before, and a new one.
+const (
+	nothing = iota
+	repeated
+	reported
+)
+
+func (g *Engine) count(outcome int) {
+	switch outcome {
+	case repeated:
+		g.stats.Duplicates++
+	case reported:
+		g.stats.Matched++
+	}
+}
+
+// advance moves the watermark and looks again at what is due.
+func (g *Engine) advance(to time.Time) {
+	if g.options.Now != nil {
+		if now := g.options.Now(); to.After(now) {
+			to = now
+		}
+	}
+	if !to.After(g.watermark) {
+		return
+	}
+	g.watermark = to
+	if g.options.Lateness == 0 {
+		return
+	}
+	for len(g.pending) > 0 && g.pending[0].due.Add(g.options.Lateness).Before(to) {
+		g.second(heap.Pop(&g.pending).(*waiting))
+	}
+	if to.Sub(g.expired) > time.Minute {
+		g.expired = to
+		g.expire()
+	}
+}
+
+// expire closes windows that nothing can complete any more.
+func (g *Engine) expire() {
+	spans := map[uint64]int64{}
+	for _, c := range g.program.correlations {
+		spans[c.id] = g.watermark.Add(-g.options.Lateness - 2*c.span).UnixNano()
+	}
+	g.windows.expire(func(k windowKey) int64 { return spans[k[0]] })
+}
+
+// Flush is the end of the input: nothing comes late any more.
+func (g *Engine) Flush() {
+	for len(g.pending) > 0 {
+		g.second(heap.Pop(&g.pending).(*waiting))
+	}
+}
+
+// waiting is an event that is looked at again.
+type waiting struct {
+	event *event.Event
+	due   time.Time
+	// absence names the correlation whose first event it is; for all others it is empty.
+	absence string
+}
+
+func (g *Engine) wait(e *event.Event, due time.Time, absence string) {
+	heap.Push(&g.pending, &waiting{event: e, due: due, absence: absence})
+	if len(g.pending) > g.options.Pending {
+		g.stats.Early++
+		g.second(heap.Pop(&g.pending).(*waiting))
+	}
+}
+
+// second looks again at an event.
+func (g *Engine) second(w *waiting) {
+	l := &g.again
+	l.reset(w.event, true)
+	if w.absence != "" {
+		g.absent(w, l)
+		return
+	}
+	matched := 0
+	g.program.indexes[w.event.Plane()].candidates(w.event, func(rules []*rule) {
+		for _, r := range rules {
+			if r.ledger && r.meant(l) {
+				matched = max(matched, g.fire(r, l))
+			}
+		}
+	})
+	if matched == reported {
+		g.count(matched)
+	}
+}
+
+// absent reports the first event of an absence if nothing came after it, provided that the events go on long enough to
+// tell.
+func (g *Engine) absent(w *waiting, l *look) {
+	if g.watermark.Before(w.due) {
+		return
+	}
+	for i := range g.program.absences[w.absence] {
+		f := &g.program.absences[w.absence][i]
+		if f.plane != l.Plane() {
+			continue
+		}
+		k, ok := f.key(l)
+		if win := g.windows.open[k]; ok && win != nil && !win.broken(f.correlation, l.Time().UnixNano()) {
+			g.count(g.complete(f.correlation, l, nil))
+		}
+		return
+	}
+}
+
+// fire is a rule that an event matched.
+func (g *Engine) fire(r *rule, l *look) int {
+	outcome := nothing
+	if r.variant != nil {
+		outcome = g.emit(r.variant, l, nil)
+	}
+	for i := range r.feeds {
+		outcome = max(outcome, g.feed(&r.feeds[i], l))
+	}
+	return outcome
+}
+
+func (g *Engine) feed(f *feed, l *look) int {
+	k, ok := f.key(l)
+	if !ok {
+		return nothing
+	}
+	e := entry{At: l.Time().UnixNano(), Rule: uint8(f.at), ID: strings.Clone(l.ID()), Text: eventText(l)}
+	c := f.correlation
+	if c.kind == valueCount {
+		if e.Value, ok = f.value.one(l); !ok {
+			return nothing
+		}
+		e.Value = strings.Clone(e.Value)
+	}
+	if c.kind == absence {
+		g.windows.at(k).add(c, e)
+		if f.at == 0 {
+			g.wait(l.Keep(), l.Time().Add(c.span), c.rule.Name)
+		}
+		return nothing
+	}
+	run := g.windows.at(k).add(c, e)
+	if run == nil {
+		return nothing
+	}
+	return g.complete(c, l, run)
+}
+
+// complete is a correlation that an event completed.
+func (g *Engine) complete(c *correlation, l *look, run []entry) int {
+	if c.variant == nil {
+		return nothing
+	}
+	return g.emit(c.variant, l, run)
+}
+
+// emit reports a finding, once.
+func (g *Engine) emit(v *variant, l *look, run []entry) int {
+	id := v.identity(l, run)
+	if !g.seen.add(fold(v.detection.ID + "\x00" + id)) {
+		return repeated
+	}
+	g.report(g.finding(v, l, id, run))
+	return reported
+}
+
+// pending is a heap of events by the time of their second look, and then by their own time and id, so that equal input gives
+// equal output.
+type pending []*waiting
+
+func (p pending) Len() int { return len(p) }
+func (p pending) Less(i, j int) bool {
+	a, b := p[i], p[j]
+	if !a.due.Equal(b.due) {
+		return a.due.Before(b.due)
+	}
+	if t, u := a.event.Time(), b.event.Time(); !t.Equal(u) {
+		return t.Before(u)
+	}
+	if a.event.ID() != b.event.ID() {
+		return a.event.ID() < b.event.ID()
+	}
+	return a.absence < b.absence
+}
+func (p pending) Swap(i, j int) { p[i], p[j] = p[j], p[i] }
+
+// Push and Pop are container/heap's.
+func (p *pending) Push(x any) { *p = append(*p, x.(*waiting)) }
+
+// Pop takes the last one.
+func (p *pending) Pop() any {
+	old := *p
+	x := old[len(old)-1]
+	old[len(old)-1] = nil
+	*p = old[:len(old)-1]
+	return x
+}
+
+// seen are the findings reported so far, bounded: the oldest are forgotten first.
+type seen struct {
+	In    map[uint64]struct{}
+	Order []uint64
+	limit int
+}
+
+func newSeen(limit int) *seen { return &seen{In: map[uint64]struct{}{}, limit: limit} }
+
+func (s *seen) add(h uint64) bool {
+	if _, ok := s.In[h]; ok {
+		return false
+	}
+	s.In[h] = struct{}{}
+	s.Order = append(s.Order, h)
+	if len(s.Order) > s.limit {
+		n := max(1, s.limit/16)
+		for _, old := range s.Order[:n] {
+			delete(s.In, old)
+		}
+		s.Order = append(s.Order[:0], s.Order[n:]...)
+	}
+	return true
+}

@@ -1,0 +1,149 @@
+package detect
+
+import (
+	"slices"
+	"strings"
+
+	"drawbridge/internal/event"
+	"drawbridge/internal/finding"
+)
+
+// identity tells one report of a detection from another: the values of `once`, or the events it is made of. The same events
+// give the same findings, however often they come.
+func (v *variant) identity(l *look, run []entry) string {
+	var b strings.Builder
+	b.WriteString(clusterOf(l.Event))
+	if len(v.once) > 0 {
+		for i := range v.once {
+			s, _ := v.once[i].one(l)
+			b.WriteByte(0)
+			b.WriteString(s)
+		}
+		return b.String()
+	}
+	if run == nil {
+		b.WriteByte(0)
+		b.WriteString(l.ID())
+	}
+	for _, e := range run {
+		b.WriteByte(0)
+		b.WriteString(e.ID)
+	}
+	return b.String()
+}
+
+func (g *Engine) finding(v *variant, l *look, id string, run []entry) finding.Finding {
+	cluster := clusterOf(l.Event)
+	at := l.Time()
+	s := finding.Subject{Kind: v.subject.kind, Namespace: v.subject.namespace.name(l), Name: v.subject.name.name(l), ARN: v.subject.arn.name(l)}
+	d := v.detection
+	remediation := v.remediation.render(l)
+	if remediation == "" {
+		remediation = text(v.rule.Custom, "triage")
+	}
+	ev := g.story(l)
+	if len(run) > 1 {
+		ev = append(evidence(run), ev[1:]...)
+	}
+	return finding.Finding{
+		ID: d.ID, Title: v.rule.Title, Severity: v.severity, Status: finding.Fail, Cluster: cluster, Subject: s,
+		Message: v.message.render(l), Evidence: ev, Remediation: finding.Remediation{Text: remediation},
+		Controls: []finding.Control{}, Techniques: slices.Clone(d.Techniques()),
+		Fingerprint: finding.Fingerprint(d.ID, cluster, s, id), Time: &at,
+	}
+}
+
+// eventText is an event in one line.
+func eventText(l *look) string {
+	var b strings.Builder
+	b.WriteString(stamp(l.Time()))
+	b.WriteByte(' ')
+	b.WriteString(actionOf(l.Event))
+	if name := objectOf(l.Event); name != "" {
+		b.WriteByte(' ')
+		b.WriteString(name)
+	}
+	b.WriteString(" by ")
+	b.WriteString(actorText(l.actor()))
+	if from := sources(l.Event); len(from) > 0 {
+		b.WriteString(" from ")
+		b.WriteString(strings.Join(from, ", "))
+	}
+	if !succeeded(l.Event) {
+		b.WriteString(", refused")
+	}
+	return b.String()
+}
+
+// objectOf is what an event of the API server is about: namespace/name.
+func objectOf(e *event.Event) string {
+	if e.Plane() != event.Kubernetes {
+		return ""
+	}
+	namespace, name := e.Field(event.Namespace).String(), e.Field(event.ObjectName).String()
+	if namespace != "" && name != "" {
+		return namespace + "/" + name
+	}
+	return namespace + name
+}
+
+// story is the event and what is known of those behind it, each sentence with the records that it rests on. What the records
+// prove by an id that both hold is said as it is; what only fits is said to be probable.
+func (g *Engine) story(l *look) []finding.Evidence {
+	ev := []finding.Evidence{{Text: eventText(l), Source: recordOf(l.Event)}}
+	a := l.actor()
+	k := a.AccessKey
+	for range 5 { // a chain of roles
+		f := g.ledger.Keys.get(k)
+		if k == "" || f == nil || f.Issue == nil {
+			break
+		}
+		is := f.Issue
+		text := stamp(is.At) + " access key " + k + " was issued for " + is.Role
+		if f.workload() {
+			text += " to " + is.holder() + " by " + is.Via
+		} else {
+			text += " to " + is.Asker
+		}
+		ev = append(ev, finding.Evidence{Text: text, Source: "certain: the access key id in CloudTrail event " + is.ID})
+		if p := g.ledger.podOf(is.PodUID); p != nil {
+			ev = append(ev, g.made(p, "certain: the pod's uid in the session tags and in ")...)
+			break
+		} else if is.Pod != "" {
+			if p := g.ledger.podNamed(is.Cluster, is.Namespace, is.Pod); p != nil {
+				ev = append(ev, g.made(p, "probable: a pod of this name, in ")...)
+			}
+			break
+		}
+		k = is.FromKey
+	}
+	if a.PodUID != "" {
+		if p := g.ledger.podOf(a.PodUID); p != nil {
+			ev = append(ev, g.made(p, "certain: the pod's uid in the request's user and in ")...)
+		}
+	}
+	return ev
+}
+
+func (g *Engine) made(p *podFacts, how string) []finding.Evidence {
+	if p.Created.ID == "" {
+		return nil
+	}
+	text := stamp(p.Created.At) + " pod " + p.Namespace + "/" + p.Name + " was created by " + p.Creator
+	if p.Node != "" {
+		text += ", and runs on " + p.Node
+	}
+	return []finding.Evidence{{Text: text, Source: how + "audit event " + p.Created.ID}}
+}
+
+// recordOf names the record of an event.
+func recordOf(e *event.Event) string {
+	where := ""
+	if in := e.Input(); in != "" {
+		where = " in " + in
+	}
+	if e.Plane() == event.CloudTrail {
+		return "CloudTrail event " + e.ID() + where
+	}
+	return "audit event " + e.ID() + where
+}

@@ -1,0 +1,106 @@
+package detect
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"drawbridge/internal/event"
+)
+
+// look is one event as the predicates see it, with what is known around it. It is used for one event after the other.
+type look struct {
+	*event.Event
+	ctx    *Context
+	ledger *Ledger
+	// final is set when late arrivals are over.
+	final bool
+
+	who   event.Actor
+	whoOK bool
+	// memo are the enrichments worked out for this event.
+	memo map[int][]string
+}
+
+func (l *look) reset(e *event.Event, final bool) {
+	l.Event, l.final, l.whoOK = e, final, false
+	if len(l.memo) > 0 {
+		clear(l.memo)
+	}
+}
+
+func (l *look) actor() *event.Actor {
+	if !l.whoOK {
+		l.who, l.whoOK = l.Actor(), true
+	}
+	return &l.who
+}
+
+func (l *look) enriched(e *enrichment) []string {
+	if v, ok := l.memo[e.slot]; ok {
+		return v
+	}
+	v := e.Of(l)
+	l.memo[e.slot] = v
+	return v
+}
+
+// What an event says is borrowed from its bytes: first, text and fact give copies, for what is kept.
+
+// first is the first value of a field of the record as text; empty if there is none.
+func (l *look) first(p event.Path) string { return strings.Clone(l.Find(p).First().String()) }
+
+// text is a field of the record.
+func (l *look) text(f event.Field) string { return strings.Clone(l.Field(f).String()) }
+
+// fact is that the event happened.
+func (l *look) fact() Fact { return Fact{l.Time(), strings.Clone(l.ID())} }
+
+func compareText(a, b string) int { return cmp.Compare(a, b) }
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// actionOf is what was done, as people write it.
+func actionOf(e *event.Event) string {
+	if e.Plane() == event.CloudTrail {
+		return strings.TrimSuffix(e.Field(event.EventSource).String(), ".amazonaws.com") + ":" + e.Field(event.EventName).String()
+	}
+	what := e.Field(event.Verb).String() + " " + e.Field(event.Resource).String()
+	if sub := e.Field(event.Subresource).String(); sub != "" {
+		what += "/" + sub
+	}
+	if e.Field(event.Resource).Kind() == event.Absent {
+		what = e.Field(event.Verb).String() + " " + e.Field(event.RequestURI).String()
+	}
+	return what
+}
+
+// clusterOf is the ARN of the cluster that an event is about, or its name, or nothing.
+func clusterOf(e *event.Event) string {
+	c := e.Cluster()
+	return strings.Clone(cmp.Or(c.ARN(), c.Name))
+}
+
+func actorText(a *event.Actor) string {
+	who := strings.Clone(cmp.Or(a.SessionARN, a.Principal, a.Service, a.Username))
+	if a.Username != "" && who != a.Username {
+		who = a.Username + " (" + who + ")"
+	}
+	if a.Impersonated != "" {
+		who += " as " + a.Impersonated
+	}
+	return who
+}
+
+func sources(e *event.Event) []string {
+	if e.Plane() == event.CloudTrail {
+		return some(e.Field(event.SourceIP).String())
+	}
+	var out []string
+	for v := range e.Find(pathSourceIPs).All() {
+		out = append(out, v.String())
+	}
+	return out
+}
+
+var pathSourceIPs = event.ParsePath(event.Kubernetes, "sourceIPs")

@@ -1,0 +1,271 @@
+package detect
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/internal/finding"
+	"drawbridge/internal/sigma"
+)
+
+// The kinds of correlation. The first four are Sigma's (correlations 2.0.2); absence is ours: the first rule was seen, and
+// none of the others within the timespan after it.
+const (
+	eventCount      = "event_count"
+	valueCount      = "value_count"
+	temporal        = "temporal"
+	temporalOrdered = "temporal_ordered"
+	absence         = "absence"
+)
+
+// correlation is a compiled correlation.
+type correlation struct {
+	rule    *sigma.Rule
+	variant *variant // nil for a part
+	kind    string
+	id      uint64
+	rules   int
+	// least is the number of events, or of values, that make it complete.
+	least int
+	span  time.Duration
+}
+
+func (c *compiler) correlation(r *sigma.Rule, v *variant) {
+	k := r.Correlation
+	out := &correlation{rule: r, variant: v, kind: k.Type, id: fold(r.Name + "\x00" + r.Level), rules: len(k.Rules), span: k.Timespan, least: k.Count}
+	switch k.Type {
+	case eventCount, valueCount:
+		switch k.Op {
+		case "gte", "eq":
+		case "gt":
+			out.least++
+		default:
+			c.fail(r, r.Line, "correlation: condition %q: a count is complete when it is reached; want gte, gt or eq", k.Op)
+		}
+		if out.least < 1 {
+			c.fail(r, r.Line, "correlation: condition: want a count of at least 1")
+		}
+		if out.least > maxCount {
+			c.fail(r, r.Line, "correlation: condition: counts up to %d are kept, this asks for %d", maxCount, out.least)
+		}
+	case temporal, temporalOrdered, absence:
+		if len(k.Rules) < 2 || len(k.Rules) > 8 {
+			c.fail(r, r.Line, "correlation: %s: want 2 to 8 rules", k.Type)
+		}
+	default:
+		c.fail(r, r.Line, "correlation: type %q is not known", k.Type)
+	}
+	if k.Timespan <= 0 {
+		c.fail(r, r.Line, "correlation: want a timespan")
+	}
+	c.program.correlations = append(c.program.correlations, out)
+}
+
+// maxCount is the highest count that a window holds the events for.
+const maxCount = 1000
+
+// entry is one event in a window.
+type entry struct {
+	At    int64 // nanoseconds
+	Rule  uint8
+	ID    string
+	Value string
+	Text  string
+}
+
+// window holds the events of one correlation and one group, in order of their time. It is complete or not whatever the order
+// in which they came.
+type window struct {
+	Entries []entry
+	// Quiet is when the last complete window ended: one that overlaps it is the same story.
+	Quiet int64
+}
+
+type windowKey [2]uint64
+
+// windows are all windows, bounded: when they are too many, those that were opened longest ago go first, and are counted.
+type windows struct {
+	open map[windowKey]*window
+	// order is for eviction: keys in the order in which they were opened.
+	order   []windowKey
+	limit   int
+	evicted int
+}
+
+func newWindows(limit int) *windows { return &windows{open: map[windowKey]*window{}, limit: limit} }
+
+// key is the window of a group, and false where the event does not tell its group: such an event joins nothing.
+func (f *feed) key(l *look) (windowKey, bool) {
+	k := windowKey{f.correlation.id, 14695981039346656037}
+	for i := range f.group {
+		s, ok := f.group[i].one(l)
+		if !ok {
+			return k, false
+		}
+		k[1] = (k[1] ^ fold(s)) * 1099511628211
+	}
+	return k, true
+}
+
+func (ws *windows) at(k windowKey) *window {
+	w := ws.open[k]
+	if w == nil {
+		w = &window{}
+		ws.open[k] = w
+		ws.order = append(ws.order, k)
+		if len(ws.open) > ws.limit {
+			ws.evict()
+		}
+	}
+	return w
+}
+
+// evict gives up the oldest sixteenth.
+func (ws *windows) evict() {
+	n := max(1, ws.limit/16)
+	for _, k := range ws.order[:n] {
+		if _, ok := ws.open[k]; ok {
+			delete(ws.open, k)
+			ws.evicted++
+		}
+	}
+	ws.order = slices.Delete(ws.order, 0, n)
+}
+
+// expire closes windows in which nothing can be completed any more.
+func (ws *windows) expire(before func(windowKey) int64) {
+	kept := ws.order[:0]
+	for _, k := range ws.order {
+		w := ws.open[k]
+		if w == nil {
+			continue
+		}
+		if n := len(w.Entries); n == 0 || w.Entries[n-1].At < before(k) {
+			delete(ws.open, k)
+			continue
+		}
+		kept = append(kept, k)
+	}
+	clear(ws.order[len(kept):])
+	ws.order = kept
+}
+
+// add puts an event into its window and returns the events of the window if it is complete with it.
+func (w *window) add(c *correlation, e entry) []entry {
+	if slices.ContainsFunc(w.Entries, func(o entry) bool { return o.ID == e.ID && o.Rule == e.Rule }) {
+		return nil
+	}
+	if c.kind == valueCount {
+		if i := slices.IndexFunc(w.Entries, func(o entry) bool { return o.Value == e.Value && abs(o.At-e.At) <= int64(c.span) }); i >= 0 && w.Entries[i].At >= e.At {
+			return nil
+		}
+	}
+	i, _ := slices.BinarySearchFunc(w.Entries, e, func(a, b entry) int { return cmp.Or(cmp.Compare(a.At, b.At), strings.Compare(a.ID, b.ID)) })
+	w.Entries = slices.Insert(w.Entries, i, e)
+	w.trim(c)
+	complete := w.complete(c, e)
+	if complete == nil {
+		return nil
+	}
+	from, to := complete[0].At, complete[len(complete)-1].At
+	if w.Quiet != 0 && from <= w.Quiet && to >= w.Quiet-int64(c.span) {
+		w.Quiet = max(w.Quiet, to)
+		return nil
+	}
+	w.Quiet = to
+	return complete
+}
+
+// trim keeps what can still matter, and not more than a few times what completes the window.
+func (w *window) trim(c *correlation) {
+	most := 4 * max(c.least, 8)
+	if extra := len(w.Entries) - most; extra > 0 {
+		w.Entries = slices.Delete(w.Entries, 0, extra)
+	}
+}
+
+// complete is the earliest run of entries with e in it that makes the correlation so; nil if there is none.
+func (w *window) complete(c *correlation, e entry) []entry {
+	for i, first := range w.Entries {
+		if e.At-first.At > int64(c.span) {
+			continue
+		}
+		if first.At > e.At {
+			break
+		}
+		end := i
+		for end < len(w.Entries) && w.Entries[end].At-first.At <= int64(c.span) {
+			end++
+		}
+		if run := c.in(w.Entries[i:end]); run != nil {
+			return run
+		}
+	}
+	return nil
+}
+
+// in is the part of entries, all within one timespan, that makes the correlation so.
+func (c *correlation) in(entries []entry) []entry {
+	switch c.kind {
+	case eventCount:
+		if len(entries) >= c.least {
+			return slices.Clone(entries)
+		}
+	case valueCount:
+		seen := map[string]bool{}
+		for _, e := range entries {
+			seen[e.Value] = true
+		}
+		if len(seen) >= c.least {
+			return slices.Clone(entries)
+		}
+	case temporal:
+		var run []entry
+		var seen uint
+		for _, e := range entries {
+			if seen&(1<<e.Rule) == 0 {
+				seen |= 1 << e.Rule
+				run = append(run, e)
+			}
+		}
+		if len(run) == c.rules {
+			return run
+		}
+	case temporalOrdered:
+		var run []entry
+		for _, e := range entries {
+			if int(e.Rule) == len(run) {
+				run = append(run, e)
+			}
+		}
+		if len(run) == c.rules {
+			return run
+		}
+	}
+	return nil
+}
+
+// broken says whether one of the other rules was seen in the timespan after from.
+func (w *window) broken(c *correlation, from int64) bool {
+	return slices.ContainsFunc(w.Entries, func(o entry) bool { return o.Rule != 0 && o.At >= from && o.At-from <= int64(c.span) })
+}
+
+func abs(n int64) int64 { return max(n, -n) }
+
+// evidence is the entries as a finding shows them; the last is the event that the finding is about already.
+func evidence(entries []entry) []finding.Evidence {
+	const most = 8
+	var out []finding.Evidence
+	for i, e := range entries {
+		if len(entries) > most && i == most/2 {
+			out = append(out, finding.Evidence{Text: "…", Source: "more events between"})
+		}
+		if len(entries) > most && i >= most/2 && i < len(entries)-most/2 {
+			continue
+		}
+		out = append(out, finding.Evidence{Text: e.Text, Source: "event " + e.ID})
+	}
+	return out
+}
