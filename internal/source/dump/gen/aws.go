@@ -5,10 +5,12 @@ import "fmt"
 const (
 	account = "111122223333"
 	region  = "eu-west-1"
-	cluster = "synthetic"
 	created = "2026-03-01T09:00:00.000000+00:00"
 	issuer  = "oidc.eks.eu-west-1.amazonaws.com/id/5D1E0000000000000000000000000001"
 )
+
+// cluster is the name of the cluster.
+var cluster = "synthetic"
 
 func roleARN(name string) string { return "arn:aws:iam::" + account + ":role/" + name }
 

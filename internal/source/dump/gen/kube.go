@@ -24,7 +24,11 @@ func kubeFiles(s size) []file {
 	files := []file{
 		list("namespaces.json", head, tail, 100, func(i int) any { return kubeObject("v1", "Namespace", "", namespace(i), i, nil) }),
 		list("serviceaccounts.json", head, tail, s.serviceAccounts, func(i int) any {
-			return kubeObject("v1", "ServiceAccount", namespace(i), serviceAccount(i), i, object{"automountServiceAccountToken": false})
+			o := kubeObject("v1", "ServiceAccount", namespace(i), serviceAccount(i), i, object{"automountServiceAccountToken": false})
+			if i < s.irsa {
+				o["metadata"].(object)["annotations"] = object{"eks.amazonaws.com/role-arn": roleARN(fmt.Sprintf("app-%05d", i))}
+			}
+			return o
 		}),
 		list("roles.json", head, tail, s.roles, func(i int) any {
 			rules := []any{
@@ -53,12 +57,24 @@ func kubeFiles(s size) []file {
 		}),
 		list("pods.json", head, tail, s.pods, func(i int) any { return pod(i, s) }),
 	}
+	if s.rows > 0 {
+		files = append(files, awsAuth(s.rows))
+	}
 	if s.ways { // that there are none of these is known
 		for _, kind := range []string{"ClusterRoleList", "ClusterRoleBindingList"} {
 			files = append(files, answer(strings.ToLower(kind)+".json", object{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "items": []any{}}))
 		}
 	}
 	return files
+}
+
+// awsAuth maps a role in each row.
+func awsAuth(n int) file {
+	var rows strings.Builder
+	for i := range n {
+		fmt.Fprintf(&rows, "- rolearn: %s\n  username: app-%05d:{{SessionName}}\n  groups: [%s]\n", roleARN(fmt.Sprintf("app-%05d", i)), i, namespace(i))
+	}
+	return answer("aws-auth.json", kubeObject("v1", "ConfigMap", "kube-system", "aws-auth", 0, object{"data": object{"mapRoles": rows.String()}}))
 }
 
 func kubeObject(apiVersion, kind, ns, name string, i int, rest object) object {

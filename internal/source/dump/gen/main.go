@@ -13,7 +13,7 @@ import (
 
 // size says how many objects of each kind the dump holds.
 type size struct {
-	pods, serviceAccounts, bindings, roles, iamRoles, associations, entries, nodes int
+	pods, serviceAccounts, bindings, roles, iamRoles, associations, entries, nodes, rows, irsa int
 	// ways leaves ways open from pods to an administrator of the account.
 	ways bool
 }
@@ -29,6 +29,9 @@ func main() {
 	flag.IntVar(&s.associations, "associations", 200, "Pod Identity associations")
 	flag.IntVar(&s.entries, "entries", 50, "access entries")
 	flag.IntVar(&s.nodes, "nodes", 50, "nodes and EC2 instances")
+	flag.IntVar(&s.rows, "rows", 0, "rows of aws-auth; there is none without")
+	flag.IntVar(&s.irsa, "irsa", 0, "service accounts that have a role through IRSA")
+	flag.StringVar(&cluster, "cluster", cluster, "name of the cluster")
 	flag.BoolVar(&s.ways, "ways", false, "leave ways open from pods to an administrator: every 50th Role runs and enters pods, every 1,000th pod is privileged, and one IAM role may do everything")
 	flag.Parse()
 	if *out == "" {
