@@ -63,7 +63,7 @@ func run() error {
 		}
 	}
 	fmt.Printf("growth from the tenth to the whole: %.1f-fold\n", float64(times[2])/float64(times[1]))
-	return errors.Join(paths(dir), whoCan(dir))
+	return errors.Join(paths(dir), whoCan(dir), migrations(dir))
 }
 
 // generate writes the dumps of a fleet and prints its name.
@@ -95,6 +95,33 @@ func paths(dir string) error {
 	_, pods := measure("paths, every pod to account admin", "paths", "-f", snapshot, "--from", "every-pod", "--to", "account-admin", "-o", "json")
 	_, everybody := measure("paths, everybody to the defaults", "paths", "-f", snapshot, "-o", "json")
 	return errors.Join(pods, everybody, os.RemoveAll(dumps), os.Remove(snapshot))
+}
+
+// migrations measures how far forty clusters are, each with 1,000 pods, 300 service accounts, half of them with IRSA, 500 IAM roles
+// and 100 rows of aws-auth.
+func migrations(dir string) error {
+	s := size{"", 1000, 300, 300, 500, 500, 30, 50}
+	folders, files := []string{"migrate", "status"}, []string{"migrate", "status"}
+	for i := range 40 {
+		s.name = fmt.Sprintf("cluster %d of 40: 1,000 pods, 300 service accounts, 500 IAM roles, 100 rows of aws-auth", i+1)
+		name := fmt.Sprintf("prod-%02d", i)
+		dumps := filepath.Join(dir, name)
+		if err := s.generate(dumps, "-cluster", name, "-rows", "100", "-irsa", "150"); err != nil {
+			return err
+		}
+		if out, err := exec.Command("bin/drawbridge", "collect", "-f", dumps, "-o", dumps+".json").CombinedOutput(); err != nil {
+			return fmt.Errorf("collect: %w\n%.500s", err, out)
+		}
+		folders, files = append(folders, "-f", dumps), append(files, "-f", dumps+".json")
+	}
+	fleet := filepath.Join(dir, "fleet.json.zst")
+	if out, err := exec.Command("bin/drawbridge", append([]string{"collect", "-o", fleet}, files[2:]...)...).CombinedOutput(); err != nil {
+		return fmt.Errorf("collect: %w\n%.500s", err, out)
+	}
+	_, one := measure("status of 40 clusters, one snapshot", "migrate", "status", "-f", fleet, "-o", "json")
+	_, many := measure("status of 40 clusters, 40 snapshots", append(files, "-o", "json")...)
+	_, dumps := measure("status of 40 clusters, 40 folders", append(folders, "-o", "json")...)
+	return errors.Join(one, many, dumps)
 }
 
 // bindings are the fleets on which who-can is measured: every binding of theirs lets a service account read Secrets.

@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"drawbridge/internal/access"
@@ -38,10 +39,16 @@ type ClusterStatus struct {
 	IRSA        int `json:"irsa"`
 	PodIdentity int `json:"podIdentity"`
 	Moving      int `json:"moving"`
-	// Next is the next phase to access entries: a phase's id, "done", or "unknown" where too little was read.
+	// Next is the next phase to access entries: a phase's id, "done", "blocked" where somebody has to decide before anything
+	// can be done, or "unknown" where too little was read.
 	Next string `json:"next"`
-	// Blockers are what somebody has to decide first.
-	Blockers []string `json:"blockers"`
+	// PhasesDone is how many of the Phases to access entries are behind the cluster; 0 where that is not known.
+	PhasesDone int `json:"phasesDone"`
+	Phases     int `json:"phases"`
+	// Blockers are what somebody has to decide before the move to access entries can be finished, PodIdentityBlockers before
+	// that of the service accounts with IRSA.
+	Blockers            []string `json:"blockers"`
+	PodIdentityBlockers []string `json:"podIdentityBlockers"`
 }
 
 // Left counts the rows of aws-auth that still have to become something, blocked ones among them.
@@ -55,23 +62,40 @@ func (c *ClusterStatus) Left() int {
 	return left
 }
 
+// Decide counts what somebody has to decide, for both moves.
+func (c *ClusterStatus) Decide() int { return len(c.Blockers) + len(c.PodIdentityBlockers) }
+
+// accessEntryPhases are the phases to access entries, in order.
+var accessEntryPhases = []string{PhaseEnable, PhaseCreate, PhaseWatch, PhaseEmpty, PhaseAPIOnly}
+
+// statusAreas are what a status is told by.
+var statusAreas = []model.Area{
+	model.AreaCluster, model.AreaAccessEntries, model.AreaPolicyAssociations, model.AreaAWSAuth, model.AreaFargateProfiles, model.AreaIAMRoles,
+	model.AreaIAMUsers, model.AreaPodIdentityAssociations, model.AreaServiceAccounts, model.AreaPods, model.AreaWorkloads,
+}
+
 // The words of ClusterStatus.Next that are no phases.
 const (
 	NextDone    = "done"
+	NextBlocked = "blocked" // entries count beside aws-auth, and all that is left there waits for a decision
 	NextUnknown = "unknown"
 )
 
 // NewStatus looks at every cluster of a snapshot. Tool and time are left to the caller.
 func NewStatus(s *model.Snapshot, a *access.Access, o Options) *Status {
-	out := &Status{Version: finding.Version, Kind: KindStatus, Clusters: []ClusterStatus{}, Gaps: append([]finding.Gap{}, s.Gaps...)}
+	out := &Status{Version: finding.Version, Kind: KindStatus, Clusters: []ClusterStatus{}, Gaps: append([]finding.Gap{}, s.GapsIn("not in the input", statusAreas...)...)}
 	for _, c := range a.Clusters() {
-		out.Clusters = append(out.Clusters, clusterStatus(s, c, AccessEntries(s, a, c, o)))
+		st := clusterStatus(s, c, AccessEntries(s, a, c, o))
+		if st.IRSA+st.Moving > 0 {
+			st.PodIdentityBlockers = append(st.PodIdentityBlockers, PodIdentity(s, a, c, o).Blockers...)
+		}
+		out.Clusters = append(out.Clusters, st)
 	}
 	return out
 }
 
 func clusterStatus(s *model.Snapshot, c *access.Cluster, m *Migration) ClusterStatus {
-	st := ClusterStatus{Cluster: c.Facts(), Label: s.Label(c.Cluster), Rows: map[Outcome]int{}, Blockers: append([]string{}, m.Blockers...)}
+	st := ClusterStatus{Cluster: c.Facts(), Label: s.Label(c.Cluster), Rows: map[Outcome]int{}, Phases: len(accessEntryPhases), Blockers: append([]string{}, m.Blockers...), PodIdentityBlockers: []string{}}
 	for _, e := range c.AccessEntries {
 		if !e.IsNode() && c.ServiceOwned(e.PrincipalARN) == "" {
 			st.AccessEntries++
@@ -102,15 +126,29 @@ func clusterStatus(s *model.Snapshot, c *access.Cluster, m *Migration) ClusterSt
 			st.PodIdentity++
 		}
 	}
-	switch {
-	case c.AuthenticationMode() == model.ModeAPI:
-		st.Next = NextDone
-	case m.Unread || len(m.Phases) == 0:
-		st.Next = NextUnknown
+	st.Next = next(c, m)
+	switch st.Next {
+	case NextDone:
+		st.PhasesDone = len(accessEntryPhases)
+	case NextBlocked:
+		st.PhasesDone = slices.Index(accessEntryPhases, PhaseCreate)
 	default:
-		st.Next = m.Phases[0].ID
+		st.PhasesDone = max(0, slices.Index(accessEntryPhases, st.Next))
 	}
 	return st
+}
+
+// next is the phase that a cluster is at.
+func next(c *access.Cluster, m *Migration) string {
+	switch {
+	case c.AuthenticationMode() == model.ModeAPI:
+		return NextDone
+	case m.Unread:
+		return NextUnknown
+	case len(m.Phases) == 0:
+		return NextBlocked
+	}
+	return m.Phases[0].ID
 }
 
 // Sum is the line for a whole fleet: how many clusters are in which mode.
@@ -129,4 +167,31 @@ func (s *Status) Sum() string {
 		text += fmt.Sprintf(", of %d the mode is not known", modes[""])
 	}
 	return text
+}
+
+// Totals are the numbers of a whole fleet.
+type Totals struct {
+	// Rows are those of aws-auth that are left, Blocked those among them that somebody has to decide about.
+	Rows, Blocked int
+	// Waiting counts the clusters in which somebody has to decide something.
+	Waiting int
+	// IRSA, PodIdentity and Moving count service accounts, as those of a ClusterStatus.
+	IRSA, PodIdentity, Moving int
+}
+
+// Totals adds up all clusters.
+func (s *Status) Totals() Totals {
+	var t Totals
+	for i := range s.Clusters {
+		c := &s.Clusters[i]
+		t.Rows += c.Left()
+		t.Blocked += c.Rows[Blocked]
+		if c.Decide() > 0 {
+			t.Waiting++
+		}
+		t.IRSA += c.IRSA
+		t.PodIdentity += c.PodIdentity
+		t.Moving += c.Moving
+	}
+	return t
 }

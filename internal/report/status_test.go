@@ -18,12 +18,16 @@ func fleet() *migrate.Status {
 		return migrate.ClusterStatus{
 			Cluster: finding.Cluster{Name: name, Account: own, Region: "eu-central-1", AuthenticationMode: mode}, Label: name, Next: next, Blockers: blockers,
 			AccessEntries: 1, Rows: map[migrate.Outcome]int{migrate.BecomesEntry: 2, migrate.Nothing: 1, migrate.Blocked: len(blockers)}, IRSA: 3, PodIdentity: 2, Moving: 1,
+			Phases: 5, PodIdentityBlockers: []string{},
 		}
 	}
+	moving := cluster("moving", "API_AND_CONFIG_MAP", migrate.PhaseWatch)
+	moving.PhasesDone = 2
+	moving.PodIdentityBlockers = []string{"service account shop/a: its role does not exist", "service account shop/b: its role does not exist", "c", "d", "e", "f", "g"}
 	return &migrate.Status{
 		Version: finding.Version, Kind: migrate.KindStatus, Tool: finding.Tool{Version: "1.0"}, Time: time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC),
 		Clusters: []migrate.ClusterStatus{
-			cluster("done", "API", migrate.NextDone), cluster("moving", "API_AND_CONFIG_MAP", migrate.PhaseEmpty),
+			cluster("done", "API", migrate.NextDone), moving,
 			cluster("stuck", "CONFIG_MAP", migrate.PhaseEnable, "mapAccounts lets in every principal of account 444455556666"),
 		},
 		Gaps: []finding.Gap{{Area: "awsAuth", Action: "get configmaps kube-system/aws-auth", Reason: "forbidden", Cluster: "moving"}},
@@ -50,7 +54,7 @@ func TestHostileMigrationStatus(t *testing.T) {
 		s := func(name string) string { return hostileString().Draw(t, name) }
 		st := fleet()
 		c := &st.Clusters[2]
-		c.Label, c.Name, c.Account, c.Region, c.AuthenticationMode, c.Next, c.Blockers = s("label"), s("name"), s("account"), s("region"), s("mode"), s("next"), []string{s("blocker")}
+		c.Label, c.Name, c.Account, c.Region, c.AuthenticationMode, c.Next, c.Blockers, c.PodIdentityBlockers = s("label"), s("name"), s("account"), s("region"), s("mode"), s("next"), []string{s("blocker")}, []string{s("pod blocker")}
 		st.Gaps[0].Reason = s("reason")
 		for _, format := range MigrationStatusFormats {
 			var out bytes.Buffer
