@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // DefaultMaxRecord is how long a record may be, in bytes, where Options do not say: above what the API server's own limit
@@ -41,14 +42,18 @@ type Decoder struct {
 	scratch []byte  // a record that was a JSON string
 }
 
-// NewDecoder returns a decoder of what r has.
+// NewDecoder returns a decoder of what r has. The content of a *bytes.Buffer is decoded where it stands.
 func NewDecoder(r io.Reader, o Options) *Decoder {
 	limit := o.MaxRecord
 	if limit <= 0 {
 		limit = DefaultMaxRecord
 	}
 	given := ParseCluster(o.Cluster)
-	return &Decoder{r: r, input: o.Input, given: given, cluster: given, max: min(limit, maxRecordLimit)}
+	d := &Decoder{r: r, input: o.Input, given: given, cluster: given, max: min(limit, maxRecordLimit)}
+	if b, ok := r.(*bytes.Buffer); ok {
+		d.buf, d.readErr = b.Bytes(), io.EOF
+	}
+	return d
 }
 
 // Offset returns how many bytes, after decompression, were consumed. A stream of JSON lines may be resumed there.
@@ -110,7 +115,7 @@ func (d *Decoder) next(skip string) bool {
 	for {
 		for d.pos < len(d.buf) {
 			c := d.buf[d.pos]
-			if c > ' ' && (skip == "" || bytes.IndexByte([]byte(skip), c) < 0) {
+			if c != ' ' && c != '\n' && c != '\r' && c != '\t' && (skip == "" || strings.IndexByte(skip, c) < 0) {
 				return true
 			}
 			d.pos++
@@ -144,14 +149,14 @@ func (d *Decoder) line() (line []byte, whole bool) {
 	searched := 0
 	for {
 		if n := bytes.IndexByte(d.buf[d.pos+searched:], '\n'); n >= 0 {
-			return d.buf[d.pos : d.pos+searched+n], true
+			return d.buf[d.pos : d.pos+searched+n], searched+n <= d.max
 		}
 		searched = len(d.buf) - d.pos
 		if searched > d.max {
 			return d.buf[d.pos:], false
 		}
 		if !d.more() {
-			return d.buf[d.pos:], d.readErr != nil
+			return d.buf[d.pos:], len(d.buf)-d.pos <= d.max
 		}
 	}
 }
@@ -171,15 +176,15 @@ func (d *Decoder) top(e *Event) (done bool, err error) {
 		return d.textLine(e)
 	}
 	if n := bytes.IndexByte(d.buf[d.pos:], '\n'); n >= 0 {
-		if end := e.scanRecord(d.buf[d.pos : d.pos+n]); end > 0 {
+		if end := e.scanRecord(d.buf[d.pos : d.pos+n]); end > 0 && end <= d.max {
 			d.pos += end
 			d.cluster = d.given
 			d.emit(e)
 			return true, nil
 		}
 	}
-	if found, err := d.open(); found || err != nil {
-		return false, err
+	if d.open() {
+		return false, nil
 	}
 	return d.object(e)
 }
@@ -216,7 +221,7 @@ func (d *Decoder) skipLine(at int64) error {
 			break
 		}
 	}
-	return d.unparsed(at, fmt.Sprintf("longer than %d bytes", d.max))
+	return d.unparsed(at, d.tooLong())
 }
 
 // textLine reads a line that is not JSON: a record may follow a timestamp, as in CloudWatch Logs' exports.
@@ -264,23 +269,18 @@ func (d *Decoder) nested(e *Event) (done bool, err error) {
 // cannot be, it is passed over.
 func (d *Decoder) value() (n int, reason string) {
 	for {
-		if end := skip(d.buf[d.pos:], 0); end > 0 && (d.pos+end < len(d.buf) || d.readErr != nil) {
-			return end, ""
-		}
-		have := len(d.buf) - d.pos
-		for len(d.buf)-d.pos < have+have/4+1 {
-			if d.more() {
-				continue
-			}
-			if d.readErr != nil {
-				break
-			}
+		b := d.buf[d.pos:]
+		if n = skip(b, 0); n > d.max || n < 0 && len(b) > d.max {
 			d.skipValue()
-			return 0, fmt.Sprintf("longer than %d bytes", d.max)
+			return 0, d.tooLong()
 		}
-		if len(d.buf)-d.pos == have {
+		if n > 0 && (n < len(b) || d.readErr != nil || strings.IndexByte(`]}"`, b[n-1]) >= 0) {
+			return n, ""
+		}
+		if d.readErr != nil {
 			break
 		}
+		d.grow()
 	}
 	if c := d.buf[d.pos]; c != '{' && c != '[' && c != '"' {
 		d.pos++ // what JSON does not have here
@@ -289,6 +289,15 @@ func (d *Decoder) value() (n int, reason string) {
 	d.pos = len(d.buf)
 	return 0, "truncated: the record ends in the middle"
 }
+
+// grow reads a good part more than there is, so that looking again from the beginning costs little.
+func (d *Decoder) grow() {
+	have := len(d.buf) - d.pos
+	for len(d.buf)-d.pos <= have+have/4 && d.more() {
+	}
+}
+
+func (d *Decoder) tooLong() string { return fmt.Sprintf("longer than %d bytes", d.max) }
 
 // skipValue passes over an object, list or string of any length.
 func (d *Decoder) skipValue() {

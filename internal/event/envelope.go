@@ -6,26 +6,24 @@ import (
 )
 
 // open looks whether the object that begins here is an envelope with a list of records, and if so moves into the list.
-func (d *Decoder) open() (found bool, err error) {
+func (d *Decoder) open() (found bool) {
 	env := envelope{}
 	for {
 		if found, short := env.read(d.buf[d.pos:]); found {
 			d.pos += env.list
 			d.list, d.bare, d.control = true, false, env.control
 			d.cluster = env.cluster(d.given)
-			return true, nil
+			return true
 		} else if !short {
-			return false, nil
+			return false
 		}
-		have := len(d.buf) - d.pos
 		if bytes.IndexByte(d.buf[d.pos:], '\n') >= 0 && len(bytes.TrimSpace(firstLine(d.buf[d.pos:]))) > 1 {
-			return false, nil // the line is whole, and the object is not
+			return false // the line is whole, and the object is not
 		}
-		for len(d.buf)-d.pos < have+have/4+1 {
-			if !d.more() {
-				return false, nil
-			}
+		if d.readErr != nil || len(d.buf)-d.pos > d.max {
+			return false
 		}
+		d.grow()
 	}
 }
 
@@ -145,7 +143,7 @@ func (d *Decoder) element(e *Event) (done bool, err error) {
 		}
 		return false, nil
 	case '{':
-		if end := e.scanRecord(d.buf[d.pos:]); end > 0 && !d.control {
+		if end := e.scanRecord(d.buf[d.pos:]); end > 0 && end <= d.max && !d.control {
 			d.pos += end
 			d.emit(e)
 			return true, nil

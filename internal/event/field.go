@@ -237,9 +237,11 @@ var fieldNames = func() (names [2 * slots]string) {
 	return names
 }()
 
-// fieldOf returns the field whose name is the longest beginning of a path, and the rest of the path.
+// fieldOf returns the field whose name is the longest beginning of a path, and the rest of the path; without one, 0 and
+// the whole path.
 func fieldOf(p Plane, path string) (f Field, rest string) {
-	best := -1
+	best := 0
+	rest = path
 	for i, name := range fieldNames {
 		if name == "" || Field(i).plane() != p || len(name) <= best || !strings.HasPrefix(path, name) {
 			continue

@@ -50,16 +50,17 @@ func (e *Event) read(b []byte) (end int, reason string) {
 
 // scanRecord reads the record that b starts with and returns where it ends, or surprise.
 func (e *Event) scanRecord(b []byte) int {
-	i := space(b, 0)
-	if i < 0 || b[i] != '{' {
+	lead := space(b, 0)
+	if lead < 0 || b[lead] != '{' {
 		return surprise
 	}
-	e.plane = planeOf(b[i:])
+	b = b[lead:]
+	e.plane = planeOf(b)
 	if e.plane == 0 {
 		return surprise
 	}
 	e.spans = [slots]span{}
-	end := e.scan(b, i, e.plane.shape())
+	end := e.scan(b, 0, e.plane.shape())
 	if end < 0 {
 		return surprise
 	}
@@ -67,15 +68,18 @@ func (e *Event) scanRecord(b []byte) int {
 	if e.unfit() != "" {
 		return surprise
 	}
-	return end
+	return lead + end
 }
 
 // unfit is the reason why a well-formed object is not a record that can be judged.
 func (e *Event) unfit() string {
 	if e.plane == CloudTrail {
-		switch named := e.Field(EventSource).Kind() == String && e.Field(EventName).Kind() == String; {
-		case named || e.Field(insightDetails).Kind() == Object: // an Insights event is about a rate, not a call
-		default:
+		source, name := e.Field(EventSource), e.Field(EventName)
+		switch {
+		case bytes.HasPrefix(source.raw, []byte(`"aws:`)): // S3's notifications have CloudTrail's names
+			return notRecord
+		case e.Field(insightDetails).Kind() == Object: // an Insights event is about a rate, not a call
+		case source.Kind() != String || name.Kind() != String:
 			return "a CloudTrail record without eventSource and eventName"
 		}
 	} else {
@@ -147,6 +151,8 @@ func planeOfMember(key string, value []byte) Plane {
 // the attacker's choice.
 func (e *Event) strict(b []byte) (end int, reason string) {
 	e.spans, e.raw = [slots]span{}, nil
+	lead := max(0, space(b, 0))
+	b = b[lead:]
 	d := decoderOf(b)
 	if d.PeekKind() != '{' {
 		return 0, notRecord
@@ -157,16 +163,16 @@ func (e *Event) strict(b []byte) (end int, reason string) {
 	}
 	end = int(d.InputOffset())
 	if skipNested(v, 0) < 0 {
-		return end, fmt.Sprintf("nested deeper than %d", maxDepth)
+		return lead + end, fmt.Sprintf("nested deeper than %d", maxDepth)
 	}
 	if e.plane = strictPlane(v); e.plane == 0 {
-		return end, notRecord
+		return lead + end, notRecord
 	}
 	e.raw = b[:end:end]
 	if _, reason = e.strictObject(decoderOf(b), e.plane.shape(), ""); reason == "" {
 		reason = e.unfit()
 	}
-	return end, reason
+	return lead + end, reason
 }
 
 func decoderOf(b []byte) *jsontext.Decoder {
