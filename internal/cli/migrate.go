@@ -97,16 +97,19 @@ cluster stays in API_AND_CONFIG_MAP.`,
 
 var podIdentity = migration{
 	name: "pod-identity", plan: migrate.PodIdentity, flags: podIdentityFlags,
-	short: "Move from IRSA to Pod Identity: plan, proof, code, apply",
-	long: `Plan the move of service accounts from IRSA to Pod Identity with the same roles: what becomes of each service account,
-in which phases, what stands in the way, and the proof of what it does to everybody's effective access.
+	short: "Move to Pod Identity, from IRSA, kube2iam and access keys: plan, proof, code, apply",
+	long: `Plan the move of service accounts to Pod Identity: from IRSA, and from the annotations of kube2iam and kiam, with the
+same roles; from access keys in variables and Secrets, with a role that somebody names. The plan says what becomes of
+each service account, in which phases, what stands in the way, and proves what it does to everybody's effective access.
 
 The trust is carried over narrowly, for the service account in this cluster and nobody else. Associations come first;
-annotations, and the trust in this cluster's issuer alone, go when pods were restarted and seen to use Pod Identity.
-A role of another account is reached through one of the cluster's account, which --role names or --role-names.`,
+annotations, the trust in this cluster's issuer alone, and the trust in its nodes go when pods were restarted and seen
+to use Pod Identity. A role of another account is reached through one of the cluster's account. Such a role, and one
+that stands in for keys, is named by --role, or looked for by the convention of --role-names.`,
 	example: `  drawbridge migrate pod-identity --demo
   drawbridge migrate pod-identity --cluster prod -o terraform=pod-identity.tf
   drawbridge migrate pod-identity --cluster prod --role shop/web=arn:aws:iam::111122223333:role/prod-shop-web
+  drawbridge migrate pod-identity --cluster prod --keys-of shop/web=arn:aws:iam::111122223333:user/shop
   drawbridge migrate pod-identity --cluster prod --apply --phase trust`,
 }
 

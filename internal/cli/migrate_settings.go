@@ -14,7 +14,9 @@ import (
 func podIdentityFlags(cmd *cobra.Command, o *migrate.Options) {
 	f := cmd.Flags()
 	f.Var(&byServiceAccount{to: &o.Roles, is: iam.ARN.IsRole, want: "role"}, "role", "`[CLUSTER/]NAMESPACE/NAME=ARN` of the cluster account's role that a service account is to get where its own cannot be, repeatable")
-	f.Var((*roleNames)(&o.RoleNames), "role-names", "`CONVENTION` of the names of roles, of {cluster}, {namespace} and {service-account}; default "+migrate.DefaultRoleNames)
+	f.Var(&byServiceAccount{to: &o.KeysOf, is: iam.ARN.IsUser, want: "user"}, "keys-of", "`[CLUSTER/]NAMESPACE/NAME=ARN` of the IAM user whose access keys the pods of a service account have, repeatable")
+	f.Var(&convention{&o.RoleNames, migrate.ParseRoleNames}, "role-names", "`CONVENTION` of the names of roles, of {cluster}, {namespace} and {service-account}; default "+migrate.DefaultRoleNames)
+	f.Var(&convention{&o.ServiceAccountNames, migrate.ParseServiceAccountNames}, "service-account-names", "`CONVENTION` of the names of service accounts, of {workload}; default "+migrate.DefaultServiceAccountNames)
 }
 
 // byServiceAccount is a flag that names an IAM principal for a service account.
@@ -50,20 +52,23 @@ func (b *byServiceAccount) String() string { return "" }
 // Type names the value in help.
 func (b *byServiceAccount) Type() string { return "string" }
 
-// roleNames is a flag that holds a naming convention of roles.
-type roleNames string
+// convention is a flag that holds a naming convention.
+type convention struct {
+	to    *string
+	check func(string) error
+}
 
 // Set takes a convention that can be one.
-func (n *roleNames) Set(text string) error {
-	if err := migrate.ParseRoleNames(text); err != nil {
+func (c *convention) Set(text string) error {
+	if err := c.check(text); err != nil {
 		return err
 	}
-	*n = roleNames(text)
+	*c.to = text
 	return nil
 }
 
 // String is the default, which the help tells in words.
-func (n *roleNames) String() string { return string(*n) }
+func (c *convention) String() string { return "" }
 
 // Type names the value in help.
-func (n *roleNames) Type() string { return "string" }
+func (c *convention) Type() string { return "string" }

@@ -79,19 +79,19 @@ func AddStatement(doc, statement []byte) ([]byte, error) {
 	return out, err
 }
 
-// WithoutFederated returns a statement, as JSON, without one identity provider among its principals, or nothing if it names
-// nobody else. Other principals stay as they are written.
-func WithoutFederated(statement []byte, provider string) ([]byte, error) {
+// WithoutPrincipal returns a statement, as JSON, without one of its principals of a kind, AWS or Federated for instance, or
+// nothing if it names nobody else. Other principals stay as they are written.
+func WithoutPrincipal(statement []byte, of, gone string) ([]byte, error) {
 	nobody := false
 	out, err := mapMembers(statement, func(name string, value jsontext.Value) (jsontext.Value, error) {
 		if !strings.EqualFold(name, "Principal") || value.Kind() != '{' {
 			return value, nil
 		}
 		left, err := mapMembers(value, func(kind string, names jsontext.Value) (jsontext.Value, error) {
-			if !strings.EqualFold(kind, "Federated") {
+			if !strings.EqualFold(kind, of) {
 				return names, nil
 			}
-			return withoutName(names, provider)
+			return withoutName(names, gone)
 		})
 		nobody = string(left) == "{}"
 		return left, err

@@ -60,7 +60,7 @@ func TestAddStatement(t *testing.T) {
 	}
 }
 
-func TestWithoutFederated(t *testing.T) {
+func TestWithoutPrincipal(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"Effect":"Allow","Principal":{"Federated":"p"}}`:                          "",
 		`{"Effect":"Allow","principal":{"federated":["p","p"]}}`:                    "",
@@ -68,7 +68,7 @@ func TestWithoutFederated(t *testing.T) {
 		`{"Effect":"Allow","Principal":{"AWS":"p"}}`:                                `{"Effect":"Allow","Principal":{"AWS":"p"}}`,
 		`{"Effect":"Allow","Principal":"*","Condition":{"Bool":{"Federated":"p"}}}`: `{"Effect":"Allow","Principal":"*","Condition":{"Bool":{"Federated":"p"}}}`,
 	} {
-		got, err := WithoutFederated([]byte(in), "p")
+		got, err := WithoutPrincipal([]byte(in), "Federated", "p")
 		if err != nil || string(got) != want {
 			t.Errorf("%s becomes %s, %v; want %s", in, got, err, want)
 		}

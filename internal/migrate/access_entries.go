@@ -7,6 +7,7 @@ import (
 
 	"drawbridge/internal/access"
 	"drawbridge/internal/authenticator"
+	"drawbridge/internal/diff"
 	"drawbridge/internal/model"
 	"drawbridge/internal/plan"
 )
@@ -20,6 +21,11 @@ type Options struct {
 	Roles map[string]string
 	// RoleNames is the naming convention of roles, as ParseRoleNames wants it; empty is DefaultRoleNames.
 	RoleNames string
+	// ServiceAccountNames is the naming convention of service accounts, as ParseServiceAccountNames wants it; empty is
+	// DefaultServiceAccountNames.
+	ServiceAccountNames string
+	// KeysOf are the IAM users whose access keys pods have, by service account as in Roles: no snapshot tells.
+	KeysOf map[string]string
 }
 
 // Migration is a plan in phases, with what stands in its way.
@@ -62,6 +68,9 @@ type planner struct {
 	snapshot *model.Snapshot
 	all      *access.Access
 	cluster  *access.Cluster
+
+	agents  map[string][]*access.Unit // kube2iam and kiam, once they were looked for
+	algebra *diff.AWS                 // once something was compared
 }
 
 func (p *planner) partition() string {

@@ -12,13 +12,15 @@ import (
 
 // The outcomes of service accounts.
 const (
-	BecomesPodIdentity Outcome = "Pod Identity" // an association with the same role
-	Moving             Outcome = "moving"       // it has an association already; what IRSA left behind is to go
+	BecomesPodIdentity Outcome = "Pod Identity" // an association with its role
+	Moving             Outcome = "moving"       // it has its role by Pod Identity already; what it had before is to go
 )
 
-// Holder is a service account that holds an IAM role through IRSA, and what becomes of it.
+// Holder is a service account whose pods have AWS credentials from some source, and what becomes of it.
 type Holder struct {
 	Account *model.ServiceAccount
+	From    Source
+	// RoleARN is the role that it holds, or, of one with keys, the role that is to stand in for them; empty for none.
 	RoleARN string
 	// FirstARN is the role of the cluster's account through which Pod Identity goes on to a role of another account; empty
 	// where RoleARN is of the cluster's account.
@@ -29,23 +31,20 @@ type Holder struct {
 
 	role, first *model.IAMRole
 	existing    *model.PodIdentityAssociation
+	settled     bool   // its role needs no step of its own
+	lacks       string // the user whose keys allow more than the role does
 }
 
-// PodIdentity plans the move of a cluster's service accounts from IRSA to Pod Identity with the same roles: associations first,
-// each let in by its role for its own namespace and service account of this cluster only; annotations and the trust in this
-// cluster's issuer go when pods were seen to use the new way.
+// PodIdentity plans the move of a cluster's service accounts to Pod Identity, from IRSA, from kube2iam and kiam with the same
+// roles, and from access keys: associations first, each let in by its role for its own namespace and service account of this
+// cluster only; what they had before goes when pods were seen to use the new way.
 func PodIdentity(s *model.Snapshot, a *access.Access, c *access.Cluster, o Options) *Migration {
 	p := &planner{Options: o, snapshot: s, all: a, cluster: c}
 	m := &Migration{Cluster: c}
 	if !m.needs(model.AreaCluster, model.AreaPodIdentityAssociations, model.AreaServiceAccounts, model.AreaPods, model.AreaWorkloads, model.AreaFargateProfiles) {
 		return m
 	}
-	for _, sa := range c.ServiceAccounts {
-		if role := access.IRSARole(sa); role != "" {
-			m.Holders = append(m.Holders, p.move(sa, role))
-		}
-	}
-	if len(m.Holders) == 0 {
+	if m.Holders = p.holders(); len(m.Holders) == 0 {
 		return m
 	}
 	if d := c.Description; d != nil && !d.AutoMode && len(c.Agents()) == 0 {
@@ -56,15 +55,41 @@ func PodIdentity(s *model.Snapshot, a *access.Access, c *access.Cluster, o Optio
 		if h.Outcome == Blocked {
 			m.Blockers = append(m.Blockers, fmt.Sprintf("service account %s/%s: %s", h.Account.Namespace, h.Account.Name, h.Why))
 		}
+		if h.lacks != "" {
+			m.Warnings = append(m.Warnings, fmt.Sprintf("service account %s/%s: its role does not allow all that user %s may, whose keys its pods have", h.Account.Namespace, h.Account.Name, h.lacks))
+		}
 	}
 	m.Warnings = append(m.Warnings, "whether the AWS SDK in an image is new enough for Pod Identity is not told by a snapshot: see EKS User Guide, \"Use Pod Identity with the AWS SDK\"")
 	m.Phases = phases
 	return m
 }
 
+// holders are the service accounts whose pods have AWS credentials in a way that Pod Identity replaces: those of IRSA first.
+func (p *planner) holders() []Holder {
+	var all []Holder
+	for _, sa := range p.cluster.ServiceAccounts {
+		if role := access.IRSARole(sa); role != "" {
+			all = append(all, p.move(sa, role))
+		}
+	}
+	for _, of := range p.usages() {
+		role, _ := p.cluster.HoldsAWSRole(of.account.Namespace, of.account.Name)
+		if len(of.annotated) > 0 {
+			h := p.annotated(of)
+			if all = append(all, h); h.Outcome != Blocked && role == "" {
+				role = h.RoleARN
+			}
+		}
+		if len(of.keyed) > 0 {
+			all = append(all, p.keyed(of, role))
+		}
+	}
+	return all
+}
+
 // move decides what becomes of a service account.
 func (p *planner) move(sa *model.ServiceAccount, role string) Holder {
-	h := Holder{Account: sa, RoleARN: role, Outcome: BecomesPodIdentity, existing: p.cluster.Association(sa.Namespace, sa.Name)}
+	h := Holder{Account: sa, From: FromIRSA, RoleARN: role, Outcome: BecomesPodIdentity, existing: p.cluster.Association(sa.Namespace, sa.Name)}
 	why := p.cannotMove(&h)
 	switch e := h.existing; {
 	case why != "":
@@ -94,20 +119,10 @@ func (p *planner) cannotMove(h *Holder) string {
 	if err != nil || !arn.IsRole() {
 		return fmt.Sprintf("its annotation names %q, which is no role", h.RoleARN)
 	}
-	var presence access.Presence
-	if h.role, presence = p.all.Role(h.RoleARN); h.role == nil {
-		switch {
-		case presence == access.Absent:
-			return "its role does not exist"
-		case arn.Account != c.Account:
-			return fmt.Sprintf("its role, of account %s, was not read, so that its trust cannot be carried over: give what `aws iam get-account-authorization-details` prints in that account with -f beside this input", arn.Account)
-		}
-		return "its role was not read, so that its trust cannot be carried over"
+	if why := p.readRole(h); why != "" {
+		return why
 	}
 	trust := p.all.Trust(h.role)
-	if trust == nil {
-		return "the trust policy of its role cannot be read"
-	}
 	w := access.WebToken{Issuer: c.Issuer(), Subject: access.Subject(sa.Namespace, sa.Name), Audience: access.IRSAAudience}
 	if trust.WebIdentity(w).Not() {
 		return "its role does not let it in, so that it holds nothing now: " + strings.Join(trust.WhyNot(w), "; ")
@@ -169,5 +184,5 @@ func (h *Holder) foreign(c *access.Cluster) bool {
 }
 
 func (h *Holder) item(label string) Item {
-	return Item{Cluster: label, Subject: finding.Subject{Kind: "ServiceAccount", Namespace: h.Account.Namespace, Name: h.Account.Name}, Becomes: h.Outcome, Principal: h.RoleARN, Why: h.Why, Notes: h.Notes}
+	return Item{Cluster: label, Subject: finding.Subject{Kind: "ServiceAccount", Namespace: h.Account.Namespace, Name: h.Account.Name}, From: h.From, Becomes: h.Outcome, Principal: h.RoleARN, Why: h.Why, Notes: h.Notes}
 }

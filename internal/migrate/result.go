@@ -43,6 +43,8 @@ type Result struct {
 type Item struct {
 	Cluster string          `json:"cluster"`
 	Subject finding.Subject `json:"subject"`
+	// From is where the pods of a service account have their AWS credentials from now.
+	From Source `json:"from,omitempty"`
 	// Becomes is what becomes of it: see Outcome.
 	Becomes Outcome `json:"becomes"`
 	// Principal is the ARN that gets the access, with its path.

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -19,6 +20,27 @@ var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 
 // roleNameRunes are the characters that names of roles may have (IAM User Guide, "IAM and AWS STS quotas", 2026-11).
 var roleNameRunes = regexp.MustCompile(`^[A-Za-z0-9+=,.@_-]*$`)
+
+// DefaultServiceAccountNames is the naming convention of service accounts where the user has none.
+const DefaultServiceAccountNames = "{workload}"
+
+// ParseServiceAccountNames checks a naming convention of service accounts: text with {workload}, for which the name of a workload
+// stands.
+func ParseServiceAccountNames(convention string) error {
+	if rest := strings.Replace(convention, "{workload}", "", 1); rest == convention || !serviceAccountRunes.MatchString(rest) {
+		return fmt.Errorf("names of service accounts are of lower-case letters, digits, - and ., and {workload} stands in each of them for the name of what runs as it")
+	}
+	return nil
+}
+
+// serviceAccountRunes are the characters that names of service accounts may have (Kubernetes documentation, "Object Names and
+// IDs", 2026-11).
+var serviceAccountRunes = regexp.MustCompile(`^[a-z0-9.-]*$`)
+
+// ServiceAccountName is the name that the convention gives the service account of a workload.
+func (o *Options) ServiceAccountName(workload string) string {
+	return strings.Replace(cmp.Or(o.ServiceAccountNames, DefaultServiceAccountNames), "{workload}", workload, 1)
+}
 
 // ParseRoleNames checks a naming convention of roles: text with {cluster}, {namespace} and {service-account}, of which the
 // latter two must occur, or else service accounts would share a role.
@@ -44,10 +66,7 @@ func ParseRoleNames(convention string) error {
 // RoleName is the name that the convention gives the role of a service account. One that would be too long is cut, and ends in
 // a sum of the whole.
 func (o *Options) RoleName(cluster, namespace, serviceAccount string) string {
-	convention := o.RoleNames
-	if convention == "" {
-		convention = DefaultRoleNames
-	}
+	convention := cmp.Or(o.RoleNames, DefaultRoleNames)
 	name := strings.NewReplacer("{cluster}", cluster, "{namespace}", namespace, "{service-account}", serviceAccount).Replace(convention)
 	if len(name) <= roleNameMax {
 		return name

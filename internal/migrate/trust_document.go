@@ -65,11 +65,29 @@ func letFirstIn(doc model.Document, firstARN string, session access.PodSession, 
 // withoutProvider takes one OIDC provider out of the statements that allow, and with it the statements that let in nobody
 // else. Statements of other providers and of other principals stay as they are.
 func withoutProvider(doc model.Document, provider string) (model.Document, error) {
+	return withoutNames(doc, "Federated", func(p *iam.Principals) []string { return p.Federated }, []string{provider})
+}
+
+// withoutPrincipals does the same with roles and users of AWS.
+func withoutPrincipals(doc model.Document, arns []string) (model.Document, error) {
+	return withoutNames(doc, "AWS", func(p *iam.Principals) []string { return p.AWS }, arns)
+}
+
+func withoutNames(doc model.Document, kind string, of func(*iam.Principals) []string, gone []string) (model.Document, error) {
 	out, err := iam.EditStatements([]byte(doc), func(s *iam.Statement, text []byte) ([]byte, error) {
-		if s.Effect != iam.Allow || s.Principal == nil || !slices.Contains(s.Principal.Federated, provider) {
+		if s.Effect != iam.Allow || s.Principal == nil {
 			return text, nil
 		}
-		return iam.WithoutFederated(text, provider)
+		for _, name := range gone {
+			if !slices.Contains(of(s.Principal), name) {
+				continue
+			}
+			var err error
+			if text, err = iam.WithoutPrincipal(text, kind, name); err != nil || text == nil {
+				return nil, err
+			}
+		}
+		return text, nil
 	})
 	return model.Document(out), err
 }

@@ -219,6 +219,9 @@ func itemLines(i migrate.Item) []string {
 	if i.Principal != "" && i.Principal != i.Subject.Name {
 		lines = append(lines, "principal: "+i.Principal)
 	}
+	if i.From != "" && i.From != migrate.FromIRSA {
+		lines = append(lines, "has now: "+string(i.From))
+	}
 	if i.Why != "" {
 		lines = append(lines, "because "+i.Why)
 	}
