@@ -15,8 +15,10 @@ type Ledger struct {
 	Pods         facts[podFacts]
 	Entries      facts[entryFacts]
 	Associations facts[associationFacts]
-	Addresses    facts[addressFacts]
-	Nodes        facts[nodeFacts]
+	// ServiceAccounts are the associations of each service account.
+	ServiceAccounts facts[serviceAccountFacts]
+	Addresses       facts[addressFacts]
+	Nodes           facts[nodeFacts]
 	// Limit is how many of each kind are kept.
 	Limit int
 }
@@ -44,7 +46,7 @@ func (g *Ledger) note(l *look) {
 
 // Forgotten is the number of facts that were given up for want of room.
 func (g *Ledger) Forgotten() int {
-	return g.Keys.Forgotten + g.Pods.Forgotten + g.Entries.Forgotten + g.Associations.Forgotten + g.Addresses.Forgotten + g.Nodes.Forgotten
+	return g.Keys.Forgotten + g.Pods.Forgotten + g.Entries.Forgotten + g.Associations.Forgotten + g.ServiceAccounts.Forgotten + g.Addresses.Forgotten + g.Nodes.Forgotten
 }
 
 // facts are the facts of one kind, by key, with the oldest first in Order.
