@@ -54,6 +54,14 @@ func (v *Value) Literal() (string, bool) {
 // regular expressions, networks and null.
 func (v *Value) Pattern() [][]rune { return v.parts }
 
+// Regexp is the regular expression of a Regex value with its flags, in RE2's syntax; "" for others.
+func (v *Value) Regexp() string {
+	if v.re == nil {
+		return ""
+	}
+	return v.re.String()
+}
+
 // Prefix is the network of a CIDR value; the zero Prefix for others.
 func (v *Value) Prefix() netip.Prefix { return v.prefix }
 
@@ -100,6 +108,13 @@ func (v *Value) matchesAll() bool {
 		}
 	}
 	return v.parts != nil
+}
+
+// NewValue prepares a text with wildcards and escapes, as a rule writes it.
+func NewValue(s string) Value {
+	v := Value{text: s}
+	v.compile()
+	return v
 }
 
 // Escape writes a plain string as a value that means it.

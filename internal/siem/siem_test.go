@@ -1,0 +1,136 @@
+package siem_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"drawbridge/internal/siem"
+	"drawbridge/internal/sigma"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func rules(t testing.TB, file string) []*sigma.Rule {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := sigma.Parse(file, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules
+}
+
+func show(r siem.Result) string {
+	var b strings.Builder
+	for _, n := range r.Needs {
+		fmt.Fprintf(&b, "needs: %s\n", n)
+	}
+	for _, rule := range r.Rules {
+		fmt.Fprintf(&b, "\n=== %s: %s\n", rule.Title, rule.Verdict)
+		for _, l := range rule.Losses {
+			fmt.Fprintf(&b, "  - %s\n", l)
+		}
+		b.WriteString(rule.Text)
+	}
+	return b.String()
+}
+
+// TestGolden has every target's form of the rules in testdata/rules.yml.
+func TestGolden(t *testing.T) {
+	all := rules(t, "testdata/rules.yml")
+	for _, name := range siem.Targets() {
+		t.Run(name, func(t *testing.T) {
+			r, err := siem.Export(all, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := show(r)
+			golden := filepath.Join("testdata", name+".golden")
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("run with -update if this is meant:\n%s", diff)
+			}
+		})
+	}
+}
+
+func export(t *testing.T, target, detection string) siem.Rule {
+	t.Helper()
+	parsed, err := sigma.Parse("r.yml", []byte("title: t\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n"+detection))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := siem.Export(parsed, target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Rules[0]
+}
+
+// TestVerdicts has what must never be called exact.
+func TestVerdicts(t *testing.T) {
+	for _, c := range []struct {
+		name, target, detection string
+		want                    siem.Verdict
+		why                     string
+	}{
+		{"field of ours", "athena", "  s: {drawbridge.entry.admin: true}\n  condition: s", siem.Refused, "drawbridge.entry.admin"},
+		{"field of ours in sigma", "sigma", "  s: {drawbridge.entry.admin: true}\n  condition: s", siem.Refused, "drawbridge.entry.admin"},
+		{"field of ours that is the record's", "athena", "  s: {drawbridge.actor.access_key: AKIA1}\n  condition: s", siem.Exact, ""},
+		{"ours sets aside", "splunk", "  s: {eventName: x}\n  f: {drawbridge.actor.pipeline: true}\n  condition: s and not f", siem.Approximated, "not set aside"},
+		{"ours in a negated and", "splunk", "  s: {eventName: x}\n  f: {drawbridge.actor.pipeline: true, eventName: y}\n  condition: s and not f", siem.Approximated, "not set aside"},
+		{"ours twice negated", "splunk", "  s: {eventName: x}\n  f: {drawbridge.actor.pipeline: true}\n  condition: s and not not f", siem.Refused, "drawbridge.actor.pipeline"},
+		{"encoded in sigma", "sigma", "  s: {requestParameters.principalArn: 'arn:aws:iam::1:role/x'}\n  condition: s", siem.Approximated, "percent-encodes"},
+		{"not of EKS", "sigma", "  s: {eventSource: sts.amazonaws.com, requestParameters.roleArn: 'arn:aws:iam::1:role/x'}\n  condition: s", siem.Exact, ""},
+		{"encoded regular expression", "athena", "  s: {requestParameters.principalArn|re: 'role/x'}\n  condition: s", siem.Approximated, "percent-encodes"},
+		{"encoded single character", "athena", "  s: {requestParameters.principalArn: 'arn?x'}\n  condition: s", siem.Approximated, "encoded character"},
+		{"wildcard without case", "eventbridge", "  s: {userAgent|contains: kubectl}\n  condition: s", siem.Approximated, "with case"},
+		{"wildcard with case", "eventbridge", "  s: {userAgent|contains|cased: kubectl}\n  condition: s", siem.Exact, ""},
+		{"wildcard without letters", "eventbridge", "  s: {userAgent|contains: '169.254'}\n  condition: s", siem.Exact, ""},
+		{"two demands", "eventbridge", "  a: {userAgent|startswith: x}\n  b: {userAgent|endswith: y}\n  condition: a and b", siem.Refused, "two things of one field"},
+		{"there and absent", "eventbridge", "  a: {errorCode: AccessDenied}\n  b: {errorCode: null}\n  condition: a and b", siem.Refused, "never hold"},
+		{"object's presence", "eventbridge", "  s: {responseElements|exists: true}\n  condition: s", siem.Refused, "leaves only"},
+		{"negated list", "eventbridge", "  s: {eventName: x}\n  f: {requestParameters.kubernetesGroups: viewers}\n  condition: s and not f", siem.Approximated, "where it is a list"},
+		{"negated prefix", "eventbridge", "  s: {eventName: x}\n  f: {userAgent|startswith: eksctl}\n  condition: s and not f", siem.Approximated, "in these letters only"},
+		{"keywords", "eventbridge", "  s: [abc]\n  condition: s", siem.Refused, "keywords"},
+		{"keywords over columns", "athena", "  s: [abc]\n  condition: s", siem.Refused, "keywords"},
+		{"no column", "athena", "  s: {tlsDetails.tlsVersion: x}\n  condition: s", siem.Refused, "no column"},
+		{"lookalike classes", "elastic", "  s: {userAgent|re: '\\d+'}\n  condition: s", siem.Refused, "Lucene"},
+		{"anchors", "elastic", "  s: {userAgent|re: '^aws-cli/[0-9]+'}\n  condition: s", siem.Exact, ""},
+		{"lists by index", "logs-insights", "  s: {requestParameters.kubernetesGroups: x}\n  condition: s", siem.Approximated, "first 5 elements"},
+		{"two fields", "opensearch", "  s: {userAgent|fieldref: eventName}\n  condition: s", siem.Refused, "compare two fields"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := export(t, c.target, c.detection)
+			if got.Verdict != c.want || !strings.Contains(strings.Join(got.Losses, "\n"), c.why) {
+				t.Errorf("%s %q, want %s %q", got.Verdict, got.Losses, c.want, c.why)
+			}
+			if (got.Verdict == siem.Refused) != (got.Text == "") {
+				t.Errorf("%s, and the text is %q", got.Verdict, got.Text)
+			}
+		})
+	}
+}
+
+func TestUnknownTarget(t *testing.T) {
+	if _, err := siem.Export(nil, "qradar"); err == nil {
+		t.Error("no error")
+	}
+}
