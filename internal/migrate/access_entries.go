@@ -26,6 +26,8 @@ type Options struct {
 	ServiceAccountNames string
 	// KeysOf are the IAM users whose access keys pods have, by service account as in Roles: no snapshot tells.
 	KeysOf map[string]string
+	// TrustPolicyQuota is how many characters the trust policies of the account's roles may have; 0 is what every account has.
+	TrustPolicyQuota int
 }
 
 // Migration is a plan in phases, with what stands in its way.
@@ -40,6 +42,8 @@ type Migration struct {
 	// Blockers keep the migration from being finished, until somebody decides. What does not depend on them can be done.
 	Blockers []string
 	Warnings []string
+	// RoleNames is the naming convention of roles that the user has, or "".
+	RoleNames string
 }
 
 // Phase is a part of a migration after which one can stop, look, and go on later or back.

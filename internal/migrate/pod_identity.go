@@ -40,7 +40,7 @@ type Holder struct {
 // cluster only; what they had before goes when pods were seen to use the new way.
 func PodIdentity(s *model.Snapshot, a *access.Access, c *access.Cluster, o Options) *Migration {
 	p := &planner{Options: o, snapshot: s, all: a, cluster: c}
-	m := &Migration{Cluster: c}
+	m := &Migration{Cluster: c, RoleNames: o.RoleNames}
 	if !m.needs(model.AreaCluster, model.AreaPodIdentityAssociations, model.AreaServiceAccounts, model.AreaPods, model.AreaWorkloads, model.AreaFargateProfiles) {
 		return m
 	}
@@ -60,6 +60,7 @@ func PodIdentity(s *model.Snapshot, a *access.Access, c *access.Cluster, o Optio
 		}
 	}
 	m.Warnings = append(m.Warnings, "whether the AWS SDK in an image is new enough for Pod Identity is not told by a snapshot: see EKS User Guide, \"Use Pod Identity with the AWS SDK\"")
+	m.Warnings = append(m.Warnings, p.packed(m.Holders)...)
 	m.Phases = phases
 	return m
 }

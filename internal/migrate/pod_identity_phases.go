@@ -82,6 +82,9 @@ func (s *podSteps) give(h *Holder) string {
 	if h.existing != nil {
 		session, externalID = s.cluster.Session(h.existing), s.cluster.ExternalID(h.existing)
 	}
+	if why := s.untaggable(session); why != "" {
+		return why
+	}
 	first := h.role
 	if h.FirstARN != "" {
 		first = h.first
@@ -139,7 +142,7 @@ func (s *podSteps) edit(role *model.IAMRole, change func(model.Document) (model.
 	if e.after, err = change(e.before); err != nil {
 		return edit{}, fmt.Sprintf("the trust policy of %s: %s", role.ARN, err)
 	}
-	return e, ""
+	return e, s.tooLong(e)
 }
 
 // write makes an edit a step: among the roles of the cluster's account, or among those of others.

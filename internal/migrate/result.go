@@ -17,11 +17,13 @@ const KindPlan = "Plan"
 // Result is a migration of one or several clusters as the command line gives it: what becomes of what, the steps in their
 // phases, the proof, and what stands in the way.
 type Result struct {
-	Version   string            `json:"version"`
-	Kind      string            `json:"kind"`
-	Tool      finding.Tool      `json:"tool"`
-	Time      time.Time         `json:"time"`
-	Migration string            `json:"migration"` // access-entries or pod-identity
+	Version   string       `json:"version"`
+	Kind      string       `json:"kind"`
+	Tool      finding.Tool `json:"tool"`
+	Time      time.Time    `json:"time"`
+	Migration string       `json:"migration"` // access-entries or pod-identity
+	// RoleNames is the naming convention of roles that the user has.
+	RoleNames string            `json:"roleNames,omitempty"`
 	Clusters  []finding.Cluster `json:"clusters"`
 	Items     []Item            `json:"items"`
 	Phases    []PhaseResult     `json:"phases"`
@@ -83,6 +85,7 @@ func NewResult(kind string, s *model.Snapshot, migrations []*Migration) (*Result
 	var unread []access.Grant
 	for _, m := range migrations {
 		label := s.Label(m.Cluster.Cluster)
+		r.RoleNames = m.RoleNames
 		r.Clusters = append(r.Clusters, m.Cluster.Facts())
 		r.Items = append(r.Items, m.items(label)...)
 		if m.Unread {

@@ -2,11 +2,13 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
 	"drawbridge/internal/access"
 	"drawbridge/internal/iam"
+	"drawbridge/internal/migrate"
 	"drawbridge/internal/model"
 )
 
@@ -15,8 +17,8 @@ type held struct {
 	namespace, account string
 	through            string
 	role, target       string
-	// policies are the names of what the role is allowed by, and services what those that could be read are about. Read says
-	// that the role's policies are known.
+	// policies are the names of what the role that pods end up with is allowed by, and services what those that could be read
+	// are about. Read says that the role's policies are known.
 	policies, services []string
 	read               bool
 	// workloads are those that run with the service account.
@@ -27,7 +29,8 @@ type held struct {
 
 // governance is the page for those who answer for the roles: for each cluster, which service account holds which role once
 // the migration is done.
-func (m *markdown) governance(s *model.Snapshot, clusters []planCluster) {
+func (m *markdown) governance(r *migrate.Result, clusters []planCluster) {
+	s := r.After
 	roles := map[string]*model.IAMRole{}
 	documents := map[string]model.Document{}
 	for _, a := range s.Accounts {
@@ -44,7 +47,7 @@ func (m *markdown) governance(s *model.Snapshot, clusters []planCluster) {
 			continue
 		}
 		m.head("Who holds which role in " + mdText(clusters[i].Label))
-		list := holders(c, roles, documents)
+		list := holders(c, clusters[i].items, roles, documents)
 		if len(list) == 0 {
 			m.line("No service account holds a role%s.", map[bool]string{true: ", as far as could be read"}[clusters[i].Unsure])
 			continue
@@ -52,11 +55,11 @@ func (m *markdown) governance(s *model.Snapshot, clusters []planCluster) {
 		m.row("Service account", "Role", "Through", "For what", "Run by", "Owner")
 		m.row("---", "---", "---", "---", "---", "---")
 		for _, h := range list {
-			role := mdCell(clusters[i].short(h.role))
+			role := cmp.Or(mdCell(clusters[i].short(h.role)), "not told")
 			if h.target != "" {
 				role += "<br>then " + mdCell(clusters[i].short(h.target))
 			}
-			purpose := nonEmpty(strings.Join(h.services, ", "), strings.Join(h.policies, ", "))
+			purpose := nonEmpty(strings.Join(h.services, "; "), strings.Join(h.policies, ", "))
 			for n := range purpose {
 				purpose[n] = mdText(purpose[n])
 			}
@@ -64,13 +67,50 @@ func (m *markdown) governance(s *model.Snapshot, clusters []planCluster) {
 			if h.owner != "" {
 				owner = mdText(h.owner) + " (" + mdText(h.told) + ")"
 			}
-			m.row(mdCell(h.namespace+"/"+h.account), role, h.through, cmp.Or(strings.Join(purpose, "<br>"), map[bool]string{true: "no policies", false: "not read"}[h.read]), cmp.Or(mdText(strings.Join(h.workloads, ", ")), "nothing that was read"), owner)
+			m.row(mdCell(h.namespace+"/"+h.account), role, mdText(h.through), cmp.Or(strings.Join(purpose, "<br>"), unpurposed(h)), cmp.Or(mdText(strings.Join(h.workloads, ", ")), "nothing that was read"), owner)
 		}
+		m.convention(r, c, list)
 	}
 }
 
-// holders are the service accounts of a cluster that hold a role, in order.
-func holders(c *model.Cluster, roles map[string]*model.IAMRole, documents map[string]model.Document) []held {
+// unpurposed says why nothing says what a role is for.
+func unpurposed(h held) string {
+	switch {
+	case h.role == "":
+		return "not told"
+	case h.read:
+		return "no policies"
+	}
+	return "not read"
+}
+
+// convention lists the roles whose names are not those that the user's naming convention gives.
+func (m *markdown) convention(r *migrate.Result, c *model.Cluster, list []held) {
+	if r.RoleNames == "" {
+		return
+	}
+	o := migrate.Options{RoleNames: r.RoleNames}
+	var lines []string
+	for _, h := range list {
+		arn, err := iam.ParseARN(h.role)
+		if want := o.RoleName(c.Name, h.namespace, h.account); err == nil && arn.Account == c.Account && !strings.EqualFold(arn.RoleName(), want) {
+			lines = append(lines, "- "+mdCell(arn.RoleName())+" of "+mdCell(h.namespace+"/"+h.account)+" would be "+mdCell(want))
+		}
+	}
+	m.line("")
+	if len(lines) == 0 {
+		m.line("Every role of the cluster's account has the name that the convention %s gives.", mdCell(r.RoleNames))
+		return
+	}
+	m.line("Names of roles of the cluster's account that do not follow the convention %s:", mdCell(r.RoleNames))
+	m.line("")
+	for _, l := range lines {
+		m.line("%s", l)
+	}
+}
+
+// holders are the service accounts of a cluster that hold a role, or whose pods go on to have one or keys in another way, in order.
+func holders(c *model.Cluster, items []migrate.Item, roles map[string]*model.IAMRole, documents map[string]model.Document) []held {
 	type key struct{ namespace, name string }
 	workloads := map[key][]string{}
 	for _, w := range c.Workloads {
@@ -94,10 +134,13 @@ func holders(c *model.Cluster, roles map[string]*model.IAMRole, documents map[st
 		if sa := accounts[k]; sa != nil {
 			told = append(told, ownership{sa.Labels, "label of the service account"}, ownership{sa.Annotations, "annotation of the service account"})
 		}
-		if r := roles[h.role]; r != nil {
+		if r := roles[cmp.Or(h.target, h.role)]; r != nil { // pods get the sessions of the last role only
 			told = append(told, ownership{r.Tags, "tag of the role"})
 			h.policies, h.services = purpose(r, documents)
 			h.read = !r.PoliciesUnknown
+		}
+		if r := roles[h.role]; r != nil && h.target != "" {
+			told = append(told, ownership{r.Tags, "tag of the first role"})
 		}
 		if n := namespaces[h.namespace]; n != nil {
 			told = append(told, ownership{n.Labels, "label of the namespace"})
@@ -115,15 +158,25 @@ func holders(c *model.Cluster, roles map[string]*model.IAMRole, documents map[st
 			add(held{namespace: sa.Namespace, account: sa.Name, through: "IRSA", role: role}, nil)
 		}
 	}
+	for _, i := range items {
+		if i.From != migrate.FromIRSA && i.Becomes == migrate.Blocked {
+			h := held{namespace: i.Subject.Namespace, account: i.Subject.Name, through: string(i.From), role: i.Principal}
+			if i.From == migrate.FromKeys {
+				h.role = "" // what its keys are for is not told
+			}
+			add(h, nil)
+		}
+	}
 	slices.SortStableFunc(list, func(a, b held) int {
 		return cmp.Or(strings.Compare(a.namespace, b.namespace), strings.Compare(a.account, b.account))
 	})
 	return list
 }
 
-// purpose is what a role is allowed by, and the services that the policies among them name whose text was read.
+// purpose is what a role is allowed by, and the services, with the first of their actions, that those of the policies name whose
+// text was read.
 func purpose(r *model.IAMRole, documents map[string]model.Document) (policies, services []string) {
-	about := map[string]bool{}
+	about := map[string][]string{}
 	read := func(d model.Document) {
 		p, err := iam.Parse([]byte(d))
 		if err != nil {
@@ -131,9 +184,9 @@ func purpose(r *model.IAMRole, documents map[string]model.Document) (policies, s
 		}
 		for _, s := range p.Statements {
 			for _, action := range s.Action {
-				service, _, _ := strings.Cut(action, ":")
+				service, name, _ := strings.Cut(action, ":")
 				if s.Effect == iam.Allow {
-					about[strings.ToLower(service)] = true
+					about[strings.ToLower(service)] = append(about[strings.ToLower(service)], cmp.Or(name, "*"))
 				}
 			}
 		}
@@ -149,7 +202,26 @@ func purpose(r *model.IAMRole, documents map[string]model.Document) (policies, s
 		read(p.Document)
 	}
 	slices.Sort(policies)
-	return policies, sortedKeys(about)
+	for _, service := range sortedKeys(about) {
+		services = append(services, service+" ("+actionsText(about[service])+")")
+	}
+	return policies, services
+}
+
+// actionsMax is how many actions of a service are named.
+const actionsMax = 3
+
+// actionsText is the first few actions of a service, or * where one of them is all.
+func actionsText(actions []string) string {
+	slices.Sort(actions)
+	actions = slices.Compact(actions)
+	switch {
+	case slices.Contains(actions, "*"):
+		return "*"
+	case len(actions) > actionsMax:
+		return strings.Join(actions[:actionsMax], ", ") + fmt.Sprintf(" and %d more", len(actions)-actionsMax)
+	}
+	return strings.Join(actions, ", ")
 }
 
 // ownership is labels, annotations or tags, and what they are.

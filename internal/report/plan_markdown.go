@@ -35,7 +35,7 @@ func writePlanMarkdown(w io.Writer, r *migrate.Result, _ Options) error {
 		return err
 	}
 	if r.Migration == migrationPods && r.After != nil {
-		m.governance(r.After, v.clusters)
+		m.governance(r, v.clusters)
 	}
 	if len(v.gaps) > 0 {
 		m.head("Could not be read")
