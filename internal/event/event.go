@@ -35,6 +35,7 @@ type Event struct {
 	raw     []byte
 	input   string
 	cluster Cluster // as the transport tells it
+	time    time.Time
 	spans   [slots]span
 }
 
@@ -60,26 +61,17 @@ func (e *Event) ID() string {
 
 // Time returns when the request was received (audit: else when the stage was reached) or made (CloudTrail), in UTC; the
 // zero time where the record does not say.
-func (e *Event) Time() time.Time {
-	first, second := EventTime, EventTime
-	if e.plane == Kubernetes {
-		first, second = RequestReceived, StageTimestamp
-	}
-	v := e.Field(first)
-	if v.Kind() != String {
-		v = e.Field(second)
-	}
-	t, _ := timeOf(v)
-	return t
-}
+func (e *Event) Time() time.Time { return e.time }
 
-// timeOf reads a timestamp as both logs write it.
-func timeOf(v Value) (time.Time, error) {
-	if v.Kind() != String {
-		return time.Time{}, nil
+// timestamp returns the field that tells the event's time, and its value.
+func (e *Event) timestamp() (Field, Value) {
+	if e.plane == CloudTrail {
+		return EventTime, e.Field(EventTime)
 	}
-	t, err := time.Parse(time.RFC3339Nano, v.String())
-	return t.UTC(), err
+	if v := e.Field(RequestReceived); v.Kind() == String {
+		return RequestReceived, v
+	}
+	return StageTimestamp, e.Field(StageTimestamp)
 }
 
 // Field returns one of the fields found by the scanner's one pass, without allocation: absent if the record has none, or

@@ -100,26 +100,32 @@ type member struct {
 	kinds kinds  // anything else is a type-confused field, and the record is unparsed
 	inner *shape // of an object
 	elems kinds  // of a list
+	key   string // the name as it stands before the value
 }
 
-// shape is the keys that the scanner knows in an object, found by a hash without collisions.
+// shape is the members that the scanner knows in an object, in the order in which the log writes them: most keys are found
+// by guessing the next one, the others by a hash without collisions.
 type shape struct {
-	slots [64]member
-	mul   uint32
-	other *member // what the members must be whose names are not known; nil for anything
+	members []member
+	slots   [64]uint8 // index in members + 1
+	mul     uint32
+	other   *member // what the members must be whose names are not known; nil for anything
 }
 
 func newShape(members ...member) *shape {
-	s := &shape{mul: 2654435761}
+	s := &shape{members: members, mul: 2654435761}
+	for i := range members {
+		members[i].key = `"` + members[i].name + `":`
+	}
 search:
 	for ; ; s.mul += 2 {
-		s.slots = [64]member{}
-		for _, m := range members {
+		s.slots = [64]uint8{}
+		for i, m := range members {
 			slot := &s.slots[s.hash([]byte(m.name))]
-			if slot.name != "" {
+			if *slot != 0 {
 				continue search
 			}
-			*slot = m
+			*slot = uint8(i + 1) //nolint:gosec // 2026-11: G115: there are some dozens
 		}
 		return s
 	}
@@ -130,27 +136,29 @@ func (s *shape) hash(key []byte) uint32 {
 	if n < 3 {
 		return 0
 	}
-	return ((uint32(key[0]) | uint32(key[n-3])<<8 | uint32(key[n-1])<<16 | uint32(n)<<24) * s.mul) >> 26
+	return ((uint32(key[0]) | uint32(key[n-3])<<8 | uint32(key[n-1])<<16 | uint32(n)<<24) * s.mul) >> 26 //nolint:gosec // 2026-11: G115: only the low bits count
 }
 
-// member returns what is known of a key; nil if nothing is.
-func (s *shape) member(key []byte) *member {
-	if m := &s.slots[s.hash(key)]; m.name == string(key) && m.name != "" {
-		return m
+// find returns the index of a member; -1 if it is not known.
+func (s *shape) find(key []byte) int {
+	if i := int(s.slots[s.hash(key)]) - 1; i >= 0 && s.members[i].name == string(key) {
+		return i
 	}
-	return s.other
+	return -1
 }
 
 // auditShape is audit.k8s.io/v1 Event (Kubernetes API reference, 2026-11).
 var auditShape = newShape(
 	member{name: "kind", field: auditKind, kinds: aString},
 	member{name: "apiVersion", field: auditVersion, kinds: aString},
+	member{name: "level", kinds: any_},
 	member{name: "auditID", field: AuditID, kinds: aString},
 	member{name: "stage", field: Stage, kinds: aString},
 	member{name: "requestURI", field: RequestURI, kinds: aString},
 	member{name: "verb", field: Verb, kinds: aString},
 	member{name: "user", field: user, kinds: object, inner: newShape(
 		member{name: "username", field: Username, kinds: aString},
+		member{name: "uid", kinds: any_},
 		member{name: "groups", field: UserGroups, kinds: aList, elems: aString},
 		member{name: "extra", field: UserExtra, kinds: object, inner: extraShape},
 	)},
@@ -162,13 +170,21 @@ var auditShape = newShape(
 	member{name: "sourceIPs", field: SourceIPs, kinds: aList, elems: aString},
 	member{name: "userAgent", field: UserAgent, kinds: aString},
 	member{name: "objectRef", field: objectRef, kinds: object, inner: newShape(
-		member{name: "apiGroup", field: APIGroup, kinds: aString},
 		member{name: "resource", field: Resource, kinds: aString},
-		member{name: "subresource", field: Subresource, kinds: aString},
 		member{name: "namespace", field: Namespace, kinds: aString},
 		member{name: "name", field: ObjectName, kinds: aString},
+		member{name: "uid", kinds: any_},
+		member{name: "apiGroup", field: APIGroup, kinds: aString},
+		member{name: "apiVersion", kinds: any_},
+		member{name: "resourceVersion", kinds: any_},
+		member{name: "subresource", field: Subresource, kinds: aString},
 	)},
 	member{name: "responseStatus", field: responseStatus, kinds: object, inner: newShape(
+		member{name: "metadata", kinds: any_},
+		member{name: "status", kinds: any_},
+		member{name: "message", kinds: any_},
+		member{name: "reason", kinds: any_},
+		member{name: "details", kinds: any_},
 		member{name: "code", field: ResponseCode, kinds: aNumber},
 	)},
 	member{name: "requestObject", field: RequestObject, kinds: any_},
@@ -187,28 +203,37 @@ var extraShape = &shape{other: &member{kinds: aList, elems: aString}}
 // cloudTrailShape is a record (CloudTrail User Guide, "CloudTrail record contents", 2026-11).
 var cloudTrailShape = newShape(
 	member{name: "eventVersion", field: eventVersion, kinds: aString},
-	member{name: "eventID", field: EventID, kinds: aString},
+	member{name: "userIdentity", field: userIdentity, kinds: object, inner: newShape(
+		member{name: "type", field: UserType, kinds: aString},
+		member{name: "principalId", field: PrincipalID, kinds: aString},
+		member{name: "arn", field: UserARN, kinds: aString},
+		member{name: "accountId", field: AccountID, kinds: aString},
+		member{name: "accessKeyId", field: AccessKeyID, kinds: aString},
+		member{name: "userName", kinds: any_},
+		member{name: "sessionContext", field: SessionContext, kinds: object},
+		member{name: "invokedBy", field: InvokedBy, kinds: aString},
+	)},
 	member{name: "eventTime", field: EventTime, kinds: aString},
 	member{name: "eventSource", field: EventSource, kinds: aString},
 	member{name: "eventName", field: EventName, kinds: aString},
 	member{name: "awsRegion", field: Region, kinds: aString},
-	member{name: "userAgent", field: EventUserAgent, kinds: aString},
 	member{name: "sourceIPAddress", field: SourceIP, kinds: aString},
+	member{name: "userAgent", field: EventUserAgent, kinds: aString},
 	member{name: "errorCode", field: ErrorCode, kinds: aString},
-	member{name: "readOnly", field: ReadOnly, kinds: aBool | aString},
-	member{name: "userIdentity", field: userIdentity, kinds: object, inner: newShape(
-		member{name: "type", field: UserType, kinds: aString},
-		member{name: "arn", field: UserARN, kinds: aString},
-		member{name: "principalId", field: PrincipalID, kinds: aString},
-		member{name: "accessKeyId", field: AccessKeyID, kinds: aString},
-		member{name: "accountId", field: AccountID, kinds: aString},
-		member{name: "invokedBy", field: InvokedBy, kinds: aString},
-		member{name: "sessionContext", field: SessionContext, kinds: object},
-	)},
+	member{name: "errorMessage", kinds: any_},
 	member{name: "requestParameters", field: RequestParameters, kinds: object},
 	member{name: "responseElements", field: ResponseElements, kinds: object},
+	member{name: "additionalEventData", kinds: any_},
+	member{name: "requestID", kinds: any_},
+	member{name: "eventID", field: EventID, kinds: aString},
+	member{name: "readOnly", field: ReadOnly, kinds: aBool | aString},
+	member{name: "resources", kinds: any_},
+	member{name: "eventType", kinds: any_},
+	member{name: "managementEvent", kinds: any_},
 	member{name: "recipientAccountId", field: RecipientAccount, kinds: aString},
 	member{name: "sharedEventID", field: SharedEventID, kinds: aString},
+	member{name: "eventCategory", kinds: any_},
+	member{name: "tlsDetails", kinds: any_},
 	member{name: "insightDetails", field: insightDetails, kinds: object},
 )
 
@@ -223,7 +248,7 @@ func (p Plane) shape() *shape {
 var fieldNames = func() (names [2 * slots]string) {
 	var walk func(prefix string, s *shape)
 	walk = func(prefix string, s *shape) {
-		for _, m := range s.slots {
+		for _, m := range s.members {
 			if m.field != 0 {
 				names[m.field] = prefix + m.name
 			}

@@ -1,7 +1,8 @@
 package event
 
 import (
-	"bytes"
+	"encoding/binary"
+	"math/bits"
 )
 
 // maxDepth is how deep values may be nested: Kubernetes' own objects stay far below it, and whoever walks a value may
@@ -22,27 +23,12 @@ func (e *Event) scan(b []byte, i int, s *shape) int {
 	if b[i] == '}' {
 		return i + 1
 	}
-	for {
-		// a key without escapes, and its colon
-		if b[i] != '"' {
-			return surprise
-		}
-		n := bytes.IndexByte(b[i+1:], '"')
-		if n < 0 {
-			return surprise
-		}
-		key := b[i+1 : i+1+n]
-		if bytes.IndexByte(key, '\\') >= 0 {
-			return surprise
-		}
-		if i = space(b, i+n+2); i < 0 || b[i] != ':' {
-			return surprise
-		}
-		if i = space(b, i+1); i < 0 {
+	for next := 0; ; {
+		var m *member
+		if m, i = s.key(b, i, &next); i < 0 {
 			return surprise
 		}
 		start := i
-		m := s.member(key)
 		if m == nil {
 			i = skip(b, i)
 		} else {
@@ -56,7 +42,11 @@ func (e *Event) scan(b []byte, i int, s *shape) int {
 			if at.end != 0 {
 				return surprise
 			}
-			*at = span{int32(start), int32(i)} //nolint:gosec // 2026-11: a record is never longer than maxRecordLimit
+			*at = span{int32(start), int32(i)} //nolint:gosec // 2026-11: G115: a record is never longer than maxRecordLimit
+		}
+		if i+1 < len(b) && b[i] == ',' && b[i+1] == '"' {
+			i++
+			continue
 		}
 		if i = space(b, i); i < 0 {
 			return surprise
@@ -72,6 +62,36 @@ func (e *Event) scan(b []byte, i int, s *shape) int {
 			return surprise
 		}
 	}
+}
+
+// guesses is how many members the log may have left out before the next one is looked up by its name.
+const guesses = 4
+
+// key reads the key at b[i] and returns its member, nil if it is not known, and where its value begins. next is the index
+// of the member that probably comes.
+func (s *shape) key(b []byte, i int, next *int) (*member, int) {
+	if i+2 >= len(b) || b[i] != '"' {
+		return nil, surprise
+	}
+	for k := *next; k < len(s.members) && k < *next+guesses; k++ {
+		m := &s.members[k]
+		if n := i + len(m.key); n < len(b) && b[i+1] == m.key[1] && string(b[i:n]) == m.key && b[n] > ' ' {
+			*next = k + 1
+			return m, n
+		}
+	}
+	end := plainEnd(b, i+1)
+	if end < 0 || b[end] != '"' {
+		return nil, surprise
+	}
+	m := s.other
+	if k := s.find(b[i+1 : end]); k >= 0 {
+		m, *next = &s.members[k], k+1
+	}
+	if i = space(b, end+1); i < 0 || b[i] != ':' {
+		return nil, surprise
+	}
+	return m, space(b, i+1)
 }
 
 // scanMember reads the value of a known key and returns where it ends.
@@ -194,45 +214,79 @@ func digits(b []byte, i int) int {
 	return i
 }
 
-// skipString returns where the string at b[i] ends.
-func skipString(b []byte, i int) int {
-	for i++; ; i++ {
-		n := bytes.IndexByte(b[i:], '"')
-		if n < 0 {
-			return surprise
-		}
-		i += n
-		if b[i-1] != '\\' {
-			return i + 1
-		}
-		k := i - 1
-		for b[k-1] == '\\' {
-			k--
-		}
-		if (i-k)%2 == 0 {
-			return i + 1
+// Eight bytes are looked at as one number: a byte of it that is zero, or less than n, shows in its highest bit. Above such
+// a byte there may be false ones, so only the lowest counts.
+const (
+	ones    = 0x0101010101010101
+	highs   = 0x8080808080808080
+	quotes  = ones * '"'
+	slashes = ones * '\\'
+	spaces  = ones * ' '
+)
+
+// plainEnd returns the first place from i where a string ends or is not plain: a quote, a backslash, a control character;
+// surprise if there is none.
+func plainEnd(b []byte, i int) int {
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		q, s := w^quotes, w^slashes
+		if hit := ((q-ones)&^q | (s-ones)&^s | (w-spaces)&^w) & highs; hit != 0 {
+			return i + bits.TrailingZeros64(hit)>>3
 		}
 	}
+	for ; i < len(b); i++ {
+		if c := b[i]; c == '"' || c == '\\' || c < ' ' {
+			return i
+		}
+	}
+	return surprise
+}
+
+// skipString returns where the string at b[i] ends, whatever is in it.
+func skipString(b []byte, i int) int {
+	for i++; i+8 <= len(b); {
+		w := binary.LittleEndian.Uint64(b[i:])
+		q, s := w^quotes, w^slashes
+		hit := ((q-ones)&^q | (s-ones)&^s) & highs
+		if hit == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(hit) >> 3
+		if b[i] == '"' {
+			return i + 1
+		}
+		i += 2
+	}
+	for ; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			return i + 1
+		case '\\':
+			i++
+		}
+	}
+	return surprise
 }
 
 // skipPlain returns where the string at b[i] ends, if it is one that JSON allows.
 func skipPlain(b []byte, i int) int {
-	end := skipString(b, i)
-	if end < 0 {
-		return surprise
-	}
-	for k := i + 1; k < end-1; k++ {
-		switch c := b[k]; {
-		case c < ' ':
+	for i++; ; {
+		if i = plainEnd(b, i); i < 0 {
 			return surprise
-		case c == '\\':
-			if !validEscape(b[k+1 : end-1]) {
+		}
+		switch b[i] {
+		case '"':
+			return i + 1
+		case '\\':
+			if !validEscape(b[i+1:]) {
 				return surprise
 			}
-			k++
+			i += 2
+		default:
+			return surprise
 		}
 	}
-	return end
 }
 
 // validEscape says whether what follows a backslash is an escape of JSON.
@@ -257,6 +311,9 @@ func skipNested(b []byte, i int) int {
 		case '"':
 			if i = skipString(b, i); i < 0 {
 				return surprise
+			}
+			if i < len(b) && (b[i] == ':' || b[i] == ',') {
+				i++
 			}
 			continue
 		case '{', '[':

@@ -91,16 +91,22 @@ func (e *Event) unfit() string {
 			return "an audit event without verb"
 		}
 	}
-	for _, f := range [...]Field{RequestReceived, StageTimestamp, EventTime} {
-		if _, err := timeOf(e.Field(f)); err != nil {
-			return f.String() + " is not a time"
-		}
+	f, text := e.timestamp()
+	var err error
+	if e.time, err = timeOf(text); err != nil {
+		return f.String() + " is not a time"
 	}
 	return ""
 }
 
 // planeOf tells the plane by the first top-level key that only one of them has; 0 if there is none.
 func planeOf(b []byte) Plane {
+	switch { // as the API server and CloudTrail write it
+	case bytes.HasPrefix(b, []byte(`{"kind":"Event","apiVersion":"audit.k8s.io/`)):
+		return Kubernetes
+	case bytes.HasPrefix(b, []byte(`{"eventVersion":"`)):
+		return CloudTrail
+	}
 	i := space(b, 1)
 	for i >= 0 && b[i] == '"' {
 		end := skipString(b, i)
@@ -212,7 +218,10 @@ func (e *Event) strictObject(d *jsontext.Decoder, s *shape, prefix string) (at s
 			return at, reasonOf(err)
 		}
 		key := name.String()
-		m := s.member([]byte(key))
+		m := s.other
+		if at := s.find([]byte(key)); at >= 0 {
+			m = &s.members[at]
+		}
 		if m == nil {
 			if err := d.SkipValue(); err != nil {
 				return at, reasonOf(err)

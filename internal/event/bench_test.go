@@ -1,0 +1,174 @@
+package event
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// auditCorpus is the real audit events in random order, with ids and names of their own, so that the processor cannot learn
+// them.
+func auditCorpus(b *testing.B, size int) []byte {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	records := bytes.Split(bytes.TrimSpace(audit(b)), []byte("\n"))
+	var out bytes.Buffer
+	for out.Len() < size {
+		r := records[rnd.IntN(len(records))]
+		r = bytes.ReplaceAll(r, []byte("team-"), fmt.Appendf(nil, "%s-", strings.Repeat("t", 1+rnd.IntN(12))))
+		r = bytes.ReplaceAll(r, []byte("suite/"), fmt.Appendf(nil, "%s/", strings.Repeat("s", 1+rnd.IntN(30))))
+		r = bytes.ReplaceAll(r, []byte(`"name":"`), fmt.Appendf(nil, `"name":"%s`, strings.Repeat("n", rnd.IntN(20))))
+		out.Write(r)
+		out.WriteByte('\n')
+	}
+	return out.Bytes()
+}
+
+// trailCorpus is synthetic records in CloudTrail's objects of 1,000.
+func trailCorpus(size int) (objects [][]byte) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	services := []string{"s3", "sts", "ec2", "kms", "eks", "iam", "logs", "dynamodb"}
+	for total := 0; total < size; {
+		var out bytes.Buffer
+		out.WriteString(`{"Records":[`)
+		for i := range 1000 {
+			if i > 0 {
+				out.WriteByte(',')
+			}
+			service := services[rnd.IntN(len(services))]
+			hex := func() string { return fmt.Sprintf("%08x", rnd.Uint32()) }
+			role := "role-" + strings.Repeat("r", rnd.IntN(20))
+			parameters := "null"
+			if rnd.IntN(3) > 0 {
+				parameters = fmt.Sprintf(`{"bucketName":"b-%s","Host":"b-%s.s3.eu-west-1.amazonaws.com","key":"%s/%s/%s","x-id":"GetObject"}`, hex(), hex(), hex(), strings.Repeat("k", rnd.IntN(60)), hex())
+			}
+			fmt.Fprintf(&out, `{"eventVersion":"1.11","userIdentity":{"type":"AssumedRole","principalId":"AROA%[1]s:s-%[2]s","arn":"arn:aws:sts::111122223333:assumed-role/%[3]s/s-%[2]s","accountId":"111122223333","accessKeyId":"ASIA%[1]s","sessionContext":{"sessionIssuer":{"type":"Role","principalId":"AROA%[1]s","arn":"arn:aws:iam::111122223333:role/%[3]s","accountId":"111122223333","userName":"%[3]s"},"attributes":{"creationDate":"2026-11-23T09:00:00Z","mfaAuthenticated":"false"}}},"eventTime":"2026-11-23T10:%02[4]d:%02[5]dZ","eventSource":"%[6]s.amazonaws.com","eventName":"Get%[7]s","awsRegion":"eu-west-1","sourceIPAddress":"192.0.2.%[4]d","userAgent":"[aws-sdk-go-v2/1.47.7 os/linux lang/go#1.26 md/GOARCH#amd64 %[8]s]","requestParameters":%[9]s,"responseElements":null,"additionalEventData":{"SignatureVersion":"SigV4","CipherSuite":"TLS_AES_128_GCM_SHA256","bytesTransferredIn":0,"AuthenticationMethod":"AuthHeader","bytesTransferredOut":%[5]d},"requestID":"%[10]s","eventID":"%[10]s-%[11]s","readOnly":true,"resources":[{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::b-%[11]s/*"}],"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333","eventCategory":"Management","tlsDetails":{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"%[6]s.eu-west-1.amazonaws.com"}}`,
+				hex(), hex(), role, rnd.IntN(60), rnd.IntN(60), service, strings.Repeat("O", 1+rnd.IntN(12)), strings.Repeat("x", rnd.IntN(40)), parameters, hex(), hex())
+		}
+		out.WriteString("]}")
+		total += out.Len()
+		objects = append(objects, out.Bytes())
+	}
+	return objects
+}
+
+// drain reads a stream as a detection engine does: some fields of each event are looked at.
+func drain(b testing.TB, r io.Reader) (n int) {
+	d := NewDecoder(r, Options{})
+	var e Event
+	for {
+		if err := d.Next(&e); err != nil {
+			if !errors.Is(err, io.EOF) {
+				b.Fatal(err)
+			}
+			return n
+		}
+		n++
+		if e.Field(Resource).Is("no") || e.Field(EventName).Is("no") || e.Field(Verb).Is("no") || e.Time().IsZero() {
+			b.Fatal("no")
+		}
+	}
+}
+
+// rates times each way over the same bytes in turns, and reports MB/s and the ratios to the first.
+func rates(b *testing.B, size int, names []string, ways ...func()) {
+	took := make([]time.Duration, len(ways))
+	for b.Loop() {
+		for i, way := range ways {
+			start := time.Now()
+			way()
+			took[i] += time.Since(start)
+		}
+	}
+	for i, name := range names {
+		b.ReportMetric(float64(size)*float64(b.N)/took[i].Seconds()/1e6, name+"-MB/s")
+		if i > 0 {
+			b.ReportMetric(took[i].Seconds()/took[0].Seconds(), name+"-x")
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+func BenchmarkAudit(b *testing.B) {
+	corpus := auditCorpus(b, 16<<20)
+	b.SetBytes(int64(len(corpus)))
+	rates(b, len(corpus), []string{"events", "stream", "split", "json"},
+		func() { drain(b, bytes.NewBuffer(corpus)) },
+		func() { drain(b, bytes.NewReader(corpus)) },
+		func() {
+			for rest := corpus; len(rest) > 0; {
+				n := bytes.IndexByte(rest, '\n')
+				rest = rest[n+1:]
+			}
+		},
+		func() {
+			for line := range bytes.Lines(corpus) {
+				var e struct {
+					AuditID, Stage, RequestURI, Verb, UserAgent string
+					User                                        struct {
+						Username string
+						Groups   []string
+						Extra    map[string][]string
+					}
+					SourceIPs                                []string
+					ObjectRef                                struct{ Resource, Subresource, Name, Namespace, APIGroup string }
+					ResponseStatus                           struct{ Code int }
+					RequestReceivedTimestamp, StageTimestamp time.Time
+					Annotations                              map[string]string
+				}
+				if err := json.Unmarshal(line, &e); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+}
+
+func BenchmarkCloudTrail(b *testing.B) {
+	objects := trailCorpus(16 << 20)
+	size := 0
+	var zipped [][]byte
+	for _, o := range objects {
+		size += len(o)
+		var z bytes.Buffer
+		w := gzip.NewWriter(&z)
+		_, _ = w.Write(o)
+		_ = w.Close()
+		zipped = append(zipped, z.Bytes())
+	}
+	b.SetBytes(int64(size))
+	block := make([]byte, 0, 2*len(objects[0]))
+	unzip := func(do func(r io.Reader)) func() {
+		var z gzip.Reader
+		return func() {
+			for _, o := range zipped {
+				if err := z.Reset(bytes.NewReader(o)); err != nil {
+					b.Fatal(err)
+				}
+				do(&z)
+			}
+		}
+	}
+	whole := func(r io.Reader) []byte {
+		buf := bytes.NewBuffer(block)
+		if _, err := buf.ReadFrom(r); err != nil {
+			b.Fatal(err)
+		}
+		return buf.Bytes()
+	}
+	rates(b, size, []string{"events", "gz-events", "gunzip"},
+		func() {
+			for _, o := range objects {
+				drain(b, bytes.NewBuffer(o))
+			}
+		},
+		unzip(func(r io.Reader) { drain(b, bytes.NewBuffer(whole(r))) }),
+		unzip(func(r io.Reader) { whole(r) }),
+	)
+}
