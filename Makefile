@@ -5,7 +5,7 @@ export GOWORK := off
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-ORACLES := oracle/authenticator oracle/rbac oracle/iam
+ORACLES := oracle/authenticator oracle/rbac oracle/iam oracle/migrate
 LINT := go tool -modfile=tools/go.mod golangci-lint
 FUZZTIME ?= 10s
 
@@ -43,7 +43,7 @@ evaluator: ## install the independent IAM evaluator that oracle/iam asks
 	@if command -v npm >/dev/null; then (cd oracle/iam && npm ci --silent --no-audit --no-fund --ignore-scripts); else echo "no npm here: the IAM oracle will say that it is skipped"; fi
 
 .PHONY: oracles
-oracles: evaluator ## compare our semantics with the real ones: authenticator, RBAC authorizer, an independent IAM evaluator
+oracles: evaluator ## compare our semantics with the real ones: authenticator, RBAC authorizer, an independent IAM evaluator; and what migrations promise
 	@for m in $(ORACLES); do echo "oracle: $$m"; (cd $$m && go test -timeout 30m ./...); done
 
 SEED ?= $(shell date +%s)
@@ -54,6 +54,7 @@ prove: evaluator lab ## the oracles for half an hour on cases that nobody saw be
 	(cd oracle/rbac && go test -timeout 2h -count=1 -v -run Against . -args -seed $(SEED) -requests 10000000)
 	(cd oracle/authenticator && go test -timeout 2h -count=1 -v -run Against . -args -seed $(SEED) -cases 1000000)
 	(cd oracle/iam && go test -timeout 2h -count=1 -v . -args -seed $(SEED) -cases 500000)
+	(cd oracle/migrate && go test -timeout 2h -count=1 -v . -args -seed $(SEED) -clusters 20000)
 	go test -timeout 2h -count=1 -v ./oracle/lab -args -seed $(SEED) -requests 100000
 
 # Go's fuzzer calls it a failure when its time is up while an input runs; a find names its input.

@@ -65,7 +65,7 @@ func (c *Cluster) opinionOf(k *KubernetesIdentity, r rbac.Request) opinion {
 	for _, s := range k.Sessions {
 		made := c.authorize(s.Holder, "", nil, r)
 		if made.verdict == Allowed {
-			made.assumed = append(made.assumed, fmt.Sprintf("the session is named %s, which makes it %s%s", s.Name, nameOr(s.Holder.User, `""`), inGroups(s.Holder.Groups)))
+			made.assumed = append(made.assumed, isNamed(s))
 			return made
 		}
 		if made.verdict == Unknown && o.verdict == Denied {

@@ -5,7 +5,11 @@ import (
 	"slices"
 	"strings"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+
 	"drawbridge/internal/diff"
+	"drawbridge/internal/iam"
+	"drawbridge/internal/rbac"
 )
 
 // holding is what one side gives an identity in a cluster.
@@ -33,7 +37,7 @@ func holdings(c *Cluster, id Identity) *holding {
 func (h *holding) spell() string {
 	places := make([]string, 0, len(h.sources))
 	for i := range h.sources {
-		places = append(places, h.sources[i].place())
+		places = append(places, h.sources[i].place()+"\x05"+h.sources[i].session)
 	}
 	slices.Sort(places)
 	verdict := h.as.Verdict
@@ -70,8 +74,20 @@ func (d *differ) kubernetes(one *IdentityDifference, p *identityPair, c *cluster
 	if before.key == after.key {
 		return
 	}
+	if names := sessionNames(before, after); len(names) > 0 {
+		d.bySession(one, before, after, names, c)
+	} else {
+		d.holdings(one, before, after, c.label)
+	}
+	if !slices.ContainsFunc(one.Unknown, func(u Undecided) bool { return u.Cluster == c.label }) {
+		d.powerChanges(one, before, after, c.label)
+	}
+}
+
+// holdings compares what an identity holds on both sides.
+func (d *differ) holdings(one *IdentityDifference, before, after *holding, label string) {
 	undecided := func(side, scope, what, reason string) {
-		u := Undecided{Side: side, Cluster: c.label, Scope: scope, What: what, Reason: reason}
+		u := Undecided{Side: side, Cluster: label, Scope: scope, What: what, Reason: reason}
 		if !slices.Contains(one.Unknown, u) {
 			one.Unknown = append(one.Unknown, u)
 		}
@@ -100,7 +116,7 @@ func (d *differ) kubernetes(one *IdentityDifference, p *identityPair, c *cluster
 		to          *[]Change
 	}{{SideGained, r.gained, after, before, &one.Gained}, {SideLost, r.lost, before, after, &one.Lost}} {
 		for i := range way.excess {
-			for _, change := range way.has.changes(&way.excess[i], c.label) {
+			for _, change := range way.has.changes(&way.excess[i], label) {
 				reason, unless := unproven(way.has, way.hasNot, change.Witness)
 				if reason != "" {
 					undecided(way.side, change.Scope, change.What(), reason)
@@ -112,9 +128,100 @@ func (d *differ) kubernetes(one *IdentityDifference, p *identityPair, c *cluster
 			}
 		}
 	}
-	if !slices.ContainsFunc(one.Unknown, func(u Undecided) bool { return u.Cluster == c.label }) {
-		d.powerChanges(one, before, after, c.label)
+}
+
+// sessionNames are the names that make sessions of a role somebody, on either side. Where AWS has a say in the names there are
+// none: such sessions are kubelets, which are compared as one.
+func sessionNames(before, after *holding) []string {
+	role, err := iam.ParseARN(after.id.ARN)
+	if err != nil || !role.IsRole() {
+		return nil
 	}
+	var names []string
+	for _, h := range []*holding{before, after} {
+		if len(h.as.maybe) > 0 || strings.Contains(h.as.Template, "{{EC2PrivateDNSName}}") {
+			return nil
+		}
+		for _, s := range h.as.Sessions {
+			names = append(names, s.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// bySession compares the sessions of a role: those that are nobody in particular, and then each that is somebody by its name.
+// What the role could do before under one name and can do now under any is news to those who do not choose theirs, such as the
+// users of IAM Identity Center.
+func (d *differ) bySession(one *IdentityDifference, before, after *holding, names []string, c *clusterPair) {
+	role, _ := iam.ParseARN(after.id.ARN)
+	other := "any-other-name"
+	for slices.Contains(names, other) {
+		other += "-"
+	}
+	id := Identity{Kind: KindIAMRole, ARN: sessionARN(role, other)}
+	d.holdings(one, before.unnamed(id), after.unnamed(id), c.label)
+	for _, n := range names {
+		id.ARN = sessionARN(role, n)
+		b, a := holdings(c.before, id), holdings(c.after, id)
+		if b.key == a.key {
+			continue
+		}
+		var of IdentityDifference
+		d.holdings(&of, b, a, c.label)
+		one.Gained = appendUncovered(one.Gained, of.Gained, a.condition(n))
+		one.Lost = appendUncovered(one.Lost, of.Lost, b.condition(n))
+		for _, u := range of.Unknown {
+			if !slices.Contains(one.Unknown, u) {
+				one.Unknown = append(one.Unknown, u)
+			}
+		}
+	}
+}
+
+// unnamed is what sessions hold that are nobody in particular; one of them stands for all.
+func (h *holding) unnamed(session Identity) *holding {
+	of := &holding{cluster: h.cluster, id: session, as: h.as}
+	if h.cluster != nil {
+		of.as.Sessions = nil
+		of.sources = h.cluster.sources(&of.as)
+	}
+	of.key = of.spell()
+	return of
+}
+
+// condition is that of a change which only the session of a name sees.
+func (h *holding) condition(name string) string {
+	return isNamed(Session{name, h.as.Holder})
+}
+
+// appendUncovered adds changes under a condition, but those whose witness is part of what changed for everybody.
+func appendUncovered(all, more []Change, condition string) []Change {
+	forAll := func(c Change) bool {
+		return !slices.ContainsFunc(c.Conditions, func(s string) bool { return strings.HasPrefix(s, sessionNamed) })
+	}
+	for _, c := range more {
+		if slices.ContainsFunc(all, func(other Change) bool { return forAll(other) && other.includes(c.Witness.request()) }) {
+			continue
+		}
+		c.Conditions = append(slices.Clip(c.Conditions), condition)
+		all = append(all, c)
+	}
+	return all
+}
+
+// includes says whether a change is about a request.
+func (c *Change) includes(r rbac.Request) bool {
+	in := func(scope string, rule rbacv1.PolicyRule) bool {
+		of := diff.Rule{PolicyRule: rule}
+		if scope != ScopeCluster {
+			for _, s := range strings.Split(scope, ", ") {
+				of.Namespaces = append(of.Namespaces, strings.TrimPrefix(s, "namespace/"))
+			}
+		}
+		return of.Allows(r)
+	}
+	return c.Rule != nil && in(c.Scope, *c.Rule) && !slices.ContainsFunc(c.Except, func(x ScopedRule) bool { return in(x.Scope, x.Rule) })
 }
 
 // powerKey is what powers depend on.

@@ -63,6 +63,45 @@ func TestDiffInCluster(t *testing.T) {
 			},
 			[]string{"+ " + dev + " get on secrets"},
 		},
+		"what one session name gave, and every session has now": {
+			func(w *world) {
+				w.role("dev", longAgo)
+				w.entry(dev, "x:{{SessionName}}")
+				w.bind("a", "r", user("x:alice"))
+			},
+			func(w *world) {
+				w.role("dev", longAgo)
+				w.entry(dev, "x:{{SessionName}}", "devs")
+				w.bind("a", "r", user("x:alice"), group("devs"))
+			},
+			[]string{"+ " + dev + " get on secrets", "+ group:devs get on secrets"},
+		},
+		"what every session had, and one session name gives now": {
+			func(w *world) {
+				w.role("dev", longAgo)
+				w.entry(dev, "x:{{SessionName}}", "devs")
+				w.bind("a", "r", group("devs"), user("x:alice"))
+			},
+			func(w *world) {
+				w.role("dev", longAgo)
+				w.entry(dev, "x:{{SessionName}}")
+				w.bind("a", "r", group("devs"), user("x:alice"))
+			},
+			[]string{"- " + dev + " get on secrets"},
+		},
+		"two session names change places": {
+			func(w *world) {
+				w.role("dev", longAgo)
+				w.entry(dev, "x:{{SessionName}}")
+				w.bind("a", "r", user("x:alice"))
+			},
+			func(w *world) {
+				w.role("dev", longAgo)
+				w.entry(dev, "x:{{SessionName}}")
+				w.bind("a", "r", user("x:bob"))
+			},
+			[]string{"+ " + dev + " get on secrets", "+ user:x:bob get on secrets", "- " + dev + " get on secrets", "- user:x:alice get on secrets"},
+		},
 		"an access policy on more namespaces": {
 			func(w *world) {
 				w.role("dev", longAgo)

@@ -71,6 +71,9 @@ func (a *Access) principalObject(arn string) (model.Object, Presence) {
 		u, presence := a.User(arn)
 		return u, presence
 	}
+	if strings.HasSuffix(arn, ":root") {
+		return nil, Unread // no list has root users, and they cannot be deleted
+	}
 	r, presence := a.Role(arn)
 	return r, presence
 }

@@ -22,10 +22,19 @@ type source struct {
 	key string
 	// unknown says why there may be rules that are not known; there are none then.
 	unknown string
-	// assumed is what is taken for granted.
+	// assumed is what is taken for granted, and session the name that a session has to have.
 	assumed []string
+	session string
 	// chain leads to the i-th rule, or to what is unknown with -1.
 	chain func(i int) []finding.Evidence
+}
+
+// sessionNamed begins the condition that a session has a certain name.
+const sessionNamed = "the session is named "
+
+// isNamed is the condition that a session of a role is the one that its name makes somebody.
+func isNamed(s Session) string {
+	return fmt.Sprintf("%s%s, which makes it %s%s", sessionNamed, s.Name, nameOr(s.Holder.User, `""`), inGroups(s.Holder.Groups))
 }
 
 // sources returns everything that may give somebody rules in the cluster. What is held by two ways stands twice.
@@ -48,7 +57,8 @@ func (c *Cluster) sources(k *KubernetesIdentity) []source {
 	for _, s := range k.Sessions {
 		for _, of := range c.sourcesOf(s.Holder, "") {
 			if !have[of.place()] {
-				of.assumed = append(of.assumed, fmt.Sprintf("the session is named %s, which makes it %s%s", s.Name, nameOr(s.Holder.User, `""`), inGroups(s.Holder.Groups)))
+				of.session = s.Name
+				of.assumed = append(of.assumed, isNamed(s))
 				all = append(all, of)
 			}
 		}

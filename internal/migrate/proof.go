@@ -20,6 +20,9 @@ type Proof struct {
 	Requests int `json:"requests"`
 	// Phases say the same of each phase by itself, so that one can stop after any of them.
 	Phases []PhaseProof `json:"phases"`
+
+	// Changes are the same by identity, for programs.
+	Changes []access.IdentityDifference `json:"-"`
 }
 
 // PhaseProof says what one phase does.
@@ -51,7 +54,7 @@ func answers(s *model.Snapshot) *access.Access { return access.New(withCreator(s
 
 func compare(before, after *access.Access) *Proof {
 	d := access.Diff(before, after)
-	p := &Proof{Equal: len(d.Unknown) == 0, Gained: []access.Grant{}, Lost: []access.Grant{}, Unknown: []access.Grant{}, Witnesses: []string{}, Phases: []PhaseProof{}}
+	p := &Proof{Equal: len(d.Unknown) == 0, Gained: []access.Grant{}, Lost: []access.Grant{}, Unknown: []access.Grant{}, Witnesses: []string{}, Phases: []PhaseProof{}, Changes: d.Identities}
 	for _, u := range d.Unknown {
 		p.Unknown = append(p.Unknown, undecided(access.Identity{}, u))
 	}

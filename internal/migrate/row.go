@@ -125,6 +125,9 @@ func (p *planner) resolve(r *Row) bool {
 }
 
 func (p *planner) resolveUser(r *Row, arn iam.ARN) bool {
+	if arn.IsRoot() {
+		return r.blocked("it lets in the root user of account %s, of whose access entries AWS publishes nothing; give a role what it grants", arn.Account)
+	}
 	user, presence := p.user(arn)
 	switch presence {
 	case access.Absent:
@@ -143,9 +146,6 @@ func (p *planner) resolveUser(r *Row, arn iam.ARN) bool {
 
 // user finds a user whatever the case in which a row writes its ARN.
 func (p *planner) user(arn iam.ARN) (string, access.Presence) {
-	if arn.IsRoot() {
-		return arn.String(), access.Present
-	}
 	if u, presence := p.all.User(arn.String()); presence != access.Absent {
 		if u != nil {
 			return u.ARN, presence
@@ -169,8 +169,14 @@ func (p *planner) overridden(r *Row) bool {
 	if e == nil {
 		return false
 	}
+	if p.cluster.Dead(e) != nil {
+		return r.blocked("the access entry of its principal is dead, because the principal was created again, so that the row counts; delete the entry first")
+	}
 	if want := nodeType(p.cluster, r); want != "" && e.Type != want {
 		return r.blocked("its access entry is of type %s, but the row is that of %s nodes", e.Type, want)
+	}
+	if arn, err := iam.ParseARN(e.PrincipalARN); err == nil && p.snapshot.Account(arn.Account) == nil {
+		r.Notes = append(r.Notes, "account "+arn.Account+" was not read: were the principal created again after its access entry, the entry would be dead and the row would count")
 	}
 	return r.nothing("the principal's access entry, of type %s, already counts instead of it", e.Type)
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -150,6 +151,10 @@ func TestTraps(t *testing.T) {
 				entry(role("aws-reserved/sso.amazonaws.com/eu-central-1/AWSReservedSSO_Admin_0123456789abcdef"), "sso", "g"),
 			}}},
 		},
+		"a root user": {
+			users: `[{userarn: "arn:aws:iam::` + own + `:root", username: root, groups: [g]}]`,
+			rows:  []want{{outcome: Blocked, why: "root user"}}, blockers: []string{"root user"},
+		},
 		"a user keeps its path": {
 			users: `[{userarn: "arn:aws:iam::` + own + `:user/ops/Jane", username: jane, groups: [g]}]`, principals: []string{"arn:aws:iam::" + own + ":user/ops/Jane"},
 			rows: []want{{outcome: BecomesEntry, changes: []plan.Change{entry("arn:aws:iam::"+own+":user/ops/Jane", "jane", "g")}}},
@@ -178,6 +183,20 @@ func TestTraps(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestDeadEntry keeps a row that counts because the access entry of its principal is dead.
+func TestDeadEntry(t *testing.T) {
+	s := synthetic("aws", model.ModeAPIConfigMap, map[string]string{"mapRoles": `[{rolearn: "` + role("dev") + `", username: dev, groups: [g]}]`}, role("dev"))
+	made := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s.Clusters[0].AccessEntries = []*model.AccessEntry{{PrincipalARN: role("dev"), Type: model.EntryStandard, Username: "dev", Created: made}}
+	if got := become(s, Options{}).Rows[0]; got.Outcome != Nothing {
+		t.Errorf("with an entry that counts: %s (%s)", got.Outcome, got.Why)
+	}
+	s.Accounts[0].Roles[0].Created = made.AddDate(0, 0, 1)
+	if got := become(s, Options{}).Rows[0]; got.Outcome != Blocked || !strings.Contains(got.Why, "dead") {
+		t.Errorf("with a dead entry: %s (%s)", got.Outcome, got.Why)
 	}
 }
 

@@ -1,8 +1,6 @@
 package oracle
 
 import (
-	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -18,13 +16,13 @@ import (
 	"github.com/sirupsen/logrus"
 	"sigs.k8s.io/aws-iam-authenticator/pkg/arn"
 	"sigs.k8s.io/aws-iam-authenticator/pkg/config"
-	"sigs.k8s.io/aws-iam-authenticator/pkg/errutil"
 	"sigs.k8s.io/aws-iam-authenticator/pkg/mapper"
 	"sigs.k8s.io/aws-iam-authenticator/pkg/mapper/configmap"
 	"sigs.k8s.io/aws-iam-authenticator/pkg/metrics"
 	"sigs.k8s.io/aws-iam-authenticator/pkg/token"
 
 	"drawbridge/internal/authenticator"
+	"drawbridge/oracle/authenticator/real"
 )
 
 var (
@@ -64,8 +62,8 @@ func TestAgainstTheRealAuthenticator(t *testing.T) {
 			t.Errorf("case %d: parsing differs (-real +ours):\n%s\n%s", i, d, show(data))
 			bad++
 		}
-		real := reality{configMapMapper(users, roles, accounts), users, roles}
-		if d := compareCallers(g, &n, ours, real, arns); d != "" {
+		reference := reality{real.ConfigMapMapper(users, roles, accounts), users, roles}
+		if d := compareCallers(g, &n, ours, reference, arns); d != "" {
 			t.Errorf("case %d: %s\n%s", i, d, show(data))
 			bad++
 		}
@@ -158,20 +156,20 @@ func (r reality) random(canonical string) bool {
 }
 
 // compareCallers maps a few callers with both sides, with and without access entries in front.
-func compareCallers(g gen, n *tally, auth *authenticator.AWSAuth, real reality, arns []string) string {
+func compareCallers(g gen, n *tally, auth *authenticator.AWSAuth, reference reality, arns []string) string {
 	mode := pick(g, authenticator.ModeConfigMap, authenticator.ModeAPIAndConfigMap, authenticator.ModeAPIAndConfigMap, authenticator.ModeAPI)
 	guard := g.chance(2)
-	h, entries := &handler{}, []authenticator.Entry(nil)
+	h, entries := &real.Handler{}, []authenticator.Entry(nil)
 	if mode != authenticator.ModeConfigMap {
 		entries = g.entries(guard)
 		front, err := frontMapper(entries, guard)
 		if err != nil {
 			return err.Error()
 		}
-		h.backend.mappers = append(h.backend.mappers, front)
+		h.Mappers = append(h.Mappers, front)
 	}
 	if mode != authenticator.ModeAPI {
-		h.backend.mappers = append(h.backend.mappers, real)
+		h.Mappers = append(h.Mappers, reference)
 	}
 	m := authenticator.NewMapper(authenticator.Stores{Mode: mode, Entries: entries, AWSAuth: auth})
 	for range 6 {
@@ -179,13 +177,13 @@ func compareCallers(g gen, n *tally, auth *authenticator.AWSAuth, real reality, 
 		if !ok {
 			continue
 		}
-		known := instances{}
+		known := real.Instances{}
 		if strings.HasPrefix(id.SessionName, "i-") && g.chance(2) {
 			id.EC2PrivateDNSName = "ip-10-0-0-1.ec2.internal"
 			known[id.SessionName] = id.EC2PrivateDNSName
 		}
-		h.ec2 = known
-		if d := compareCaller(n, m, h, real, id); d != "" {
+		h.EC2 = known
+		if d := compareCaller(n, m, h, reference, id); d != "" {
 			return fmt.Sprintf("mode %s entries %+v caller %+v: %s", mode, entries, id, d)
 		}
 	}
@@ -203,9 +201,9 @@ func frontMapper(entries []authenticator.Entry, guard bool) (mapper.Mapper, erro
 		}
 	}
 	if !guard {
-		return entryMapper(users, roles, nil)
+		return real.EntryMapper(users, roles, nil)
 	}
-	return entryMapper(users, roles, reserved)
+	return real.EntryMapper(users, roles, reserved)
 }
 
 // answer is the common form of both sides' results.
@@ -215,20 +213,20 @@ type answer struct {
 	Groups   []string
 }
 
-func compareCaller(n *tally, m *authenticator.Mapper, h *handler, real reality, id authenticator.Identity) string {
+func compareCaller(n *tally, m *authenticator.Mapper, h *real.Handler, reference reality, id authenticator.Identity) string {
 	got := m.Map(id)
 	if got.Outcome == authenticator.Unknown {
 		switch {
 		case strings.Contains(got.Why, "private DNS name"):
 			n.dnsIsOut++
-		case real.random(id.CanonicalARN):
+		case reference.random(id.CanonicalARN):
 			n.random++
 		default:
 			return "unknown, though the real answer is certain: " + got.Why
 		}
 		return ""
 	}
-	if got.Store == authenticator.StoreRow && real.random(id.CanonicalARN) {
+	if got.Store == authenticator.StoreRow && reference.random(id.CanonicalARN) {
 		return "certain, though the real answer is random"
 	}
 	want := realAnswer(h, id)
@@ -256,15 +254,15 @@ func (n *tally) tally(r authenticator.Result) {
 	}
 }
 
-func realAnswer(h *handler, id authenticator.Identity) answer {
-	username, groups, err := doMapping(h, context.Background(), &token.Identity{
+func realAnswer(h *real.Handler, id authenticator.Identity) answer {
+	username, groups, err := h.Map(&token.Identity{
 		ARN: id.ARN, CanonicalARN: id.CanonicalARN,
 		AccountID: id.AccountID, UserID: id.UserID, SessionName: id.SessionName, AccessKeyID: id.AccessKeyID,
 	})
 	switch {
 	case err == nil:
 		return answer{authenticator.Mapped, username, groups}
-	case errors.Is(err, errutil.ErrNotMapped), strings.Contains(err.Error(), errutil.ErrIDAndARNMismatch.Error()):
+	case real.NotMapped(err):
 		return answer{Outcome: authenticator.NotMapped}
 	}
 	return answer{Outcome: authenticator.Denied}

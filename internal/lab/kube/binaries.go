@@ -57,7 +57,7 @@ func BinDir() (string, error) {
 	sum := sha256.New()
 	fmt.Fprintln(sum, recipe)
 	for _, f := range []string{
-		"kubebin/go.mod", "kubebin/go.sum", "kubebin/accesspolicy/main.go", "kubebin/accesspolicy/webhook.go", "authnbin/go.mod", "authnbin/go.sum",
+		"kubebin/go.mod", "kubebin/go.sum", "kubebin/accesspolicy/main.go", "kubebin/accesspolicy/decide/decide.go", "authnbin/go.mod", "authnbin/go.sum",
 	} {
 		b, err := os.ReadFile(filepath.Join(repo, "oracle", f))
 		if err != nil {

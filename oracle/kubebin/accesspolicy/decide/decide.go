@@ -1,10 +1,11 @@
-package main
+// Package decide is the authorizer of the stand-in for EKS access policies: Kubernetes' own, over roles and bindings made of
+// what AWS publishes and of what access entries are associated with.
+package decide
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"path"
 	"strings"
 
@@ -20,68 +21,56 @@ import (
 // reasonPrefix is what the reasons of EKS begin with where an access policy allowed a request.
 const reasonPrefix = "EKS Access Policy: "
 
-// association is an access policy of an access entry.
-type association struct {
+// Association is an access policy of an access entry.
+type Association struct {
 	PrincipalARN string
 	UniqueID     string
 	PolicyARN    string
 	Namespaces   []string // with wildcards; empty is the whole cluster
 }
 
-// webhook answers SubjectAccessReviews. A policy without published rules allows nothing here.
-type webhook struct {
-	roles        []*rbacv1.ClusterRole
-	associations map[string][]association // by unique id
-}
+// Published are the access policies whose rules are known. One without published rules allows nothing here.
+type Published []*rbacv1.ClusterRole
 
-// newWebhook reads the table of published rules and the associations of one cluster, both JSON.
-func newWebhook(published, associations []byte) (*webhook, error) {
+// Read reads the table of published rules, in JSON.
+func Read(text []byte) (Published, error) {
 	var table struct {
 		Policies []struct {
 			Name  string              `json:"name"`
 			Rules []rbacv1.PolicyRule `json:"rules"`
 		} `json:"policies"`
 	}
-	if err := json.Unmarshal(published, &table); err != nil {
+	if err := json.Unmarshal(text, &table); err != nil {
 		return nil, fmt.Errorf("read the published rules: %w", err)
 	}
-	var list []association
-	if err := json.Unmarshal(associations, &list); err != nil {
-		return nil, fmt.Errorf("read the associations: %w", err)
-	}
-	w := &webhook{associations: map[string][]association{}}
+	var roles Published
 	for _, p := range table.Policies {
-		w.roles = append(w.roles, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: p.Name}, Rules: p.Rules})
+		roles = append(roles, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: p.Name}, Rules: p.Rules})
 	}
-	for _, a := range list {
-		w.associations[a.UniqueID] = append(w.associations[a.UniqueID], a)
-	}
-	return w, nil
+	return roles, nil
 }
 
-// ServeHTTP answers one SubjectAccessReview. Who asks is told by the unique id that the authenticator adds, never by the
-// username, which an access entry may choose.
-func (w *webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	var review authorizationv1.SubjectAccessReview
-	if err := json.NewDecoder(r.Body).Decode(&review); err != nil {
-		http.Error(rw, err.Error(), http.StatusBadRequest)
-		return
-	}
-	review.Status = authorizationv1.SubjectAccessReviewStatus{}
-	if ids := review.Spec.Extra["principalId"]; len(ids) == 1 {
-		review.Status.Allowed, review.Status.Reason = w.decide(r.Context(), ids[0], review.Spec)
-	}
-	rw.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(rw).Encode(review); err != nil {
-		http.Error(rw, err.Error(), http.StatusInternalServerError)
-	}
+// Authorizer decides for one cluster.
+type Authorizer struct {
+	roles        Published
+	associations map[string][]Association // by unique id
 }
 
-func (w *webhook) decide(ctx context.Context, id string, spec authorizationv1.SubjectAccessReviewSpec) (bool, string) {
-	a := attributes(id, spec)
+// New returns the authorizer of a cluster with these associations.
+func New(published Published, associations []Association) *Authorizer {
+	a := &Authorizer{published, map[string][]Association{}}
+	for _, one := range associations {
+		a.associations[one.UniqueID] = append(a.associations[one.UniqueID], one)
+	}
+	return a
+}
+
+// Allows says whether access policies allow a request of the principal with the unique id, and by which.
+func (a *Authorizer) Allows(ctx context.Context, id string, spec authorizationv1.SubjectAccessReviewSpec) (bool, string) {
+	request := attributes(id, spec)
 	var wide []*rbacv1.ClusterRoleBinding
 	var narrow []*rbacv1.RoleBinding
-	for _, s := range w.associations[id] {
+	for _, s := range a.associations[id] {
 		meta := metav1.ObjectMeta{Name: s.PrincipalARN + "+" + s.PolicyARN}
 		ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: s.PolicyARN[strings.LastIndex(s.PolicyARN, "/")+1:]}
 		subjects := []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: id}}
@@ -91,14 +80,14 @@ func (w *webhook) decide(ctx context.Context, id string, spec authorizationv1.Su
 		}
 		for _, pattern := range s.Namespaces {
 			// A pattern is expanded to the one namespace of the request, if it matches: a binding in any other has no say in it.
-			if matches, err := path.Match(pattern, a.Namespace); err == nil && matches && a.Namespace != "" {
-				meta.Namespace = a.Namespace
+			if matches, err := path.Match(pattern, request.Namespace); err == nil && matches && request.Namespace != "" {
+				meta.Namespace = request.Namespace
 				narrow = append(narrow, &rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: ref, Subjects: subjects})
 			}
 		}
 	}
-	_, lister := validation.NewTestRuleResolver(nil, narrow, w.roles, wide)
-	decision, reason, _ := rbac.New(lister, lister, lister, lister).Authorize(ctx, a)
+	_, lister := validation.NewTestRuleResolver(nil, narrow, a.roles, wide)
+	decision, reason, _ := rbac.New(lister, lister, lister, lister).Authorize(ctx, request)
 	if decision != authorizer.DecisionAllow {
 		return false, ""
 	}
