@@ -54,7 +54,7 @@ func answers(s *model.Snapshot) *access.Access { return access.New(withCreator(s
 
 func compare(before, after *access.Access) *Proof {
 	d := access.Diff(before, after)
-	p := &Proof{Equal: len(d.Unknown) == 0, Gained: []access.Grant{}, Lost: []access.Grant{}, Unknown: []access.Grant{}, Witnesses: []string{}, Phases: []PhaseProof{}, Changes: d.Identities}
+	p := &Proof{Equal: len(d.Unknown) == 0, Gained: []access.Grant{}, Lost: []access.Grant{}, Unknown: []access.Grant{}, Witnesses: []string{}, Phases: []PhaseProof{}}
 	for _, u := range d.Unknown {
 		p.Unknown = append(p.Unknown, undecided(access.Identity{}, u))
 	}
@@ -63,7 +63,7 @@ func compare(before, after *access.Access) *Proof {
 		if id := one.Identity; id.Kind == access.KindIAMRole && onlyPods(before, id.ARN) && onlyPods(after, id.ARN) {
 			continue // nobody has it but pods, which are compared themselves
 		}
-		p.Equal = false
+		p.Equal, p.Changes = false, append(p.Changes, one)
 		for _, c := range one.Gained {
 			p.Gained = append(p.Gained, grant(one.Identity, c))
 			p.Witnesses = append(p.Witnesses, one.Identity.String()+": "+c.Witness.String())
