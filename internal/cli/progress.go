@@ -68,3 +68,6 @@ func (p *progress) done() {
 		bars.Wait()
 	}
 }
+
+// count says that so many things were read of an input whose length nobody knows.
+func (p *progress) count(what string, n int64, input string) { p.show(what, int(n), 0, input) }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -151,35 +150,15 @@ func (o *scanOptions) options(e *env) (scan.Options, error) {
 			return !slices.ContainsFunc(controls.Of(c.ID), func(m finding.Control) bool { return m.Framework == o.framework })
 		})
 	}
-	options := scan.Options{
-		Checks: chosen, Controls: controls.Of, Settings: check.Settings{TrustedAccounts: o.trusted}, Version: version(), Now: e.now(),
-	}
 	if err := accountIDs(o.trusted); err != nil {
+		return scan.Options{}, err
+	}
+	options, err := e.acceptances(o.suppressions, o.baseline)
+	if err != nil {
 		return options, err
 	}
-	if o.suppressions != "" {
-		f, err := os.Open(o.suppressions)
-		if err != nil {
-			return options, failed(err, "")
-		}
-		defer f.Close()
-		if options.Suppressions, err = scan.ParseSuppressions(f, o.suppressions); err != nil {
-			return options, failed(err, "a suppression has id, subject, reason, and maybe owner and expiry; see docs/guide/suppressions.md")
-		}
-	}
-	if o.baseline != "" {
-		known, err := e.readResult(o.baseline)
-		if err != nil {
-			return options, failed(err, "a baseline is what `drawbridge scan -o json` wrote")
-		}
-		options.BaselineFile, options.Baseline = o.baseline, map[string]bool{}
-		for _, f := range known.Findings {
-			options.Baseline[f.Fingerprint] = true
-		}
-		for _, f := range known.Suppressed {
-			options.Baseline[f.Fingerprint] = true
-		}
-	}
+	options.Checks, options.Controls, options.Version = chosen, controls.Of, version()
+	options.Settings = check.Settings{TrustedAccounts: o.trusted}
 	return options, nil
 }
 

@@ -102,6 +102,15 @@ func (p *Program) Detection(id string) *Detection {
 
 // Load reads and compiles every *.yml of a folder. Every mistake is reported, with file, line and column.
 func Load(folder fs.FS) (*Program, error) {
+	rules, err := Rules(folder)
+	if err != nil {
+		return nil, err
+	}
+	return Compile(rules)
+}
+
+// Rules reads the documents of every *.yml of a folder.
+func Rules(folder fs.FS) ([]*sigma.Rule, error) {
 	names, err := fs.Glob(folder, "*.yml")
 	if err != nil {
 		return nil, err
@@ -122,10 +131,7 @@ func Load(folder fs.FS) (*Program, error) {
 			bad = append(bad, err)
 		}
 	}
-	if err := errors.Join(bad...); err != nil {
-		return nil, err
-	}
-	return Compile(rules)
+	return rules, errors.Join(bad...)
 }
 
 // Compile makes a program of parsed documents. Those of one file are one detection, named as the file.

@@ -53,8 +53,10 @@ type Engine struct {
 	pending pending
 	// watermark is the time of the newest event.
 	watermark time.Time
-	expired   time.Time
-	stats     Stats
+	// first is the time of the oldest event.
+	first   time.Time
+	expired time.Time
+	stats   Stats
 
 	look, again look
 }
@@ -86,8 +88,8 @@ func (g *Engine) Stats() Stats {
 	return s
 }
 
-// Watermark is the time of the newest event so far.
-func (g *Engine) Watermark() time.Time { return g.watermark }
+// Span is the times of the oldest and the newest event so far; zero before the first.
+func (g *Engine) Span() (from, to time.Time) { return g.first, g.watermark }
 
 // Add takes one event. It keeps nothing of it that is not copied.
 func (g *Engine) Add(e *event.Event) {
@@ -99,7 +101,11 @@ func (g *Engine) Add(e *event.Event) {
 	l := &g.look
 	l.reset(e, false)
 	g.ledger.note(l)
-	g.advance(e.Time())
+	at := e.Time()
+	if g.first.IsZero() || at.Before(g.first) {
+		g.first = at
+	}
+	g.advance(at)
 
 	matched, wait := 0, time.Duration(-1)
 	g.program.indexes[e.Plane()].candidates(e, func(rules []*rule) {
@@ -120,7 +126,7 @@ func (g *Engine) Add(e *event.Event) {
 	})
 	g.count(matched)
 	if wait >= 0 {
-		g.wait(e.Keep(), e.Time().Add(wait), "")
+		g.wait(e.Keep(), at.Add(wait), "")
 	}
 }
 

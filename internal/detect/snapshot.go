@@ -2,6 +2,8 @@ package detect
 
 import (
 	"drawbridge/internal/access"
+	"drawbridge/internal/event"
+	"drawbridge/internal/finding"
 	"drawbridge/internal/model"
 )
 
@@ -38,4 +40,21 @@ func (l *look) snapshotPod(namespace, name string) *model.Pod {
 		return nil
 	}
 	return l.ctx.pod(c, namespace, name)
+}
+
+// Facts is what the snapshot says of a cluster, named by ARN or name; without it only that name is known.
+func (c *Context) Facts(name string) finding.Cluster {
+	if c.Access != nil {
+		for _, k := range c.Access.Clusters() {
+			if k.ARN == name || k.Name == name {
+				return k.Cluster.Facts()
+			}
+		}
+	}
+	parsed := event.ParseCluster(name)
+	out := finding.Cluster{Name: parsed.Name, Account: parsed.Account, Region: parsed.Region}
+	if parsed.ARN() != "" {
+		out.ARN = name
+	}
+	return out
 }

@@ -14,15 +14,15 @@ const stateVersion = 1
 
 // state is an engine as it is saved: everything that decides what it will report.
 type state struct {
-	Version            int
-	Watermark, Expired time.Time
-	Stats              Stats
-	Ledger             *Ledger
-	Windows            map[windowKey]*window
-	WindowOrder        []windowKey
-	Evicted            int
-	Seen               []uint64
-	Pending            []savedEvent
+	Version                   int
+	First, Watermark, Expired time.Time
+	Stats                     Stats
+	Ledger                    *Ledger
+	Windows                   map[windowKey]*window
+	WindowOrder               []windowKey
+	Evicted                   int
+	Seen                      []uint64
+	Pending                   []savedEvent
 }
 
 // savedEvent is an event that waits for its second look.
@@ -35,7 +35,7 @@ type savedEvent struct {
 
 // Save writes the engine's state. It holds no credentials: waiting events were redacted when they were kept.
 func (g *Engine) Save(w io.Writer) error {
-	s := state{Version: stateVersion, Watermark: g.watermark, Expired: g.expired, Stats: g.stats, Ledger: g.ledger,
+	s := state{Version: stateVersion, First: g.first, Watermark: g.watermark, Expired: g.expired, Stats: g.stats, Ledger: g.ledger,
 		Windows: g.windows.open, WindowOrder: g.windows.order, Evicted: g.windows.evicted, Seen: g.seen.Order}
 	for _, p := range g.pending {
 		s.Pending = append(s.Pending, savedEvent{Raw: p.event.Raw(), Origin: p.event.Origin(), Due: p.due, Absence: p.absence})
@@ -56,7 +56,7 @@ func Restore(r io.Reader, p *Program, c *Context, o Options, report reporter) (*
 		return nil, fmt.Errorf("restore the state of detections: it is of version %d, this drawbridge has %d; start anew with an empty state folder", s.Version, stateVersion)
 	}
 	g := New(p, c, o, report)
-	g.watermark, g.expired, g.stats = s.Watermark, s.Expired, s.Stats
+	g.first, g.watermark, g.expired, g.stats = s.First, s.Watermark, s.Expired, s.Stats
 	s.Ledger.Limit = g.ledger.Limit
 	g.ledger = s.Ledger
 	if s.Windows != nil {

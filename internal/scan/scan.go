@@ -43,6 +43,13 @@ func Run(s *model.Snapshot, o Options) *finding.Result {
 	for _, c := range s.Clusters {
 		r.Clusters = append(r.Clusters, c.Facts())
 	}
+	o.Settle(r, found)
+	r.Summary.ChecksRun = len(o.Checks)
+	return r
+}
+
+// Settle puts findings into a result, with their controls, and sets aside those that were accepted.
+func (o Options) Settle(r *finding.Result, found []finding.Finding) {
 	for _, f := range found {
 		if o.Controls != nil {
 			f.Controls = append(f.Controls, o.Controls(f.ID)...)
@@ -54,8 +61,6 @@ func Run(s *model.Snapshot, o Options) *finding.Result {
 		r.Findings = append(r.Findings, f)
 	}
 	r.Summary = finding.Count(r.Findings)
-	r.Summary.ChecksRun = len(o.Checks)
-	return r
 }
 
 // accepted says by which decision a finding is set aside. What is not assessed is never set aside by a baseline: not

@@ -1,0 +1,272 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"drawbridge/detections"
+	"drawbridge/internal/access"
+	"drawbridge/internal/detect"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/report"
+	"drawbridge/internal/scan"
+	"drawbridge/internal/sigma"
+	"drawbridge/internal/stream/file"
+	"drawbridge/internal/worker"
+)
+
+// detectOptions are the flags of detect.
+type detectOptions struct {
+	outputs
+	gate
+
+	logs      []string
+	cluster   string
+	snapshots []string
+	egress    []string
+	trusted   []string
+	pipelines []string
+
+	folder       string
+	only, skip   []string
+	severity     string
+	baseline     string
+	suppressions string
+}
+
+func newDetect(e *env) *cobra.Command {
+	var o detectOptions
+	cmd := &cobra.Command{
+		Use:   "detect -f LOGS",
+		Short: "Find attacks on the identity of EKS clusters in CloudTrail and audit logs",
+		Long: `Find changes and abuse of the identity of EKS clusters in logs: CloudTrail, and the audit logs of API servers.
+Both are read together, in any order and from any envelope (JSON lines, {"Records":[…]}, CloudWatch Logs exports,
+.gz, .zst), and correlated: which pod held the access key, who made the pod, whose session that was.
+A snapshot (drawbridge collect) sharpens what is found. What could not be read is counted and said.
+
+Exit status: 0 nothing at or above --fail-on, 1 could not do it, 2 called wrongly, 3 findings at or above
+--fail-on, 4 something could not be read and --require-complete was given.`,
+		Example: `  drawbridge detect -f cloudtrail/ -f audit.jsonl --cluster prod
+  drawbridge detect -f logs/ --snapshot fleet.json.zst --egress 203.0.113.0/24 -o html=findings.html
+  kubectl logs … | drawbridge detect -f - --cluster prod -o json`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("detect takes no argument %q; logs are given with -f", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), e) },
+	}
+	o.outputs.flags(cmd, resultFormats())
+	o.gate.flags(cmd)
+	f := cmd.Flags()
+	f.StringArrayVarP(&o.logs, "filename", "f", nil, "`PATH` of a log file or of a folder of them; repeatable, - is standard input")
+	f.StringVar(&o.cluster, "cluster", "", "`NAME` or ARN of the cluster whose audit logs do not say theirs; default: the only cluster of --snapshot")
+	f.StringArrayVar(&o.snapshots, "snapshot", nil, "`PATH` of a snapshot or of dumps of the clusters and accounts, for context; repeatable")
+	f.StringArrayVar(&o.egress, "egress", nil, "`CIDR` that the clusters' pods leave from, repeatable")
+	f.StringArrayVar(&o.trusted, "trusted-account", nil, "`ID` of an AWS account whose principals are expected, repeatable; the cluster's own always is")
+	f.StringArrayVar(&o.pipelines, "pipeline-role", nil, "`ARN` of an IAM role by which access entries are meant to be changed, repeatable")
+	f.StringVar(&o.folder, "detections", "", "`FOLDER` of more detections, in Sigma")
+	f.StringSliceVar(&o.only, "check", nil, "report only the detections with these `ID`s")
+	f.StringSliceVar(&o.skip, "skip-check", nil, "leave out the detections with these `ID`s")
+	f.StringVar(&o.severity, "severity", "", "show only findings of this `SEVERITY` or above; the exit status counts all")
+	f.StringVar(&o.baseline, "baseline", "", "`FILE` with an earlier result in JSON: only what is new counts")
+	f.StringVar(&o.suppressions, "suppressions", "", "`FILE` of accepted findings: id, subject, reason, owner, expiry")
+	return cmd
+}
+
+func (o *detectOptions) run(ctx context.Context, e *env) error {
+	if len(o.logs) == 0 {
+		return usage("detect: say which logs to read: -f PATH, or -f - for standard input")
+	}
+	formats, err := o.outputs.parse()
+	if err != nil {
+		return err
+	}
+	if err := o.gate.parse(); err != nil {
+		return err
+	}
+	var shown finding.Severity
+	if o.severity != "" {
+		if shown, err = finding.ParseSeverity(o.severity); err != nil {
+			return usage("--severity: %w", err)
+		}
+	}
+	accepted, err := e.acceptances(o.suppressions, o.baseline)
+	if err != nil {
+		return err
+	}
+	program, err := o.program()
+	if err != nil {
+		return err
+	}
+	known, err := o.context(ctx, e)
+	if err != nil {
+		return err
+	}
+	wanted, err := o.wanted(program)
+	if err != nil {
+		return err
+	}
+	var found []finding.Finding
+	bars := e.newProgress()
+	summary, err := worker.Run(ctx, file.New(o.logs, file.Options{Stdin: e.stdin}), worker.Options{
+		Program: program, Context: known, Cluster: o.cluster, Now: time.Now,
+		Deliver: func(_ context.Context, fs []finding.Finding) error {
+			found = append(found, slices.DeleteFunc(fs, func(f finding.Finding) bool { return !wanted[f.ID] })...)
+			return nil
+		},
+		Progress: func(input string, events int64) { bars.count("events", events, input) },
+	})
+	bars.done()
+	if err != nil {
+		return failed(err, "")
+	}
+	result := detectResult(summary, known, len(wanted))
+	result.Time = e.now().UTC()
+	accepted.Settle(result, found)
+	result.Summary.ChecksRun = len(wanted)
+	finding.Sort(result.Findings)
+	display := *result
+	display.Findings = slices.DeleteFunc(slices.Clone(result.Findings), func(f finding.Finding) bool { return shown != "" && !f.Severity.AtLeast(shown) })
+	err = e.write(formats, func(w io.Writer, format string, to report.Options) error { return writeResult(w, format, &display, to) })
+	if err != nil {
+		return err
+	}
+	return o.gate.judge(result)
+}
+
+// program is the built-in detections, and those of the user's folder, which go before built-in ones of the same name.
+func (o *detectOptions) program() (*detect.Program, error) {
+	rules, err := detect.Rules(detections.Files)
+	if err != nil {
+		return nil, failed(err, "")
+	}
+	if o.folder != "" {
+		own, err := detect.Rules(os.DirFS(o.folder))
+		if err != nil {
+			return nil, failed(fmt.Errorf("read the detections in %s: %w", o.folder, err), "`drawbridge detections test -f "+o.folder+"` says more")
+		}
+		rules = append(own, slices.DeleteFunc(rules, func(r *sigma.Rule) bool {
+			return slices.ContainsFunc(own, func(u *sigma.Rule) bool { return u.File == r.File })
+		})...)
+	}
+	program, err := detect.Compile(rules)
+	if err != nil {
+		return nil, failed(err, "")
+	}
+	return program, nil
+}
+
+// wanted are the ids of the detections to report.
+func (o *detectOptions) wanted(p *detect.Program) (map[string]bool, error) {
+	for _, id := range slices.Concat(o.only, o.skip) {
+		if p.Detection(id) == nil {
+			return nil, &exitError{code: exitUsage, err: fmt.Errorf("there is no detection %q", id), hint: "`drawbridge detections list` lists all"}
+		}
+	}
+	out := map[string]bool{}
+	for _, d := range p.Detections {
+		if (len(o.only) == 0 || slices.Contains(o.only, d.ID)) && !slices.Contains(o.skip, d.ID) {
+			out[d.ID] = true
+		}
+	}
+	return out, nil
+}
+
+// context is what is known besides the logs.
+func (o *detectOptions) context(ctx context.Context, e *env) (*detect.Context, error) {
+	if err := accountIDs(o.trusted); err != nil {
+		return nil, err
+	}
+	known := &detect.Context{Trusted: o.trusted, Pipelines: o.pipelines}
+	for _, s := range o.egress {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			if a, bad := netip.ParseAddr(s); bad == nil {
+				p, err = a.Prefix(a.BitLen())
+			}
+		}
+		if err != nil {
+			return nil, usage("--egress %q: want an address or a CIDR", s)
+		}
+		known.Egress = append(known.Egress, p.Masked())
+	}
+	if len(o.snapshots) == 0 {
+		return known, nil
+	}
+	in := inputs{files: o.snapshots}
+	s, err := in.loadFiles(ctx, e, nil)
+	if err != nil {
+		return nil, err
+	}
+	known.Access = access.New(s)
+	if o.cluster == "" && len(s.Clusters) == 1 {
+		o.cluster = orName(s.Clusters[0].ARN, s.Clusters[0].Name)
+	}
+	return known, nil
+}
+
+func orName(arn, name string) string {
+	if arn != "" {
+		return arn
+	}
+	return name
+}
+
+// detectResult is a result without its findings.
+func detectResult(s *worker.Summary, known *detect.Context, ran int) *finding.Result {
+	r := &finding.Result{Version: finding.Version, Kind: finding.KindDetect, Tool: finding.Tool{Version: version()},
+		Clusters: []finding.Cluster{}, Findings: []finding.Finding{}, Gaps: []finding.Gap{}, Suppressed: []finding.Suppressed{}, Events: &s.Events}
+	for _, name := range s.Clusters {
+		r.Clusters = append(r.Clusters, known.Facts(name))
+	}
+	for _, u := range s.Unparsed {
+		r.Gaps = append(r.Gaps, finding.Gap{Area: "events", Action: "read " + u.Input,
+			Reason: fmt.Sprintf("%d records could not be read, the first at byte %d: %s", u.Count, u.Offset, u.Reason)})
+	}
+	for what, n := range map[string]int64{"windows": s.Stats.Evicted, "facts": s.Stats.Forgotten, "second looks": s.Stats.Early} {
+		if n > 0 {
+			r.Gaps = append(r.Gaps, finding.Gap{Area: "events", Action: "remember", Reason: fmt.Sprintf("%d %s were given up for want of room: what they would have shown is missed", n, what)})
+		}
+	}
+	slices.SortFunc(r.Gaps, func(a, b finding.Gap) int { return strings.Compare(a.Action+a.Reason, b.Action+b.Reason) })
+	return r
+}
+
+// acceptances are what is set aside of findings.
+func (e *env) acceptances(suppressions, baseline string) (scan.Options, error) {
+	o := scan.Options{Now: e.now()}
+	if suppressions != "" {
+		f, err := os.Open(suppressions)
+		if err != nil {
+			return o, failed(err, "")
+		}
+		defer f.Close()
+		if o.Suppressions, err = scan.ParseSuppressions(f, suppressions); err != nil {
+			return o, failed(err, "a suppression has id, subject, reason, and maybe owner and expiry; see docs/guide/suppressions.md")
+		}
+	}
+	if baseline != "" {
+		known, err := e.readResult(baseline)
+		if err != nil {
+			return o, failed(err, "a baseline is what `drawbridge scan -o json` or `drawbridge detect -o json` wrote")
+		}
+		o.BaselineFile, o.Baseline = baseline, map[string]bool{}
+		for _, f := range known.Findings {
+			o.Baseline[f.Fingerprint] = true
+		}
+		for _, f := range known.Suppressed {
+			o.Baseline[f.Fingerprint] = true
+		}
+	}
+	return o, nil
+}

@@ -1,0 +1,230 @@
+// Package worker carries events from a stream through an engine to those who want the findings, and keeps what it takes to
+// go on after a crash: positions of the inputs and the engine's state, saved together or not at all. It decides nothing about
+// events, and knows no transport.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/internal/detect"
+	"drawbridge/internal/event"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/stream"
+)
+
+// Options are a run's.
+type Options struct {
+	Program *detect.Program
+	Context *detect.Context
+	Engine  detect.Options
+	// Cluster is the name or ARN of the cluster whose audit logs do not say theirs.
+	Cluster string
+	// MaxRecord is the size of the largest record that is read, in bytes; 0 is the decoder's default.
+	MaxRecord int
+	// State is where the run saves its state; nil saves nothing.
+	State *State
+	// Every is how often it is saved; 0 is ten seconds.
+	Every time.Duration
+	// Now is the clock by which that is counted.
+	Now func() time.Time
+	// Deliver takes findings as they are made, in order. An error ends the run; the findings come again after a restart.
+	Deliver func(context.Context, []finding.Finding) error
+	// Progress is told the input being read and the events read so far; nil if nobody wants to know.
+	Progress func(input string, events int64)
+}
+
+// Summary is what a run has seen.
+type Summary struct {
+	Events finding.Events
+	// Stats are the engine's counts, with what it gave up for want of room.
+	Stats detect.Stats
+	// Unparsed are the records that could not be read, by input: how many, and the first reason.
+	Unparsed []Unparsed
+	// Clusters are those that events were about, by ARN or name, sorted.
+	Clusters []string
+	// From and To are the times of the first and last event.
+	From, To time.Time
+}
+
+// Unparsed is the records of one input that could not be read.
+type Unparsed struct {
+	Input  string
+	Count  int64
+	Offset int64 // of the first one
+	Reason string
+}
+
+// unparsedKept is how many inputs with unreadable records are named; the rest are counted under the last.
+const unparsedKept = 100
+
+type run struct {
+	Options
+	engine   *detect.Engine
+	summary  Summary
+	clusters map[string]bool
+	last     event.Cluster
+	found    []finding.Finding
+	acks     []func(context.Context) error
+	saved    time.Time
+}
+
+// Run reads a stream to its end, or until the context is done, and returns what it has seen, also with an error. What the
+// stream could not read is its error; all the rest was read.
+func Run(ctx context.Context, s stream.Stream, o Options) (*Summary, error) {
+	if o.Every == 0 {
+		o.Every = 10 * time.Second
+	}
+	r := &run{Options: o, clusters: map[string]bool{}}
+	report := func(f finding.Finding) { r.found = append(r.found, f) }
+	if o.State != nil && len(o.State.Engine) > 0 {
+		var err error
+		if r.engine, err = o.State.restore(o, report); err != nil {
+			return nil, err
+		}
+		r.summary.Unparsed = o.State.Unparsed
+	} else {
+		r.engine = detect.New(o.Program, o.Context, o.Engine, report)
+	}
+	err := s.Receive(ctx, r.batch)
+	if ctx.Err() == nil && o.Engine.Lateness == 0 {
+		r.engine.Flush()
+	}
+	// What was read counts, whether or not all could be.
+	end := context.WithoutCancel(ctx)
+	err = errors.Join(err, r.deliver(end))
+	if o.State != nil && err == nil {
+		err = r.save(end)
+	}
+	return r.close(), err
+}
+
+func (r *run) batch(ctx context.Context, b stream.Batch) error {
+	d := event.NewDecoder(b.Body, event.Options{Input: b.Input, Cluster: orElse(b.Cluster, r.Cluster), MaxRecord: r.MaxRecord})
+	var e event.Event
+	for n := 0; ; n++ {
+		err := d.Next(&e)
+		var bad *event.Unparsed
+		switch {
+		case err == nil:
+			r.engine.Add(&e)
+			r.see(&e)
+		case errors.Is(err, io.EOF):
+			return r.done(ctx, b)
+		case errors.As(err, &bad):
+			r.unparsed(bad)
+		default:
+			return fmt.Errorf("read %s: %w", b.Input, err)
+		}
+		if n&0x3ff == 0 {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if r.Progress != nil {
+				r.Progress(b.Input, r.engine.Stats().Read)
+			}
+		}
+		if len(r.found) > 0 {
+			if err := r.deliver(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// see notes the cluster that an event is about.
+func (r *run) see(e *event.Event) {
+	c := e.Cluster()
+	if c == r.last || c.Name == "" {
+		return
+	}
+	c = event.Cluster{Name: strings.Clone(c.Name), Account: strings.Clone(c.Account), Region: strings.Clone(c.Region)}
+	r.last = c
+	r.clusters[orElse(c.ARN(), c.Name)] = true
+}
+
+func (r *run) unparsed(u *event.Unparsed) {
+	r.summary.Events.Unparsed++
+	for i := range r.summary.Unparsed {
+		if r.summary.Unparsed[i].Input == u.Input || i == unparsedKept-1 {
+			r.summary.Unparsed[i].Count++
+			return
+		}
+	}
+	r.summary.Unparsed = append(r.summary.Unparsed, Unparsed{Input: u.Input, Count: 1, Offset: u.Offset, Reason: u.Reason})
+}
+
+func (r *run) deliver(ctx context.Context) error {
+	if len(r.found) == 0 {
+		return nil
+	}
+	found := r.found
+	r.found = nil
+	if r.Deliver == nil {
+		return nil
+	}
+	if err := r.Deliver(ctx, found); err != nil {
+		return fmt.Errorf("hand on %d findings: %w", len(found), err)
+	}
+	return nil
+}
+
+// done notes where the input stands after a batch, and saves the state when it is time.
+func (r *run) done(ctx context.Context, b stream.Batch) error {
+	if r.State == nil {
+		if b.Ack != nil {
+			return b.Ack(ctx)
+		}
+		return nil
+	}
+	if b.Position != "" {
+		r.State.Positions[b.Input] = b.Position
+	}
+	if b.Ack != nil {
+		r.acks = append(r.acks, b.Ack)
+	}
+	if now := r.Now(); now.Sub(r.saved) >= r.Every {
+		r.saved = now
+		return r.save(ctx)
+	}
+	return nil
+}
+
+// save writes the state, and only then tells the transport that it need not send again.
+func (r *run) save(ctx context.Context) error {
+	r.State.Unparsed = r.summary.Unparsed
+	if err := r.State.save(r.engine); err != nil {
+		return err
+	}
+	for _, ack := range r.acks {
+		if err := ack(ctx); err != nil {
+			return fmt.Errorf("acknowledge what was read: %w", err)
+		}
+	}
+	r.acks = nil
+	return nil
+}
+
+func (r *run) close() *Summary {
+	s := &r.summary
+	s.Stats = r.engine.Stats()
+	s.Events.Read, s.Events.Matched, s.Events.Duplicates = s.Stats.Read, s.Stats.Matched, s.Stats.Duplicates
+	s.From, s.To = r.engine.Span()
+	for c := range r.clusters {
+		s.Clusters = append(s.Clusters, c)
+	}
+	slices.Sort(s.Clusters)
+	return s
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

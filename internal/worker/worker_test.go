@@ -1,0 +1,140 @@
+package worker_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"drawbridge/detections"
+	"drawbridge/internal/detect"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/stream"
+	"drawbridge/internal/worker"
+)
+
+// batches is a stream that resumes after a position, as an object store or a log does.
+type batches struct {
+	from string
+	all  [][]byte
+	// killAfter ends the process, as it were, after so many batches; 0 never.
+	killAfter int
+}
+
+var errKilled = errors.New("killed")
+
+func (s *batches) Receive(ctx context.Context, handle func(context.Context, stream.Batch) error) error {
+	from, _ := strconv.Atoi(s.from)
+	for i, b := range s.all {
+		if i < from {
+			continue
+		}
+		if err := handle(ctx, stream.Batch{Input: "in", Position: strconv.Itoa(i + 1), Cluster: "prod", Body: bytes.NewBuffer(b)}); err != nil {
+			return err
+		}
+		if s.killAfter > 0 && i+1-from == s.killAfter {
+			return errKilled
+		}
+	}
+	return nil
+}
+
+// denied is n batches of refused requests of several users: synthetic audit events.
+func denied(n int) [][]byte {
+	out := make([][]byte, n)
+	for i := range out {
+		var b bytes.Buffer
+		for j := range 7 {
+			at := time.Date(2026, 11, 1, 10, 0, i, j*1000, time.UTC).Format("2006-01-02T15:04:05.000000Z")
+			fmt.Fprintf(&b, `{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"%d-%d","stage":"ResponseComplete","requestURI":"/api/v1/secrets","verb":"list","user":{"username":"user-%d"},"sourceIPs":["10.0.0.9"],"objectRef":{"resource":"secrets","apiVersion":"v1"},"responseStatus":{"code":403},"requestReceivedTimestamp":"%s","stageTimestamp":"%s"}`+"\n", i, j, j, at, at)
+		}
+		out[i] = b.Bytes()
+	}
+	return out
+}
+
+// TestKilled: a run that is killed again and again, wherever it is, and started again from what it saved, finds in the end
+// what an undisturbed one finds. What it reports twice has the same fingerprint.
+func TestKilled(t *testing.T) {
+	program, err := detect.Load(detections.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs := denied(40)
+	options := func(found map[string]string) worker.Options {
+		return worker.Options{Program: program, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute},
+			Now: time.Now, Every: time.Nanosecond,
+			Deliver: func(_ context.Context, fs []finding.Finding) error {
+				for _, f := range fs {
+					if was, ok := found[f.Fingerprint]; ok && was != f.Message {
+						t.Errorf("finding %s was reported as %q and as %q", f.Fingerprint, was, f.Message)
+					}
+					found[f.Fingerprint] = f.Message
+				}
+				return nil
+			}}
+	}
+	want := map[string]string{}
+	whole, err := worker.Run(t.Context(), &batches{all: logs}, options(want))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(want) == 0 {
+		t.Fatal("an undisturbed run finds nothing")
+	}
+	for every := 1; every < 9; every++ {
+		t.Run(fmt.Sprintf("after %d batches", every), func(t *testing.T) {
+			folder, got := t.TempDir(), map[string]string{}
+			for range len(logs) + 1 {
+				state, err := worker.OpenState(folder)
+				if err != nil {
+					t.Fatal(err)
+				}
+				o := options(got)
+				o.State = state
+				// Save only every other batch: the kill comes between two saves.
+				ticks := 0
+				o.Now = func() time.Time { ticks++; return time.Unix(int64(ticks/2), 0) }
+				s, err := worker.Run(t.Context(), &batches{from: state.Positions["in"], all: logs, killAfter: every}, o)
+				if err := state.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if err == nil {
+					if s.Events.Read != whole.Events.Read {
+						t.Errorf("%d events counted, want %d", s.Events.Read, whole.Events.Read)
+					}
+					break
+				}
+				if !errors.Is(err, errKilled) {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("findings (-undisturbed +killed):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestStateIsLocked(t *testing.T) {
+	folder := t.TempDir()
+	state, err := worker.OpenState(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := worker.OpenState(folder); !errors.Is(err, worker.ErrLocked) {
+		t.Fatalf("a second one opens the folder: %v", err)
+	}
+	if err := state.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if state, err = worker.OpenState(folder); err != nil {
+		t.Fatal(err)
+	}
+	state.Close()
+}
