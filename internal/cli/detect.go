@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -56,7 +57,7 @@ Exit status: 0 nothing at or above --fail-on, 1 could not do it, 2 called wrongl
 --fail-on, 4 something could not be read and --require-complete was given.`,
 		Example: `  drawbridge detect -f cloudtrail/ -f audit.jsonl --cluster prod
   drawbridge detect -f logs/ --snapshot fleet.json.zst --egress 203.0.113.0/24 -o html=findings.html
-  kubectl logs … | drawbridge detect -f - --cluster prod -o json`,
+  drawbridge detect -f - --cluster prod -o json < audit.jsonl`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage("detect takes no argument %q; logs are given with -f", args[0])
@@ -118,7 +119,15 @@ func (o *detectOptions) run(ctx context.Context, e *env) error {
 	}
 	var found []finding.Finding
 	bars := e.newProgress()
-	summary, err := worker.Run(ctx, file.New(o.logs, file.Options{Stdin: e.stdin}), worker.Options{
+	var unread []finding.Gap
+	logs := file.New(file.Options{Paths: o.logs, Stdin: e.stdin, Report: func(input string, err error) {
+		if errors.Is(err, file.ErrNotRecognised) {
+			fmt.Fprintf(e.stderr, "note: %s\n", printable(err.Error()))
+			return
+		}
+		unread = append(unread, finding.Gap{Area: "events in " + input, Reason: err.Error()})
+	}})
+	summary, err := worker.Run(ctx, logs, worker.Options{
 		Program: program, Context: known, Cluster: o.cluster, Now: time.Now,
 		Deliver: func(_ context.Context, fs []finding.Finding) error {
 			found = append(found, slices.DeleteFunc(fs, func(f finding.Finding) bool { return !wanted[f.ID] })...)
@@ -127,10 +136,14 @@ func (o *detectOptions) run(ctx context.Context, e *env) error {
 		Progress: func(input string, events int64) { bars.count("events", events, input) },
 	})
 	bars.done()
-	if err != nil {
-		return failed(err, "")
+	if err == nil && summary.Events.Read == 0 && len(summary.Unparsed) > 0 {
+		err = fmt.Errorf("read %s: no record in it can be read: %s", summary.Unparsed[0].Input, summary.Unparsed[0].Reason)
 	}
-	result := detectResult(summary, known, len(wanted))
+	if err != nil && (len(unread) == 0 || errors.Is(err, file.ErrNotRecognised) || summary.Events.Read == 0 || ctx.Err() != nil) {
+		return failed(err, "logs are CloudTrail records and audit events of the API server, in JSON; see docs/guide/detect.md")
+	}
+	result := detectResult(summary, known)
+	result.Gaps = append(result.Gaps, unread...)
 	result.Time = e.now().UTC()
 	accepted.Settle(result, found)
 	result.Summary.ChecksRun = len(wanted)
@@ -223,22 +236,22 @@ func orName(arn, name string) string {
 }
 
 // detectResult is a result without its findings.
-func detectResult(s *worker.Summary, known *detect.Context, ran int) *finding.Result {
+func detectResult(s *worker.Summary, known *detect.Context) *finding.Result {
 	r := &finding.Result{Version: finding.Version, Kind: finding.KindDetect, Tool: finding.Tool{Version: version()},
 		Clusters: []finding.Cluster{}, Findings: []finding.Finding{}, Gaps: []finding.Gap{}, Suppressed: []finding.Suppressed{}, Events: &s.Events}
 	for _, name := range s.Clusters {
 		r.Clusters = append(r.Clusters, known.Facts(name))
 	}
 	for _, u := range s.Unparsed {
-		r.Gaps = append(r.Gaps, finding.Gap{Area: "events", Action: "read " + u.Input,
+		r.Gaps = append(r.Gaps, finding.Gap{Area: "events in " + u.Input,
 			Reason: fmt.Sprintf("%d records could not be read, the first at byte %d: %s", u.Count, u.Offset, u.Reason)})
 	}
 	for what, n := range map[string]int64{"windows": s.Stats.Evicted, "facts": s.Stats.Forgotten, "second looks": s.Stats.Early} {
 		if n > 0 {
-			r.Gaps = append(r.Gaps, finding.Gap{Area: "events", Action: "remember", Reason: fmt.Sprintf("%d %s were given up for want of room: what they would have shown is missed", n, what)})
+			r.Gaps = append(r.Gaps, finding.Gap{Area: "memory of events", Reason: fmt.Sprintf("%d %s were given up for want of room: what they would have shown is missed", n, what)})
 		}
 	}
-	slices.SortFunc(r.Gaps, func(a, b finding.Gap) int { return strings.Compare(a.Action+a.Reason, b.Action+b.Reason) })
+	slices.SortFunc(r.Gaps, func(a, b finding.Gap) int { return strings.Compare(a.Area+a.Reason, b.Area+b.Reason) })
 	return r
 }
 
