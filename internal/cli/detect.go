@@ -57,7 +57,7 @@ Exit status: 0 nothing at or above --fail-on, 1 could not do it, 2 called wrongl
 --fail-on, 4 something could not be read and --require-complete was given.`,
 		Example: `  drawbridge detect -f cloudtrail/ -f audit.jsonl --cluster prod
   drawbridge detect -f logs/ --snapshot fleet.json.zst --egress 203.0.113.0/24 -o html=findings.html
-  drawbridge detect -f - --cluster prod -o json < audit.jsonl`,
+  drawbridge detect -f - --cluster prod -o json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage("detect takes no argument %q; logs are given with -f", args[0])
@@ -271,7 +271,7 @@ func (e *env) acceptances(suppressions, baseline string) (scan.Options, error) {
 	if baseline != "" {
 		known, err := e.readResult(baseline)
 		if err != nil {
-			return o, failed(err, "a baseline is what `drawbridge scan -o json` or `drawbridge detect -o json` wrote")
+			return o, failed(err, "a baseline is what `drawbridge scan -o json` wrote, or detect -o json")
 		}
 		o.BaselineFile, o.Baseline = baseline, map[string]bool{}
 		for _, f := range known.Findings {
