@@ -14,7 +14,7 @@ import (
 // pattern is a conjunction over fields; `$or` stands for what differs between several. EventBridge looks at leaves: a field
 // that holds a list matches if one element does.
 func eventBridge() target {
-	return target{name: "eventbridge", needs: []string{
+	return target{name: "eventbridge", leaves: true, needs: []string{
 		"A rule on the event bus `default`, in every region, with a trail that logs management events.",
 		"Rule state ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS for detections of read-only calls; with ENABLED they never arrive.",
 		"The quota of an event pattern's size (2,048 characters by default) raised, for the longer ones.",
@@ -138,18 +138,11 @@ func exists(field string, there bool) conjunction {
 	return conjunction{{field: field, want: []any{object{"exists": there}}}}
 }
 
-// objects are members of CloudTrail records that hold others.
-var objects = []string{"userIdentity", "userIdentity.sessionContext", "userIdentity.sessionContext.sessionIssuer", "requestParameters", "responseElements",
-	"additionalEventData", "serviceEventDetails", "tlsDetails"}
-
 // match writes one comparison.
 func (b bridge) match(m *sigma.Match, negated bool) []conjunction {
 	switch {
 	case m.Field == "":
 		b.refuse("EventBridge does not search for keywords")
-		return nil
-	case slices.Contains(objects, m.Field) && (m.Op == sigma.Exists || slices.ContainsFunc(m.Values, func(v sigma.Value) bool { return v.IsNull() })):
-		b.refuse("EventBridge sees leaves only: it cannot tell whether %s, an object, is there", m.Field)
 		return nil
 	case m.Op == sigma.Exists:
 		there, _ := m.Values[0].Bool()

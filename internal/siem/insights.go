@@ -14,7 +14,7 @@ const maxElements = 5
 // logsInsights writes CloudWatch Logs Insights queries (CloudWatch Logs User Guide, "filter", "Supported logs and discovered
 // fields", 2026-11).
 func logsInsights() target {
-	return target{name: "logs-insights", needs: []string{
+	return target{name: "logs-insights", leaves: true, needs: []string{
 		"CloudTrail records in a log group of a trail; audit events in /aws/eks/CLUSTER/cluster; both of the Standard log class.",
 		"Fields that Logs Insights discovers: of a record with more than 200 fields, those beyond are absent to it.",
 	}, event: func(q *query) string {
@@ -145,7 +145,16 @@ func (i insights) value(m *sigma.Match, v *sigma.Value, name string) string {
 		}
 		return fmt.Sprintf("ispresent(%s) and tolower(%s) = tolower(%s)", others[0], name, others[0])
 	}
-	return name + " like " + i.slashes(patternOf(m, v).regex())
+	p := patternOf(m, v)
+	if s, ok := p.literal(); ok {
+		if b, err := strconv.ParseBool(strings.ToLower(s)); err == nil && len(s) > 3 { // booleans are shown as 1 and 0
+			return fmt.Sprintf("(%s = %d or %s like %s)", name, map[bool]int{true: 1}[b], name, i.slashes(p.regex()))
+		}
+		if n, err := strconv.ParseInt(s, 10, 64); err == nil && strconv.FormatInt(n, 10) == s {
+			return fmt.Sprintf("(%s = %s or %s = %q)", name, s, name, s)
+		}
+	}
+	return name + " like " + i.slashes(p.regex())
 }
 
 // slashes writes a regular expression between slashes.

@@ -1,6 +1,7 @@
 package siem
 
 import (
+	"slices"
 	"strings"
 
 	"drawbridge/internal/sigma"
@@ -34,6 +35,18 @@ var grouping = map[plane]map[string]struct{ field, loss string }{
 		"drawbridge.source":                {"sourceIPs", "all addresses of a request are compared, proxies' too"},
 	},
 }
+
+// members stand for the objects that are never there without them (CloudTrail User Guide, "CloudTrail userIdentity element";
+// Kubernetes API reference, "Event v1 audit.k8s.io", 2026-11).
+var members = map[string]string{
+	"userIdentity": "userIdentity.type", "userIdentity.sessionContext.sessionIssuer": "userIdentity.sessionContext.sessionIssuer.arn",
+	"user": "user.username", "impersonatedUser": "impersonatedUser.username",
+}
+
+// objects are other members of records that hold more.
+var objects = []string{"userIdentity.sessionContext", "requestParameters", "responseElements", "additionalEventData", "serviceEventDetails", "tlsDetails",
+	"user.extra", "impersonatedUser.extra", "objectRef", "responseStatus", "requestObject", "responseObject", "annotations", "requestObject.metadata",
+	"requestObject.spec", "requestObject.data", "requestObject.roleRef", "requestObject.metadata.annotations", "requestObject.metadata.labels"}
 
 func isOurs(field string) bool { return strings.HasPrefix(field, "drawbridge.") }
 
@@ -107,6 +120,12 @@ func (q *query) knownMatch(m *sigma.Match) sigma.Expr {
 	}
 	out := *m
 	out.Field = field
+	asksPresence := m.Op == sigma.Exists || slices.ContainsFunc(m.Values, func(v sigma.Value) bool { return v.IsNull() })
+	if member, ok := members[field]; ok && asksPresence {
+		out.Field = member
+	} else if slices.Contains(objects, field) && asksPresence && q.target.leaves {
+		q.refuse("%s is an object: the target sees only what is below it, not whether it is there", field)
+	}
 	if m.Op == sigma.FieldRef {
 		out.Values = nil
 		for i := range m.Values {

@@ -55,6 +55,8 @@ type Rule struct {
 type target struct {
 	name  string
 	needs []string
+	// leaves says that the target sees strings, numbers and booleans only, not the objects around them.
+	leaves bool
 	// event writes a rule over events, join a correlation. They call lose and refuse on what they are given.
 	event func(*query) string
 	join  func(*join) string

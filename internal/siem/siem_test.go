@@ -106,7 +106,7 @@ func TestVerdicts(t *testing.T) {
 		{"wildcard without letters", "eventbridge", "  s: {userAgent|contains: '169.254'}\n  condition: s", siem.Exact, ""},
 		{"two demands", "eventbridge", "  a: {userAgent|startswith: x}\n  b: {userAgent|endswith: y}\n  condition: a and b", siem.Refused, "two things of one field"},
 		{"there and absent", "eventbridge", "  a: {errorCode: AccessDenied}\n  b: {errorCode: null}\n  condition: a and b", siem.Refused, "never hold"},
-		{"object's presence", "eventbridge", "  s: {responseElements|exists: true}\n  condition: s", siem.Refused, "leaves only"},
+		{"object's presence", "eventbridge", "  s: {responseElements|exists: true}\n  condition: s", siem.Refused, "is an object"},
 		{"negated list", "eventbridge", "  s: {eventName: x}\n  f: {requestParameters.kubernetesGroups: viewers}\n  condition: s and not f", siem.Approximated, "where it is a list"},
 		{"negated prefix", "eventbridge", "  s: {eventName: x}\n  f: {userAgent|startswith: eksctl}\n  condition: s and not f", siem.Approximated, "in these letters only"},
 		{"keywords", "eventbridge", "  s: [abc]\n  condition: s", siem.Refused, "keywords"},

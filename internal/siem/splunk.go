@@ -11,7 +11,7 @@ import (
 // splunk writes SPL: `where` with mvfind, which looks at every value of a field by a regular expression and is null where the
 // field is absent (Splunk Search Reference, "Multivalue eval functions", 2026-11). spath names a list's elements FIELD{}.
 func splunk() target {
-	return target{name: "splunk", needs: []string{
+	return target{name: "splunk", leaves: true, needs: []string{
 		"CloudTrail records in sourcetype aws:cloudtrail (Splunk Add-on for AWS), audit events in sourcetype kube:audit, one record an event, with fields by automatic JSON extraction.",
 		"limits.conf [spath] extraction_cutoff above the largest record (default 5,000 characters): fields beyond it are absent.",
 		"For correlations: limits.conf [streamstats] max_stream_window above the number of matches in one window (default 10,000).",
