@@ -75,7 +75,7 @@ It only reads, but for migrate --apply and migrate rollback. Results go to stand
 		SilenceUsage:  true,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: name},
 	}
-	root.AddCommand(newScan(e), newCollect(e), newAccess(e), newPaths(e), newMigrate(e), newDetect(e), newExplain(e), newConvert(e), newVersion(e))
+	root.AddCommand(newScan(e), newCollect(e), newAccess(e), newPaths(e), newMigrate(e), newDetect(e), newDetections(e), newExplain(e), newConvert(e), newVersion(e))
 	return root
 }
 

@@ -37,12 +37,13 @@ type Result struct {
 
 // Rule is one rule in the target's language.
 type Rule struct {
-	// ID is the rule's UUID, Name its name; rules of one file may share the name.
-	ID      string  `json:"id"`
-	Name    string  `json:"name"`
-	Title   string  `json:"title"`
-	Level   string  `json:"level,omitempty"`
-	Verdict Verdict `json:"verdict"`
+	// Detection is the detection that the rule is of: its file's name with dashes. ID is the rule's UUID, Name its name.
+	Detection string  `json:"detection"`
+	ID        string  `json:"id"`
+	Name      string  `json:"name"`
+	Title     string  `json:"title"`
+	Level     string  `json:"level,omitempty"`
+	Verdict   Verdict `json:"verdict"`
 	// Losses are, in words, what an approximated export does otherwise, or why a refused one is not there.
 	Losses []string `json:"losses,omitempty"`
 	// Text is the export; empty if refused.
@@ -90,7 +91,7 @@ func Export(rules []*sigma.Rule, name string) (Result, error) {
 		if part(r) && t.raw == nil {
 			continue
 		}
-		e := Rule{ID: r.ID, Name: r.Name, Title: r.Title, Level: r.Level, File: r.File, Line: r.Line}
+		e := Rule{Detection: detection(r), ID: r.ID, Name: r.Name, Title: r.Title, Level: r.Level, File: r.File, Line: r.Line}
 		x := &exporter{target: &t, rules: rules, out: &e}
 		text := x.export(r)
 		switch {
@@ -106,10 +107,21 @@ func Export(rules []*sigma.Rule, name string) (Result, error) {
 	return out, nil
 }
 
-// part says whether a rule only feeds correlations: its name goes on after the name of its file.
-func part(r *sigma.Rule) bool {
-	file := strings.TrimSuffix(filepath.Base(r.File), filepath.Ext(r.File))
-	return strings.HasPrefix(r.Name, strings.ReplaceAll(file, "_", "-")+".")
+// detection is the id of the detection that a rule is of.
+func detection(r *sigma.Rule) string {
+	return strings.ReplaceAll(strings.TrimSuffix(filepath.Base(r.File), filepath.Ext(r.File)), "_", "-")
+}
+
+// part says whether a rule only feeds correlations: its name goes on after the detection's.
+func part(r *sigma.Rule) bool { return strings.HasPrefix(r.Name, detection(r)+".") }
+
+// Summary counts the verdicts.
+func (r Result) Summary() string {
+	n := map[Verdict]int{}
+	for _, rule := range r.Rules {
+		n[rule.Verdict]++
+	}
+	return fmt.Sprintf("%d exact, %d approximated, %d refused", n[Exact], n[Approximated], n[Refused])
 }
 
 // exporter writes one rule.

@@ -3,6 +3,7 @@ package sigma
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"regexp"
 	"slices"
@@ -59,6 +60,33 @@ func Parse(file string, data []byte) ([]*Rule, error) {
 			rules = append(rules, rule)
 		}
 		problems = append(problems, r.problems...)
+	}
+	return rules, errors.Join(problems...)
+}
+
+// ParseAll reads every *.yml and *.yaml of a folder, not of those below it, as Parse does. All problems are joined.
+func ParseAll(folder fs.FS) ([]*Rule, error) {
+	var rules []*Rule
+	var problems []error
+	for _, pattern := range []string{"*.yml", "*.yaml"} {
+		names, err := fs.Glob(folder, pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			data, err := fs.ReadFile(folder, name)
+			if err == nil {
+				var more []*Rule
+				more, err = Parse(name, data)
+				rules = append(rules, more...)
+			}
+			if err != nil {
+				problems = append(problems, err)
+			}
+		}
+	}
+	if len(rules) == 0 && len(problems) == 0 {
+		return nil, errors.New("there are no rules (*.yml) in the folder")
 	}
 	return rules, errors.Join(problems...)
 }
