@@ -6,6 +6,7 @@ package access
 import (
 	"strings"
 	"sync"
+	"time"
 
 	"drawbridge/internal/model"
 )
@@ -86,6 +87,9 @@ func New(s *model.Snapshot) *Access {
 
 // Cluster returns the answers about one cluster of the snapshot.
 func (a *Access) Cluster(c *model.Cluster) *Cluster { return a.clusters[c] }
+
+// Time is when the snapshot was taken; the zero time where it does not say.
+func (a *Access) Time() time.Time { return a.snapshot.Time }
 
 // Clusters returns the answers about all clusters, in the snapshot's order.
 func (a *Access) Clusters() []*Cluster {

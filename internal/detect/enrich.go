@@ -69,7 +69,7 @@ type enrichment struct {
 }
 
 // enrichments are all fields `drawbridge.*`, by name.
-var enrichments = index1(slices.Concat(plainFields, entryFields, podFields, keyFields, associationFields))
+var enrichments = index1(slices.Concat(plainFields, entryFields, podFields, keyFields, associationFields, requestFields))
 
 func index1(all []enrichment) map[string]*enrichment {
 	out := make(map[string]*enrichment, len(all))

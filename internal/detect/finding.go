@@ -110,7 +110,7 @@ func (g *Engine) story(l *look) []finding.Evidence {
 			ev = append(ev, g.made(p, "certain: the pod's uid in the session tags and in ")...)
 			break
 		} else if is.Pod != "" {
-			if p := g.ledger.podNamed(is.Cluster, is.Namespace, is.Pod); p != nil {
+			if p := g.ledger.podNamed(is.Cluster, is.Namespace, is.Pod, is.At); p != nil {
 				ev = append(ev, g.made(p, "probable: a pod of this name, in ")...)
 			}
 			break

@@ -12,11 +12,13 @@ import (
 // came. It is bounded: of each kind of fact the oldest are forgotten first, and counted.
 type Ledger struct {
 	Keys         facts[keyFacts]
-	Pods         facts[podFacts]
+	Pods         facts[podFacts] // by uid
+	PodNames     facts[podNames]
 	Entries      facts[entryFacts]
 	Associations facts[associationFacts]
 	// ServiceAccounts are the associations of each service account.
 	ServiceAccounts facts[serviceAccountFacts]
+	Objects         objects
 	Addresses       facts[addressFacts]
 	Nodes           facts[nodeFacts]
 	// Limit is how many of each kind are kept.
@@ -41,12 +43,14 @@ func (g *Ledger) note(l *look) {
 		return
 	}
 	g.notePod(l)
+	g.Objects.note(l, g.Limit)
 	g.noteKubernetesSession(l)
 }
 
 // Forgotten is the number of facts that were given up for want of room.
 func (g *Ledger) Forgotten() int {
-	return g.Keys.Forgotten + g.Pods.Forgotten + g.Entries.Forgotten + g.Associations.Forgotten + g.ServiceAccounts.Forgotten + g.Addresses.Forgotten + g.Nodes.Forgotten
+	return g.Keys.Forgotten + g.Pods.Forgotten + g.PodNames.Forgotten + g.Entries.Forgotten + g.Associations.Forgotten + g.ServiceAccounts.Forgotten +
+		g.Objects.forgotten() + g.Addresses.Forgotten + g.Nodes.Forgotten
 }
 
 // facts are the facts of one kind, by key, with the oldest first in Order.

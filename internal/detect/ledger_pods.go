@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -17,77 +18,97 @@ type podFacts struct {
 	// Creator made it, in words: for a pod of a controller the controller, not who made the workload.
 	Creator string
 	Deleted Fact
+	// Specified says that the log had the pod's specification; Via and Role are then what it was given of AWS: see credentials.
+	Specified bool
+	Via, Role string
+}
+
+// podNames are the pods that had one name, one after the other: those of a StatefulSet have it again and again.
+type podNames struct{ Pods []podName }
+
+// podName is a pod that was met under a name.
+type podName struct {
+	Fact
+	UID string
 }
 
 var (
-	pathPodUID      = event.ParsePath(event.Kubernetes, "responseObject.metadata.uid")
-	pathPodName     = event.ParsePath(event.Kubernetes, "responseObject.metadata.name")
-	pathPodSA       = event.ParsePath(event.Kubernetes, "responseObject.spec.serviceAccountName")
-	pathPodNode     = event.ParsePath(event.Kubernetes, "responseObject.spec.nodeName")
-	pathBindingNode = event.ParsePath(event.Kubernetes, "requestObject.target.name")
-	pathBindingUID  = event.ParsePath(event.Kubernetes, "requestObject.metadata.uid")
+	pathPodUID          = event.ParsePath(event.Kubernetes, "responseObject.metadata.uid")
+	pathPodName         = event.ParsePath(event.Kubernetes, "responseObject.metadata.name")
+	pathPodSA           = event.ParsePath(event.Kubernetes, "responseObject.spec.serviceAccountName")
+	pathPodNode         = event.ParsePath(event.Kubernetes, "responseObject.spec.nodeName")
+	pathEphemeralImages = event.ParsePath(event.Kubernetes, "requestObject.spec.ephemeralContainers.image")
+	pathEphemeralNow    = event.ParsePath(event.Kubernetes, "responseObject.spec.ephemeralContainers.image")
+	pathBindingNode     = event.ParsePath(event.Kubernetes, "requestObject.target.name")
+	pathStatusUID       = event.ParsePath(event.Kubernetes, "responseObject.details.uid")
+	pathBindingUID      = event.ParsePath(event.Kubernetes, "requestObject.metadata.uid")
 )
-
-// podKey is the key of a pod by name: the newest pod of that name.
-func podKey(cluster, namespace, name string) string { return key("name", cluster, namespace, name) }
 
 // notePod takes pods made, scheduled and deleted.
 func (g *Ledger) notePod(l *look) {
 	if !l.Field(event.Resource).Is("pods") || !succeeded(l.Event) {
 		return
 	}
-	cluster, namespace := clusterOf(l.Event), l.text(event.Namespace)
 	sub := l.Field(event.Subresource).String()
-	at := l.fact()
 	switch verb := l.Field(event.Verb).String(); {
 	case verb == "create" && sub == "":
-		name, uid := l.first(pathPodName), l.first(pathPodUID)
-		if name == "" {
-			return
+		if p := g.podOfRequest(l, l.first(pathPodName), l.first(pathPodUID)); p != nil {
+			p.ServiceAccount = l.first(pathPodSA)
+			p.Node = cmp.Or(l.first(pathPodNode), p.Node)
+			p.Created, p.Creator = l.fact(), actorText(l.actor())
+			p.Specified = true
+			p.Role, p.Via = credentials(l.Field(event.ResponseObject))
 		}
-		p := g.pod(cluster, namespace, name, uid)
-		p.ServiceAccount = l.first(pathPodSA)
-		p.Node = l.first(pathPodNode)
-		p.Created, p.Creator = at, actorText(l.actor())
 	case verb == "create" && sub == "binding":
-		p := g.pod(cluster, namespace, l.text(event.ObjectName), l.first(pathBindingUID))
-		p.Node = l.first(pathBindingNode)
+		if p := g.podOfRequest(l, l.text(event.ObjectName), l.first(pathBindingUID)); p != nil {
+			p.Node = l.first(pathBindingNode)
+		}
 	case verb == "delete" && sub == "":
-		p := g.pod(cluster, namespace, l.text(event.ObjectName), l.first(pathPodUID))
-		p.Deleted = at
+		uid := cmp.Or(l.first(pathPodUID), l.first(pathStatusUID))
+		if p := g.podOfRequest(l, l.text(event.ObjectName), uid); p != nil {
+			p.Deleted = l.fact()
+		}
 	}
 }
 
-// pod is the facts of a pod: by uid, with its name pointing to it.
-func (g *Ledger) pod(cluster, namespace, name, uid string) *podFacts {
-	k := podKey(cluster, namespace, name)
-	if uid == "" {
-		if byName := g.Pods.get(k); byName != nil {
-			uid = byName.UID
-		}
+// podOfRequest is the facts of the pod that a request is about, made if there are none; nil where the log does not tell its
+// uid.
+func (g *Ledger) podOfRequest(l *look, name, uid string) *podFacts {
+	if uid == "" || name == "" || l.dryRun() {
+		return nil
 	}
-	p := g.Pods.at(k, g.Limit)
-	if uid != "" {
-		byUID := g.Pods.at(key("uid", uid), g.Limit)
-		if p.UID != uid {
-			*p = podFacts{UID: uid} // the name points to the newest
-		}
-		p = byUID
-		p.UID = uid
-	}
-	p.Cluster, p.Namespace, p.Name = cluster, namespace, name
+	cluster, namespace := clusterOf(l.Event), l.text(event.Namespace)
+	p := g.Pods.at(uid, g.Limit)
+	p.Cluster, p.Namespace, p.Name, p.UID = cluster, namespace, name, uid
+	n := g.PodNames.at(podKey(cluster, namespace, name), g.Limit)
+	n.Pods = note(n.Pods, podName{l.fact(), uid}, func(p *podName) Fact { return p.Fact })
 	return p
 }
 
-// podNamed is the newest pod of a name, and nil if no event told of it.
-func (g *Ledger) podNamed(cluster, namespace, name string) *podFacts {
-	p := g.Pods.get(podKey(cluster, namespace, name))
-	if p != nil && p.UID != "" {
-		if byUID := g.Pods.get(key("uid", p.UID)); byUID != nil {
-			return byUID
-		}
+// podKey is the key of a pod's name. Audit logs may know their cluster by its name only, so the name it is.
+func podKey(cluster, namespace, name string) string {
+	return key(event.ParseCluster(cluster).Name, namespace, name)
+}
+
+// podNamed is the pod that had a name at a time: the one met last before it, else the first met after; nil if no event told
+// of any.
+func (g *Ledger) podNamed(cluster, namespace, name string, at time.Time) *podFacts {
+	n := g.PodNames.get(podKey(cluster, namespace, name))
+	if n == nil {
+		return nil
 	}
-	return p
+	var found *podFacts
+	for _, m := range n.Pods {
+		p := g.podOf(m.UID)
+		if p == nil || !sameCluster(p.Cluster, cluster) {
+			continue
+		}
+		if found != nil && m.At.After(at) {
+			break
+		}
+		found = p
+	}
+	return found
 }
 
 // podOf is a pod by uid, and nil if no event told of it.
@@ -95,7 +116,7 @@ func (g *Ledger) podOf(uid string) *podFacts {
 	if uid == "" {
 		return nil
 	}
-	return g.Pods.get(key("uid", uid))
+	return g.Pods.get(uid)
 }
 
 // gone says when the pod was deleted; false while no event says so.
@@ -120,9 +141,41 @@ var podFields = []enrichment{
 		}},
 	{Name: "drawbridge.pod.aws_role", Text: "ARN of the IAM role that the pod holds, by Pod Identity or IRSA", Planes: onKubernetes, Ledger: true, Snapshot: true,
 		Of: func(l *look) []string {
-			namespace, sa := l.podServiceAccount()
-			return l.rolesOf(clusterOf(l.Event), namespace, sa)
+			roles, _, _ := l.awsRoles()
+			return roles
 		}},
+	{Name: "drawbridge.pod.aws", Text: "whether the pod holds AWS credentials of its own: `yes`, `no`, `unknown`", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { return some(l.bears()) }},
+	{Name: "drawbridge.pod.aws_identity", Text: "the AWS identity that the pod holds, in words: the role, or by what it gets one", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string {
+			roles, via, _ := l.awsRoles()
+			switch {
+			case len(roles) > 0:
+				return some("role " + strings.Join(roles, ", "))
+			case via != "":
+				return some("an AWS role through " + via)
+			}
+			return nil
+		}},
+	{Name: "drawbridge.pod.ephemeral_image", Text: "images of the ephemeral containers that the request names", Planes: onKubernetes,
+		Of: func(l *look) []string {
+			if images := l.texts(pathEphemeralImages); len(images) > 0 {
+				return images
+			}
+			return l.texts(pathEphemeralNow)
+		}},
+	{Name: "drawbridge.exec.command", Text: "the command that an exec runs, as the request's URL has it", Planes: onKubernetes,
+		Of: func(l *look) []string { return l.command() }},
+	{Name: "drawbridge.exec.for_credentials", Text: "whether the command names a place of credentials: a metadata endpoint, a token's file, a variable", Planes: onKubernetes,
+		Of: func(l *look) []string { return yes(reachesForCredentials(l.command())) }},
+}
+
+// pod is the pod that an event is about, as other events told of it; nil if none did.
+func (l *look) pod() *podFacts {
+	if !l.Field(event.Resource).Is("pods") {
+		return nil
+	}
+	return l.ledger.podNamed(clusterOf(l.Event), l.text(event.Namespace), l.name(), l.Time())
 }
 
 // podServiceAccount is the service account of the pod that an event is about.
@@ -135,7 +188,7 @@ func (l *look) podServiceAccount() (namespace, name string) {
 	if sa := l.first(pathPodSA); sa != "" {
 		return namespace, sa
 	}
-	if p := l.ledger.podNamed(clusterOf(l.Event), namespace, pod); p != nil && p.ServiceAccount != "" {
+	if p := l.pod(); p != nil && p.ServiceAccount != "" {
 		return namespace, p.ServiceAccount
 	}
 	if p := l.snapshotPod(namespace, pod); p != nil {

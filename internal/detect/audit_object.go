@@ -1,0 +1,136 @@
+package detect
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+	"strings"
+
+	"drawbridge/internal/event"
+)
+
+// object is what a request left behind, or, where the log does not have it, what it asked for: then it may be a patch, and
+// that a list.
+func (l *look) object() event.Value {
+	if v := l.Field(event.ResponseObject); v.Kind() == event.Object && !v.Find("kind").First().Is("Status") {
+		return v
+	}
+	return l.Field(event.RequestObject)
+}
+
+// done says whether the request changed something: it was carried out, and was no dry run.
+func (l *look) done() bool { return succeeded(l.Event) && !l.dryRun() }
+
+var pathLevel = event.ParsePath(event.Kubernetes, "level")
+
+// dryRun says whether the request asked for no effect. A delete takes its options from its body, and then from there only
+// (k8s.io/apiserver v0.36.3, pkg/endpoints/handlers/delete.go); where the log has no bodies they may say otherwise.
+func (l *look) dryRun() bool {
+	body := l.Field(event.RequestObject)
+	verb := l.Field(event.Verb).String()
+	if deletes := verb == "delete" || verb == "deletecollection"; deletes {
+		if body.Kind() == event.Object {
+			return body.Find("dryRun").First().Is("All")
+		}
+		if l.Find(pathLevel).First().Is("Metadata") {
+			return false
+		}
+	}
+	_, query, ok := strings.Cut(l.Field(event.RequestURI).String(), "?")
+	if !ok {
+		return false
+	}
+	values, err := url.ParseQuery(query)
+	return err == nil && slices.Contains(values["dryRun"], "All")
+}
+
+// name is the name of the object that a request is about, also of one whose name the API server made.
+func (l *look) name() string {
+	if n := l.Field(event.ObjectName).String(); n != "" {
+		return n
+	}
+	return l.object().Find("metadata.name").First().String()
+}
+
+// What part of Kubernetes or EKS makes a request.
+const (
+	partKubelet      = "kubelet"
+	partControlPlane = "control plane"
+	partController   = "controller"
+	partEKS          = "EKS"
+)
+
+// part is the part of Kubernetes or EKS that makes a request, by its username; empty for all others. The control plane and
+// its controllers do not come through IAM and run in no pod: who does is somebody who took the name. EKS' own users come
+// through IAM and begin with eks:, which access entries cannot (EKS User Guide, "Create access entries", 2026-11); a row of
+// aws-auth can.
+func (l *look) part() string {
+	if l.Field(event.ImpersonatedUser).Kind() == event.Object {
+		return ""
+	}
+	a := l.actor()
+	outside := a.AccessKey == "" && a.Principal == "" && a.Pod == ""
+	switch {
+	case strings.HasPrefix(a.Username, "system:node:"):
+		if slices.Contains(a.Groups, "system:nodes") {
+			return partKubelet
+		}
+	case strings.HasPrefix(a.Username, "eks:"):
+		return partEKS
+	case slices.Contains(controlPlane, a.Username):
+		if outside {
+			return partControlPlane
+		}
+	case a.ServiceAccount.Namespace == "kube-system" && slices.Contains(controllers, a.ServiceAccount.Name):
+		if outside {
+			return partController
+		}
+	}
+	return ""
+}
+
+var controlPlane = []string{"system:apiserver", "system:kube-controller-manager", "system:kube-scheduler", "system:cloud-controller-manager"}
+
+// controllers are the service accounts that kube-controller-manager's controllers act as (Kubernetes v1.36.3,
+// cmd/kube-controller-manager/names and plugin/pkg/auth/authorizer/rbac/bootstrappolicy).
+var controllers = []string{
+	"attachdetach-controller", "certificate-controller", "clusterrole-aggregation-controller", "cronjob-controller", "daemon-set-controller",
+	"deployment-controller", "device-taint-eviction-controller", "disruption-controller", "endpoint-controller", "endpointslice-controller",
+	"endpointslicemirroring-controller", "ephemeral-volume-controller", "expand-controller", "generic-garbage-collector",
+	"horizontal-pod-autoscaler", "job-controller", "legacy-service-account-token-cleaner", "namespace-controller", "node-controller",
+	"persistent-volume-binder", "pod-garbage-collector", "podcertificaterequestcleaner-controller", "pv-protection-controller",
+	"pvc-protection-controller", "replicaset-controller", "replication-controller", "resource-claim-controller", "resourcequota-controller",
+	"root-ca-cert-publisher", "route-controller", "selinux-warning-controller", "service-account-controller", "service-cidrs-controller",
+	"service-controller", "statefulset-controller", "storage-version-garbage-collector", "storage-version-migrator-controller",
+	"taint-eviction-controller", "ttl-after-finished-controller", "ttl-controller", "validatingadmissionpolicy-status-controller",
+	"volumeattributesclass-protection-controller",
+}
+
+// queryless is the path of a request's URL.
+func (l *look) queryless() string {
+	path, _, _ := strings.Cut(l.Field(event.RequestURI).String(), "?")
+	return path
+}
+
+// requestFields are all fields about requests to the API server.
+var requestFields = slices.Concat(auditFields, awsAuthFields, tokenFields, annotationFields)
+
+// auditFields are about a request to the API server.
+var auditFields = []enrichment{
+	{Name: "drawbridge.done", Text: "whether a request to the API server was carried out and was no dry run: `true` or `false`", Planes: onKubernetes,
+		Of: func(l *look) []string { return yes(l.done()) }},
+	{Name: "drawbridge.actor.part", Text: "the part of Kubernetes or EKS that makes the request: `kubelet`, `control plane`, `controller`, `EKS`; absent for everybody else", Planes: onKubernetes,
+		Of: func(l *look) []string { return some(l.part()) }},
+	{Name: "drawbridge.object", Text: "the object that the request is about: namespace/name, or name", Planes: onKubernetes,
+		Of: func(l *look) []string {
+			namespace, name := l.Field(event.Namespace).String(), l.name()
+			if namespace != "" && name != "" && l.Field(event.Resource).String() != "namespaces" {
+				return some(namespace + "/" + name)
+			}
+			return some(cmp.Or(name, namespace))
+		}},
+	{Name: "drawbridge.object.name", Text: "the name of the object that the request is about, also where the API server made it", Planes: onKubernetes,
+		Of: func(l *look) []string { return some(l.name()) }},
+	{Name: "drawbridge.path", Text: "the path of the request's URL, without what is asked of it", Planes: onKubernetes,
+		Of: func(l *look) []string { return some(l.queryless()) }},
+}

@@ -1,0 +1,26 @@
+package detect
+
+import "drawbridge/internal/event"
+
+// objects are what audit events told of objects other than pods: what they were before a change.
+type objects struct {
+	Annotations facts[annotationFacts]
+	AWSAuth     facts[awsAuthFacts]
+}
+
+// note takes what a request to the API server made of an object.
+func (g *objects) note(l *look, limit int) {
+	switch l.Field(event.Verb).String() {
+	case "create", "update", "patch", "delete", "deletecollection":
+	default:
+		return
+	}
+	switch l.Field(event.Resource).String() {
+	case "configmaps":
+		g.noteAWSAuth(l, limit)
+	case "serviceaccounts":
+		g.noteAnnotation(l, limit)
+	}
+}
+
+func (g *objects) forgotten() int { return g.Annotations.Forgotten + g.AWSAuth.Forgotten }
