@@ -16,6 +16,8 @@ import (
 // judge holds what reality decided before and after against a proof.
 type judge struct {
 	*world
+	// planned says that the plan is the planner's, without a mistake.
+	planned   bool
 	questions []question
 	tally     *tally
 	wrong     []string
@@ -39,6 +41,9 @@ func (j *judge) compare(t *testing.T, of string, p *migrate.Proof, before, after
 			continue
 		}
 		j.tally.differ++
+		if j.planned && !q.isNode() && before.who(t, q.actor).username != "" { // no entry is without a username
+			j.say("%s: %s may %s: %v before as %+v, %v after as %+v: only entries of nodes are not what their rows were", of, q.sts(q.session), q.Request, was, before.who(t, q.actor), is, after.who(t, q.actor))
+		}
 		switch announced(p, q, is) {
 		case nothing:
 			j.say("%s: %s may %s: %v before as %+v, %v after as %+v, and the proof (equal: %v) does not say so", of, q.sts(q.session), q.Request, was, before.who(t, q.actor), is, after.who(t, q.actor), p.Equal)
@@ -46,7 +51,9 @@ func (j *judge) compare(t *testing.T, of string, p *migrate.Proof, before, after
 			j.tally.unknown++
 		}
 	}
+	gained, lost := 0, 0
 	for _, one := range p.Changes {
+		gained, lost = gained+len(one.Gained), lost+len(one.Lost)
 		for _, c := range one.Gained {
 			j.tally.gained++
 			j.witness(t, of, one.Identity, c, before, after)
@@ -56,8 +63,8 @@ func (j *judge) compare(t *testing.T, of string, p *migrate.Proof, before, after
 			j.witness(t, of, one.Identity, c, after, before)
 		}
 	}
-	if p.Equal && len(p.Gained)+len(p.Lost)+len(p.Unknown) > 0 {
-		j.say("%s: equal, with %d gained, %d lost, %d unknown", of, len(p.Gained), len(p.Lost), len(p.Unknown))
+	if p.Equal != (len(p.Gained)+len(p.Lost)+len(p.Unknown) == 0) || gained != len(p.Gained) || lost != len(p.Lost) || len(p.Witnesses) != gained+lost {
+		j.say("%s: the proof says equal: %v, %d gained of %d, %d lost of %d, %d unknown, %d witnesses", of, p.Equal, len(p.Gained), gained, len(p.Lost), lost, len(p.Unknown), len(p.Witnesses))
 	}
 }
 

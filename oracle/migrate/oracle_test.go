@@ -130,7 +130,7 @@ func (w *world) migrate(t *testing.T, n *tally, mistaken bool) []string {
 	}
 	last := &stages[len(stages)-1]
 	n.entries += len(last.state.entries)
-	j := &judge{world: w, questions: questions, tally: n}
+	j := &judge{world: w, planned: !mistaken, questions: questions, tally: n}
 	if mistaken {
 		j.compare(t, "a plan with a mistake", migrate.Compare(w.snapshot, last.snapshot), &stages[0], last)
 		return j.wrong

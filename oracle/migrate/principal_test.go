@@ -55,6 +55,8 @@ func (p *principal) isRole() bool { return strings.Contains(p.arn, ":role/") }
 
 func (p *principal) isUser() bool { return strings.Contains(p.arn, ":user/") }
 
+func (p *principal) isNode() bool { return p.name() == "node" || p.name() == "fargate" }
+
 // sts is the ARN of one of its sessions, or its own.
 func (p *principal) sts(session string) string {
 	if !p.isRole() {

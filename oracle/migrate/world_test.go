@@ -199,7 +199,7 @@ func (g gen) subjects() []rbacv1.Subject {
 		case 0, 1:
 			one.Kind, one.Name = rbacv1.UserKind, pick(g, bound...)
 		case 2:
-			one.Name = pick(g, "system:bootstrappers", "system:nodes", "system:node-proxier", "system:authenticated", "yes", "true", "{{c}}", "")
+			one.Name = pick(g, "system:bootstrappers", "system:nodes", "system:node-proxier", "system:authenticated", "yes", "true", "{{c}}")
 		}
 		s = append(s, one)
 	}
