@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -282,4 +283,25 @@ func (e *env) acceptances(suppressions, baseline string) (scan.Options, error) {
 		}
 	}
 	return o, nil
+}
+
+// builtIn are the detections of this program.
+var builtIn = sync.OnceValues(func() (*detect.Program, error) { return detect.Load(detections.Files) })
+
+// detectionByID is a built-in detection, and nil if there is none of that id.
+func detectionByID(id string) *detect.Detection {
+	p, err := builtIn()
+	if err != nil {
+		return nil
+	}
+	return p.Detection(id)
+}
+
+// allDetections are the built-in detections, by id.
+func allDetections() []*detect.Detection {
+	p, err := builtIn()
+	if err != nil {
+		return nil
+	}
+	return p.Detections
 }

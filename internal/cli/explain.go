@@ -15,11 +15,12 @@ import (
 func newExplain(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain ID",
-		Short: "Show the page of a check, a control or a step of attack paths",
-		Long: `Show what a check finds, why it matters, how to fix it and when it is fine; which checks speak to a
+		Short: "Show the page of a check, a detection, a control or a step of attack paths",
+		Long: `Show what a check or a detection finds, why it matters, what to do and when it is fine; which checks speak to a
 control of a framework; or what a kind of step in attack paths is, what it needs and what stops it. Without
-an id, list all checks and kinds of steps.`,
+an id, list all checks, detections and kinds of steps.`,
 		Example: `  drawbridge explain pod-identity-dangling
+  drawbridge explain access-entry-created
   drawbridge explain A.9.2.3
   drawbridge explain run-pods
   drawbridge explain`,
@@ -28,6 +29,9 @@ an id, list all checks and kinds of steps.`,
 			var ids []string
 			for _, c := range checks.All {
 				ids = append(ids, c.ID+"\t"+c.Title)
+			}
+			for _, d := range allDetections() {
+				ids = append(ids, d.ID+"\t"+d.Head().Title)
 			}
 			for _, k := range graph.Kinds {
 				ids = append(ids, k.ID+"\t"+k.Title)
@@ -39,6 +43,9 @@ an id, list all checks and kinds of steps.`,
 				for _, c := range checks.All {
 					fmt.Fprintf(e.stdout, "%-14s %-42s %s\n", c.Severity, c.ID, c.Title)
 				}
+				for _, d := range allDetections() {
+					fmt.Fprintf(e.stdout, "%-14s %-42s %s\n", d.Severity(), d.ID, d.Head().Title)
+				}
 				for _, k := range graph.Kinds {
 					fmt.Fprintf(e.stdout, "%-14s %-42s %s\n", "step", k.ID, k.Title)
 				}
@@ -47,6 +54,10 @@ an id, list all checks and kinds of steps.`,
 			if c := checks.ByID(args[0]); c != nil {
 				return e.explainCheck(c)
 			}
+			if d := detectionByID(args[0]); d != nil {
+				_, err := fmt.Fprintf(e.stdout, "%s\nid: %s · severity: %s · techniques: %s\n", d.Page(), d.ID, d.Severity(), orNone(d.Techniques()))
+				return err
+			}
 			if k := graph.KindByID(args[0]); k != nil {
 				_, err := fmt.Fprintf(e.stdout, "%s\nid: %s · technique: %s\nneeds: %s\n", k.Page(), k.ID, orNone(strings.Fields(k.Technique)), k.Needs)
 				return err
@@ -54,7 +65,7 @@ an id, list all checks and kinds of steps.`,
 			if e.explainControl(args[0]) {
 				return nil
 			}
-			return failed(fmt.Errorf("there is no check, control or step %q", args[0]), "`drawbridge explain` lists all checks and steps")
+			return failed(fmt.Errorf("there is no check, detection, control or step %q", args[0]), "`drawbridge explain` lists all")
 		},
 	}
 }

@@ -114,12 +114,14 @@ func (e *env) terminal() report.Options {
 	return o
 }
 
-// page is what reports show of a check.
+// page is what reports show of a check or detection.
 func page(id string) (report.Page, bool) {
-	c := checks.ByID(id)
-	if c == nil {
-		return report.Page{}, false
+	if c := checks.ByID(id); c != nil {
+		text, ok := checks.Page(c.ID)
+		return report.Page{Title: c.Title, Markdown: text, Severity: c.Severity}, ok
 	}
-	text, ok := checks.Page(c.ID)
-	return report.Page{Title: c.Title, Markdown: text, Severity: c.Severity}, ok
+	if d := detectionByID(id); d != nil {
+		return report.Page{Title: d.Head().Title, Markdown: d.Page(), Severity: d.Severity()}, true
+	}
+	return report.Page{}, false
 }
