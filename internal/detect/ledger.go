@@ -21,6 +21,10 @@ type Ledger struct {
 	Objects         objects
 	Addresses       facts[addressFacts]
 	Nodes           facts[nodeFacts]
+	Sessions        facts[sessionFacts]
+	Audits          facts[auditFacts]
+	Settings        facts[settingFacts]
+	Roles           facts[roleFacts]
 	// Limit is how many of each kind are kept.
 	Limit int
 }
@@ -33,15 +37,18 @@ func (g *Ledger) note(l *look) {
 		switch l.Field(event.EventSource).String() {
 		case "sts.amazonaws.com":
 			g.noteSTS(l)
+			g.noteRole(l)
 		case "eks.amazonaws.com":
 			g.noteEntry(l)
 			g.noteAssociation(l)
+			g.noteSettings(l)
 		case "eks-auth.amazonaws.com":
 			g.noteNode(l)
 		}
 		g.noteUse(l)
 		return
 	}
+	g.noteAudit(l)
 	g.notePod(l)
 	g.Objects.note(l, g.Limit)
 	g.noteKubernetesSession(l)
@@ -50,7 +57,8 @@ func (g *Ledger) note(l *look) {
 // Forgotten is the number of facts that were given up for want of room.
 func (g *Ledger) Forgotten() int {
 	return g.Keys.Forgotten + g.Pods.Forgotten + g.PodNames.Forgotten + g.Entries.Forgotten + g.Associations.Forgotten + g.ServiceAccounts.Forgotten +
-		g.Objects.forgotten() + g.Addresses.Forgotten + g.Nodes.Forgotten
+		g.Objects.forgotten() + g.Addresses.Forgotten + g.Nodes.Forgotten +
+		g.Sessions.Forgotten + g.Audits.Forgotten + g.Settings.Forgotten + g.Roles.Forgotten
 }
 
 // facts are the facts of one kind, by key, with the oldest first in Order.

@@ -1,0 +1,169 @@
+package detect
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"drawbridge/internal/event"
+)
+
+// settingFacts are the changes of the control-plane logs of clusters of one name.
+type settingFacts struct{ Logs []logChange }
+
+// logChange is one call that turned logs on or off.
+type logChange struct {
+	Fact
+	Cluster event.Cluster
+	By      string
+	Audit   bool // it turned the audit log on, or off
+}
+
+var (
+	pathClusterLogging = event.ParsePath(event.CloudTrail, "requestParameters.logging.clusterLogging")
+	pathPublicAccess   = event.ParsePath(event.CloudTrail, "requestParameters.resourcesVpcConfig.endpointPublicAccess")
+	pathPublicCIDRs    = event.ParsePath(event.CloudTrail, "requestParameters.resourcesVpcConfig.publicAccessCidrs")
+	pathLogGroupName   = event.ParsePath(event.CloudTrail, "requestParameters.logGroupName")
+)
+
+// logs are the types of control-plane logs that a call turns on or off: items of {types, enabled} (EKS API reference,
+// LogSetup, 2026-11).
+func (l *look) logs(enabled bool) []string {
+	var out []string
+	for item := range l.Find(pathClusterLogging).All() {
+		if v := item.Find("enabled").First().String(); strings.EqualFold(v, "true") != enabled || v == "" {
+			continue
+		}
+		for t := range item.Find("types").All() {
+			if t.Kind() == event.String {
+				out = append(out, strings.Clone(t.String()))
+			}
+		}
+	}
+	return out
+}
+
+// noteSettings takes changes of the control-plane logs.
+func (g *Ledger) noteSettings(l *look) {
+	if !l.Field(event.EventName).Is("UpdateClusterConfig") || !succeeded(l.Event) {
+		return
+	}
+	on, off := slices.Contains(l.logs(true), "audit"), slices.Contains(l.logs(false), "audit")
+	if on == off {
+		return
+	}
+	f := g.Settings.at(strings.Clone(l.Cluster().Name), g.Limit)
+	f.Logs = note(f.Logs, logChange{Fact: l.fact(), Cluster: cloneCluster(l.Cluster()), By: actorText(l.actor()), Audit: on}, func(c *logChange) Fact { return c.Fact })
+}
+
+// auditOff says who turned the audit log off before the event, if it is off.
+func (l *look) auditOff() string {
+	f := l.ledger.Settings.get(l.Cluster().Name)
+	if f == nil {
+		return ""
+	}
+	now := Fact{l.Time(), l.ID()}
+	for _, c := range slices.Backward(f.Logs) {
+		if !c.before(now) || !oneCluster(c.Cluster, l.Cluster()) {
+			continue
+		}
+		if c.Audit {
+			return ""
+		}
+		return c.By + " turned it off at " + stamp(c.At)
+	}
+	return ""
+}
+
+// opened says to whom a call opens the API server's public endpoint: everywhere, or some networks; empty if it does not.
+func (l *look) opened() string {
+	public := l.Find(pathPublicAccess).First().String()
+	cidrs := l.texts(pathPublicCIDRs)
+	if strings.EqualFold(public, "false") || public == "" && len(cidrs) == 0 {
+		return ""
+	}
+	// Networks of half a continent are everywhere: 0.0.0.0/1 and 128.0.0.0/1 are as good as 0.0.0.0/0.
+	if slices.ContainsFunc(cidrs, func(c string) bool { p, err := netip.ParsePrefix(c); return err != nil || p.Bits() <= 7 }) {
+		return "everywhere"
+	}
+	return "networks"
+}
+
+// logGroupCluster is the cluster whose control-plane logs are in the log group that the call names.
+func (l *look) logGroupCluster() string {
+	return event.ClusterOfLogGroup(l.first(pathLogGroupName))
+}
+
+// roleFacts are who assumed an IAM role besides nodes: by the role's ARN without path.
+type roleFacts struct {
+	By Fact
+	// Asker is who did first, in words.
+	Asker string
+}
+
+// noteRole takes who assumes a role. EC2 does it for its instances, and other services of AWS for what they run; whoever else
+// does is no node.
+func (g *Ledger) noteRole(l *look) {
+	role := l.first(pathRoleARN)
+	a := l.actor()
+	if role == "" || !succeeded(l.Event) || a.Service != "" && a.Service != "pods.eks.amazonaws.com" {
+		return
+	}
+	f := g.Roles.at(strings.ToLower(bare(role)), g.Limit)
+	if now := l.fact(); f.Asker == "" || now.before(f.By) {
+		f.By, f.Asker = now, actorText(a)
+	}
+}
+
+// nodeRole says whether the role of an access entry is a node's: "yes", or "no" with what tells; empty where nothing does.
+// That somebody else assumes the role goes before nodes that were seen with it: whoever assumes a role may call the session
+// like an instance.
+func (l *look) nodeRole() (answer, why string) {
+	entry := bare(l.first(pathEntryPrincipal))
+	if entry == "" {
+		return "", ""
+	}
+	if c := l.snapshotCluster(); c != nil {
+		for arn := range c.NodeRoles() {
+			if strings.EqualFold(bare(arn), entry) {
+				return "yes", ""
+			}
+		}
+	}
+	if strings.EqualFold(bare(l.actor().Principal), entry) {
+		return "no", "it is the caller's own"
+	}
+	if f := l.ledger.Roles.get(strings.ToLower(entry)); f != nil {
+		return "no", f.Asker + " assumed it at " + stamp(f.By.At)
+	}
+	for _, cluster := range []string{clusterOf(l.Event), l.Cluster().Name} {
+		if f := l.ledger.Nodes.get(cluster); f != nil && slices.ContainsFunc(f.Principals, func(p string) bool { return strings.EqualFold(bare(p), entry) }) {
+			return "yes", ""
+		}
+	}
+	return "", ""
+}
+
+// awsAuthRow is what aws-auth maps the principal of an access entry to.
+func (l *look) awsAuthRow() string {
+	c := l.snapshotCluster()
+	if c == nil {
+		return ""
+	}
+	for _, m := range c.Mappings() {
+		if strings.EqualFold(bare(m.Read.ARN), bare(l.first(pathEntryPrincipal))) {
+			return "username " + m.Read.Username + ", groups " + orNone(strings.Join(m.Read.Groups, ", "))
+		}
+	}
+	return ""
+}
+
+// settingFields are about the settings of a cluster.
+var settingFields = []enrichment{
+	{Name: "drawbridge.logging.disabled", Text: "types of control-plane logs that the call turns off", Planes: onCloudTrail,
+		Of: func(l *look) []string { return l.logs(false) }},
+	{Name: "drawbridge.logging.cluster", Text: "name of the cluster whose control-plane logs the log group holds that the call names", Planes: onCloudTrail,
+		Of: func(l *look) []string { return some(l.logGroupCluster()) }},
+	{Name: "drawbridge.endpoint.opened", Text: "to whom the call opens the public endpoint of the API server: `everywhere`, `networks`", Planes: onCloudTrail,
+		Of: func(l *look) []string { return some(l.opened()) }},
+}
