@@ -77,28 +77,30 @@ func drain(b testing.TB, r io.Reader) (n int) {
 	}
 }
 
-// rates times each way over the same bytes in turns, and reports MB/s and the ratios to the first.
+// rates times each way over the same bytes in turns, and reports the MB/s of its best turn, and their ratio to the first's:
+// on a machine that others use, too, the best is what the code can do.
 func rates(b *testing.B, size int, names []string, ways ...func()) {
-	took := make([]time.Duration, len(ways))
+	best := make([]time.Duration, len(ways))
 	for b.Loop() {
 		for i, way := range ways {
 			start := time.Now()
 			way()
-			took[i] += time.Since(start)
+			if took := time.Since(start); best[i] == 0 || took < best[i] {
+				best[i] = took
+			}
 		}
 	}
 	for i, name := range names {
-		b.ReportMetric(float64(size)*float64(b.N)/took[i].Seconds()/1e6, name+"-MB/s")
+		b.ReportMetric(float64(size)/best[i].Seconds()/1e6, name+"-MB/s")
 		if i > 0 {
-			b.ReportMetric(took[i].Seconds()/took[0].Seconds(), name+"-x")
+			b.ReportMetric(best[i].Seconds()/best[0].Seconds(), name+"-x")
 		}
 	}
 	b.ReportMetric(0, "ns/op")
 }
 
 func BenchmarkAudit(b *testing.B) {
-	corpus := auditCorpus(b, 16<<20)
-	b.SetBytes(int64(len(corpus)))
+	corpus := auditCorpus(b, 1<<20)
 	rates(b, len(corpus), []string{"events", "stream", "split", "json"},
 		func() { drain(b, bytes.NewBuffer(corpus)) },
 		func() { drain(b, bytes.NewReader(corpus)) },
@@ -131,7 +133,7 @@ func BenchmarkAudit(b *testing.B) {
 }
 
 func BenchmarkCloudTrail(b *testing.B) {
-	objects := trailCorpus(16 << 20)
+	objects := trailCorpus(1 << 20)
 	size := 0
 	var zipped [][]byte
 	for _, o := range objects {
@@ -142,7 +144,6 @@ func BenchmarkCloudTrail(b *testing.B) {
 		_ = w.Close()
 		zipped = append(zipped, z.Bytes())
 	}
-	b.SetBytes(int64(size))
 	block := make([]byte, 0, 2*len(objects[0]))
 	unzip := func(do func(r io.Reader)) func() {
 		var z gzip.Reader

@@ -175,6 +175,11 @@ func (d *Decoder) top(e *Event) (done bool, err error) {
 	default:
 		return d.textLine(e)
 	}
+	// An envelope is looked for first where nothing says that it is a record: one line of it may be long.
+	looksBare := planeOf(d.buf[d.pos:]) != 0
+	if !looksBare && d.open() {
+		return false, nil
+	}
 	if n := bytes.IndexByte(d.buf[d.pos:], '\n'); n >= 0 {
 		if end := e.scanRecord(d.buf[d.pos : d.pos+n]); end > 0 && end <= d.max {
 			d.pos += end
@@ -183,7 +188,7 @@ func (d *Decoder) top(e *Event) (done bool, err error) {
 			return true, nil
 		}
 	}
-	if d.open() {
+	if looksBare && d.open() {
 		return false, nil
 	}
 	return d.object(e)

@@ -1,6 +1,9 @@
 package event
 
-import "strings"
+import (
+	"encoding/binary"
+	"strings"
+)
 
 // Field is one of the fields that the scanner finds in its one pass over a record.
 type Field uint8
@@ -79,10 +82,18 @@ func (f Field) plane() Plane {
 // String returns the field as the log names it: "objectRef.resource".
 func (f Field) String() string { return fieldNames[f] }
 
-// kinds is a set of JSON kinds that a field may have. Null is always one of them, as both logs leave fields empty so.
+// kinds is a set of JSON kinds. Null is always one of those that a member may have, as both logs leave fields empty so.
 type kinds uint8
 
-func (k kinds) has(kind Kind) bool { return kind == Null || k&(1<<kind) != 0 }
+func (k kinds) has(kind Kind) bool { return k&(1<<kind) != 0 }
+
+// kindsOf is, by its first byte, what kind a value is, as a set of one.
+var kindsOf = func() (of [256]kinds) {
+	for c := range of {
+		of[c] = 1 << kindOf(byte(c)) //nolint:gosec // 2026-11: G115: it is a byte
+	}
+	return of
+}()
 
 const (
 	aString kinds = 1 << String
@@ -100,8 +111,40 @@ type member struct {
 	kinds kinds  // anything else is a type-confused field, and the record is unparsed
 	inner *shape // of an object
 	elems kinds  // of a list
-	key   string // the name as it stands before the value
+	key   key
 }
+
+// key is a member's name as it stands before its value, "name":, in the form in which it is compared fastest.
+type key struct {
+	text  string
+	first uint64 // its first eight bytes
+	mask  uint64 // which of them count
+	last  uint64 // its last eight, if it is longer
+}
+
+func newKey(name string) key {
+	k := key{text: `"` + name + `":`, mask: ^uint64(0)}
+	padded := []byte(k.text + "\x00\x00\x00\x00\x00\x00\x00\x00")
+	k.first = binary.LittleEndian.Uint64(padded)
+	if n := len(k.text); n < 8 {
+		k.mask >>= 8 * (8 - n)
+	} else {
+		k.last = binary.LittleEndian.Uint64(padded[n-8:])
+	}
+	return k
+}
+
+// at says whether the key stands at b[i], which has at least as many bytes more as a key may be long.
+func (k *key) at(b []byte, i int) bool {
+	if (binary.LittleEndian.Uint64(b[i:])^k.first)&k.mask != 0 {
+		return false
+	}
+	n := len(k.text)
+	return n <= 8 || binary.LittleEndian.Uint64(b[i+n-8:]) == k.last && (n <= 16 || string(b[i+8:i+n-8]) == k.text[8:n-8])
+}
+
+// maxKey is longer than every key that is guessed.
+const maxKey = 64
 
 // shape is the members that the scanner knows in an object, in the order in which the log writes them: most keys are found
 // by guessing the next one, the others by a hash without collisions.
@@ -115,7 +158,8 @@ type shape struct {
 func newShape(members ...member) *shape {
 	s := &shape{members: members, mul: 2654435761}
 	for i := range members {
-		members[i].key = `"` + members[i].name + `":`
+		members[i].key = newKey(members[i].name)
+		members[i].kinds |= 1 << Null
 	}
 search:
 	for ; ; s.mul += 2 {
@@ -198,7 +242,7 @@ var auditShape = newShape(
 )
 
 // extraShape is user.extra: lists of strings.
-var extraShape = &shape{other: &member{kinds: aList, elems: aString}}
+var extraShape = &shape{other: &member{kinds: aList | 1<<Null, elems: aString}}
 
 // cloudTrailShape is a record (CloudTrail User Guide, "CloudTrail record contents", 2026-11).
 var cloudTrailShape = newShape(

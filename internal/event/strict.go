@@ -120,7 +120,7 @@ func planeOf(b []byte) Plane {
 		if i = space(b, i+1); i < 0 {
 			return 0
 		}
-		if string(key) == "kind" && bytes.HasPrefix(b[i:], []byte(`"EventList"`)) {
+		if b[i] == '[' && isList(borrow(key)) || string(key) == "kind" && bytes.HasPrefix(b[i:], []byte(`"EventList"`)) {
 			return 0
 		}
 		if p := planeOfMember(borrow(key), b[i:]); p != 0 {
