@@ -43,14 +43,28 @@ func trailCorpus(size int) (objects [][]byte) {
 				out.WriteByte(',')
 			}
 			service := services[rnd.IntN(len(services))]
-			hex := func() string { return fmt.Sprintf("%08x", rnd.Uint32()) }
-			role := "role-" + strings.Repeat("r", rnd.IntN(20))
-			parameters := "null"
-			if rnd.IntN(3) > 0 {
-				parameters = fmt.Sprintf(`{"bucketName":"b-%s","Host":"b-%s.s3.eu-west-1.amazonaws.com","key":"%s/%s/%s","x-id":"GetObject"}`, hex(), hex(), hex(), strings.Repeat("k", rnd.IntN(60)), hex())
+			chars := func(n int) string {
+				const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+				b := make([]byte, n)
+				for i := range b {
+					b[i] = alphabet[rnd.IntN(len(alphabet))]
+				}
+				return string(b)
 			}
-			fmt.Fprintf(&out, `{"eventVersion":"1.11","userIdentity":{"type":"AssumedRole","principalId":"AROA%[1]s:s-%[2]s","arn":"arn:aws:sts::111122223333:assumed-role/%[3]s/s-%[2]s","accountId":"111122223333","accessKeyId":"ASIA%[1]s","sessionContext":{"sessionIssuer":{"type":"Role","principalId":"AROA%[1]s","arn":"arn:aws:iam::111122223333:role/%[3]s","accountId":"111122223333","userName":"%[3]s"},"attributes":{"creationDate":"2026-11-23T09:00:00Z","mfaAuthenticated":"false"}}},"eventTime":"2026-11-23T10:%02[4]d:%02[5]dZ","eventSource":"%[6]s.amazonaws.com","eventName":"Get%[7]s","awsRegion":"eu-west-1","sourceIPAddress":"192.0.2.%[4]d","userAgent":"[aws-sdk-go-v2/1.47.7 os/linux lang/go#1.26 md/GOARCH#amd64 %[8]s]","requestParameters":%[9]s,"responseElements":null,"additionalEventData":{"SignatureVersion":"SigV4","CipherSuite":"TLS_AES_128_GCM_SHA256","bytesTransferredIn":0,"AuthenticationMethod":"AuthHeader","bytesTransferredOut":%[5]d},"requestID":"%[10]s","eventID":"%[10]s-%[11]s","readOnly":true,"resources":[{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::b-%[11]s/*"}],"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333","eventCategory":"Management","tlsDetails":{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"%[6]s.eu-west-1.amazonaws.com"}}`,
-				hex(), hex(), role, rnd.IntN(60), rnd.IntN(60), service, strings.Repeat("O", 1+rnd.IntN(12)), strings.Repeat("x", rnd.IntN(40)), parameters, hex(), hex())
+			uuid := func() string {
+				return fmt.Sprintf("%08x-%04x-4%03x-8%03x-%012x", rnd.Uint32(), rnd.IntN(1<<16), rnd.IntN(1<<12), rnd.IntN(1<<12), rnd.Int64N(1<<48))
+			}
+			who := rnd.IntN(40)
+			role, id, key := fmt.Sprintf("role-%d-%s", who, strings.Repeat("r", who%20)), fmt.Sprintf("AROAEXAMPLE%08dXX", who), "ASIA"+chars(16)
+			parameters, more := "null", ""
+			if service == "s3" {
+				parameters = fmt.Sprintf(`{"bucketName":"b-%d","Host":"b-%d.s3.eu-west-1.amazonaws.com","key":"%s/%s/%s","x-id":"GetObject"}`, who, who, uuid(), strings.Repeat("k", rnd.IntN(60)), uuid())
+				more = fmt.Sprintf(`"x-amz-id-2":"%s==",`, chars(74))
+			} else if rnd.IntN(2) > 0 {
+				parameters = fmt.Sprintf(`{"name":"%s","maxResults":%d}`, strings.ToLower(chars(8)), rnd.IntN(100))
+			}
+			fmt.Fprintf(&out, `{"eventVersion":"1.11","userIdentity":{"type":"AssumedRole","principalId":"%[1]s:s-%[2]d","arn":"arn:aws:sts::111122223333:assumed-role/%[3]s/s-%[2]d","accountId":"111122223333","accessKeyId":"%[12]s","sessionContext":{"sessionIssuer":{"type":"Role","principalId":"%[1]s","arn":"arn:aws:iam::111122223333:role/%[3]s","accountId":"111122223333","userName":"%[3]s"},"attributes":{"creationDate":"2026-11-23T09:%02[4]d:00Z","mfaAuthenticated":"false"}}},"eventTime":"2026-11-23T10:%02[4]d:%02[5]dZ","eventSource":"%[6]s.amazonaws.com","eventName":"Get%[7]s","awsRegion":"eu-west-1","sourceIPAddress":"192.0.2.%[4]d","userAgent":"[aws-sdk-go-v2/1.47.7 os/linux lang/go#1.26 md/GOARCH#amd64 %[8]s]","requestParameters":%[9]s,"responseElements":null,"additionalEventData":{"SignatureVersion":"SigV4","CipherSuite":"TLS_AES_128_GCM_SHA256","bytesTransferredIn":0,"AuthenticationMethod":"AuthHeader",%[13]s"bytesTransferredOut":%[5]d},"requestID":"%[10]s","eventID":"%[11]s","readOnly":true,"resources":[{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::b-%[2]d/*"}],"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333","eventCategory":"Management","tlsDetails":{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"%[6]s.eu-west-1.amazonaws.com"}}`,
+				id, rnd.IntN(1000), role, rnd.IntN(60), rnd.IntN(60), service, strings.Repeat("O", 1+rnd.IntN(12)), strings.Repeat("x", rnd.IntN(40)), parameters, uuid(), uuid(), key, more)
 		}
 		out.WriteString("]}")
 		total += out.Len()
