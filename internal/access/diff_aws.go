@@ -58,18 +58,28 @@ func sameOrganizations(before, after *model.Snapshot) bool {
 type awsSide struct {
 	access   *Access
 	sessions []AWSSession
+	// shut are sessions that it is denied, and whose tokens other roles may let in all the same.
+	shut []AWSSession
 	// spelled are the sessions, each the same for those that are the same.
 	spelled []string
 	key     string
 	// callers is the same for sides whose certain sessions may do the same by their own policies.
 	callers string
+	// tokens is the same for sides whose sessions can show the same tokens to other roles.
+	tokens string
 }
 
 func (d *differ) awsSide(a *Access, id Identity) *awsSide {
 	s := &awsSide{access: a}
 	var callers []string
 	for _, session := range a.AWSSessions(id) {
+		if session.token != nil {
+			s.tokens += fmt.Sprintf("%+v\x08", session.token.WebToken)
+		}
 		if session.Verdict == Denied {
+			if session.token != nil {
+				s.shut = append(s.shut, session)
+			}
 			continue
 		}
 		of := session.caller()
@@ -155,8 +165,8 @@ func (d *differ) sessions(one *IdentityDifference, p *identityPair) {
 	if before.key != after.key {
 		d.statementsOf(one, before, after, label)
 	}
-	if before.key != after.key || len(d.trustChange) > 0 {
-		d.hops(one, before, after, before.key != after.key, label)
+	if other := before.key != after.key || before.tokens != after.tokens; other || len(d.trustChange) > 0 {
+		d.hops(one, before, after, other, label)
 	}
 }
 
@@ -311,7 +321,7 @@ func (d *differ) hops(one *IdentityDifference, before, after *awsSide, all bool,
 			if there.Role != nil && (there.Verdict == h.Verdict || there.Verdict == Allowed) {
 				continue
 			}
-			what := Statement{Actions: []string{assumeRole}, Resources: []string{arn}}
+			what := Statement{Actions: []string{h.action()}, Resources: []string{arn}}
 			reason := ""
 			switch _, presence := way.otherSide.access.Role(arn); {
 			case h.Verdict == Unknown:
@@ -332,10 +342,18 @@ func (d *differ) hops(one *IdentityDifference, before, after *awsSide, all bool,
 			}
 			*way.to = append(*way.to, Change{
 				Grant:   Grant{Verdict: Allowed, Cluster: label, Scope: arn, Statement: &what, Chain: append(slices.Clip(h.Chain), becomes(h.Role)), Conditions: h.Conditions},
-				Witness: Witness{Action: assumeRole, Resource: arn},
+				Witness: Witness{Action: h.action(), Resource: arn},
 			})
 		}
 	}
+}
+
+// action is the call of STS that the hop is.
+func (h *Hop) action() string {
+	if h.ByToken {
+		return webIdentityAction
+	}
+	return assumeRole
 }
 
 func becomes(r *model.IAMRole) finding.Evidence {
@@ -354,21 +372,24 @@ func sortedARNs(m map[string]Hop) []string {
 // hopsOf are the roles that the sessions of a side can go on into, each by its best hop.
 func (d *differ) hopsOf(s *awsSide, all bool) map[string]Hop {
 	found := map[string]Hop{}
-	for i := range s.sessions {
-		session := &s.sessions[i]
+	holding := slices.Concat(s.sessions, s.shut)
+	for i := range holding {
+		session := &holding[i]
 		if session.ARN == "" {
 			continue
 		}
-		for _, role := range s.access.ways().assumable(session) {
+		for _, role := range s.access.ways().candidates(session) {
 			if !all && !d.trustChange[role.ARN] {
 				continue
 			}
-			h := s.access.assume(session, role).hop(role)
+			h := s.access.hop(session, role)
 			if h.Verdict == Denied {
 				continue
 			}
-			h.Chain = append(slices.Clip(session.Chain), h.Chain...)
-			if session.Verdict == Unknown {
+			if !h.ByToken {
+				h.Chain = append(slices.Clip(session.Chain), h.Chain...)
+			}
+			if session.Verdict == Unknown && !h.ByToken {
 				h.Verdict, h.Conditions = Unknown, append(slices.Clip(session.Conditions), h.Conditions...)
 			}
 			if have, ok := found[role.ARN]; !ok || h.Verdict.rank() < have.Verdict.rank() {

@@ -125,6 +125,23 @@ func TestPodIdentityTraps(t *testing.T) {
 		}
 	})
 
+	t.Run("a token that opens other roles too is lost, and the proof says so", func(t *testing.T) {
+		s := pods(trustOf(trusting(issuer, web)))
+		s.Accounts[0].Roles = append(s.Accounts[0].Roles, &model.IAMRole{ARN: role("two"), Name: "two", Trust: trustOf(trusting(issuer, web))})
+		r := migratePods(t, s, Options{})
+		if want := []string{"sa/shop/web sts:AssumeRoleWithWebIdentity on " + role("two")}; r.Proof.Equal || cmp.Diff(want, grantsOf(r.Proof.Lost)) != "" || len(r.Proof.Gained) > 0 {
+			t.Errorf("gained %v, lost %v", grantsOf(r.Proof.Gained), grantsOf(r.Proof.Lost))
+		}
+	})
+	t.Run("an association whose role does not let EKS in is mended before IRSA goes", func(t *testing.T) {
+		s := pods(trustOf(trusting(issuer, web)))
+		s.Clusters[0].PodIdentityAssociations = []*model.PodIdentityAssociation{{Namespace: "shop", ServiceAccount: "web", RoleARN: role("web")}}
+		r := migratePods(t, s, Options{})
+		if diff := cmp.Diff([]string{PhaseTrust, PhaseRestart, PhaseUnannotate, PhaseUntrust}, phasesOf(r)); diff != "" {
+			t.Errorf("phases (-want +got):\n%s", diff)
+		}
+	})
+
 	for name, c := range map[string]struct {
 		trust  model.Document
 		change func(*model.Snapshot)
@@ -142,6 +159,12 @@ func TestPodIdentityTraps(t *testing.T) {
 		"an association with another role": {change: func(s *model.Snapshot) {
 			s.Clusters[0].PodIdentityAssociations = []*model.PodIdentityAssociation{{Namespace: "shop", ServiceAccount: "web", RoleARN: role("else")}}
 		}, want: "another role"},
+		"an association with a target role": {change: func(s *model.Snapshot) {
+			s.Clusters[0].PodIdentityAssociations = []*model.PodIdentityAssociation{{Namespace: "shop", ServiceAccount: "web", RoleARN: role("web"), TargetRoleARN: role("else")}}
+		}, want: "by way of"},
+		"an association without session tags": {change: func(s *model.Snapshot) {
+			s.Clusters[0].PodIdentityAssociations = []*model.PodIdentityAssociation{{Namespace: "shop", ServiceAccount: "web", RoleARN: role("web"), DisableSessionTags: true}}
+		}, want: "turn the tags on"},
 		"Fargate": {change: func(s *model.Snapshot) {
 			s.Clusters[0].FargateProfiles = []*model.FargateProfile{{Name: "all", Selectors: []model.FargateSelector{{Namespace: "shop"}}}}
 			s.Clusters[0].Workloads = []*model.Workload{workload()}
