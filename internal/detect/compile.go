@@ -23,6 +23,10 @@ type rule struct {
 	meant, likely predicate
 	// ledger says that the answer can change with later events.
 	ledger bool
+	// wait is how long after the event it is judged, so that what comes later counts.
+	wait time.Duration
+	// sampled says that of events with the same values of `once` in one minute, the earliest is enough to look at again.
+	sampled bool
 	// variant is set for a document that reports; parts only feed correlations.
 	variant *variant
 	feeds   []feed
@@ -82,9 +86,14 @@ func (c *compiler) rule(r *sigma.Rule, v *variant) {
 	if out.ledger {
 		out.likely = w.likely(r.Condition)
 	}
-	if v != nil && v.after > 0 {
-		out.ledger = true
+	if s, ok := r.Custom["after"].(string); ok {
+		var err error
+		if out.wait, err = time.ParseDuration(s); err != nil {
+			c.fail(r, r.Line, "drawbridge.after: %v", err)
+		}
 	}
+	out.ledger = out.ledger || out.wait > 0
+	out.sampled = v != nil && len(v.once) > 0 && !slices.ContainsFunc(v.once, func(f field) bool { return f.enrich != nil && f.enrich.Ledger })
 	for _, name := range []string{r.Name, r.ID} {
 		if name != "" {
 			c.compiled[name] = append(c.compiled[name], out)
@@ -178,6 +187,10 @@ func (w *writer) likely(x sigma.Expr) predicate {
 			out[i] = w.likely(x[i])
 		}
 		return anyOf(out)
+	case *sigma.Match:
+		if e := enrichmentOf(x.Field); e != nil && e.Settled != nil {
+			return func(l *look) bool { return !e.Settled(l) || p(l) }
+		}
 	}
 	return always
 }
@@ -394,21 +407,21 @@ func (c *compiler) variant(d *Detection, r *sigma.Rule) *variant {
 		case "remediation":
 			v.remediation = w.template(s)
 		case "triage":
-		case "after":
-			if v.after, err = time.ParseDuration(s); err != nil {
-				c.fail(r, r.Line, "drawbridge.after: %v", err)
-			}
+		case "after": // see rule
 		case "once":
 			isText = true
 			names, _ := value.([]any)
 			for _, n := range names {
 				v.once = append(v.once, w.field(fmt.Sprint(n), r.Line))
 			}
+		case "cluster":
+			f := w.field(s, r.Line)
+			v.cluster = &f
 		case "subject":
 			isText = true
 			v.subject = w.subject(value)
 		default:
-			c.fail(r, r.Line, "drawbridge.%s: not known; known are message, subject, triage, remediation, after and once", key)
+			c.fail(r, r.Line, "drawbridge.%s: not known; known are message, subject, triage, remediation, cluster, after and once", key)
 		}
 		if !isText {
 			c.fail(r, r.Line, "drawbridge.%s: want text", key)

@@ -12,7 +12,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"drawbridge/internal/event"
 	"drawbridge/internal/finding"
@@ -68,10 +67,12 @@ type variant struct {
 	severity  finding.Severity
 	message   template
 	subject   subject
-	// after is how long after the event it is judged, so that what comes later counts.
-	after time.Duration
-	// once are the fields that tell one report from another; without them each event is one.
+	// once are the fields that tell one report from another; without them each event is one. Unless they are of the ledger
+	// themselves, they decide together with the ledger whether the event is meant: of several events with the same values
+	// not each is looked at again.
 	once []field
+	// cluster is the cluster that it is about, where the event itself names none; nil is the event's.
+	cluster *field
 	// remediation is shown with each finding.
 	remediation template
 }

@@ -51,6 +51,7 @@ type Engine struct {
 	windows *windows
 	seen    *seen
 	pending pending
+	waits   waits
 	// watermark is the time of the newest event.
 	watermark time.Time
 	// first is the time of the oldest event.
@@ -65,6 +66,7 @@ type Engine struct {
 func New(p *Program, ctx *Context, o Options, report reporter) *Engine {
 	o.Windows, o.Facts, o.Pending = or(o.Windows, DefaultWindows), or(o.Facts, DefaultFacts), or(o.Pending, DefaultPending)
 	g := &Engine{program: p, ctx: ctx, options: o, report: report, ledger: newLedger(o.Facts), windows: newWindows(o.Windows), seen: newSeen(o.Windows)}
+	g.waits.first = map[[2]uint64]Fact{}
 	g.wire()
 	return g
 }
@@ -110,17 +112,14 @@ func (g *Engine) Add(e *event.Event) {
 	matched, wait := 0, time.Duration(-1)
 	g.program.indexes[e.Plane()].candidates(e, func(rules []*rule) {
 		for _, r := range rules {
-			if r.ledger {
-				if !r.likely(l) {
-					continue
-				}
-				wait = max(wait, r.after())
-				if r.after() > 0 {
-					continue
-				}
+			if r.ledger && !r.likely(l) {
+				continue
 			}
-			if r.meant(l) {
+			if r.wait == 0 && r.meant(l) {
 				matched = max(matched, g.fire(r, l))
+			}
+			if r.ledger && g.worth(r, l) {
+				wait = max(wait, r.wait)
 			}
 		}
 	})
@@ -130,11 +129,43 @@ func (g *Engine) Add(e *event.Event) {
 	}
 }
 
-func (r *rule) after() time.Duration {
-	if r.variant == nil {
-		return 0
+// worth says whether a second look at the event can tell more than those that are due anyway: not where the same was reported,
+// and not where it is sampled and an earlier event of the same minute waits.
+func (g *Engine) worth(r *rule, l *look) bool {
+	if !r.sampled || len(r.feeds) > 0 {
+		return true
 	}
-	return r.variant.after
+	id := fold(r.variant.detection.ID + "\x00" + r.variant.identity(l, nil))
+	if _, ok := g.seen.In[id]; ok {
+		return false
+	}
+	at := l.Time()
+	k := [2]uint64{id ^ fold(r.variant.rule.ID), uint64(at.Unix() / 60)}
+	if first, ok := g.waits.first[k]; ok && !(Fact{at, l.ID()}).before(first) {
+		return false
+	}
+	g.waits.put(k, l.fact(), g.options.Pending)
+	return true
+}
+
+// waits are the earliest events that wait, of those that a rule samples; bounded, the oldest are forgotten first.
+type waits struct {
+	first map[[2]uint64]Fact
+	order [][2]uint64
+}
+
+func (w *waits) put(k [2]uint64, f Fact, limit int) {
+	if _, ok := w.first[k]; !ok {
+		w.order = append(w.order, k)
+	}
+	w.first[k] = f
+	if len(w.order) > limit {
+		n := max(1, limit/16)
+		for _, old := range w.order[:n] {
+			delete(w.first, old)
+		}
+		w.order = append(w.order[:0], w.order[n:]...)
+	}
 }
 
 // The outcomes of an event: none, one that was reported before, and a new one.

@@ -62,6 +62,8 @@ type enrichment struct {
 	Ledger bool
 	// Snapshot says that it is absent without --snapshot, or less sharp.
 	Snapshot bool
+	// Settled says of an enrichment from the ledger that what comes later does not change it; nil is never.
+	Settled func(*look) bool
 	// Of is its values, each as text; nil where nothing is known.
 	Of func(*look) []string
 
@@ -69,7 +71,7 @@ type enrichment struct {
 }
 
 // enrichments are all fields `drawbridge.*`, by name.
-var enrichments = index1(slices.Concat(plainFields, entryFields, podFields, keyFields, associationFields, requestFields))
+var enrichments = index1(slices.Concat(plainFields, entryFields, podFields, keyFields, issuedFields, associationFields, addressFields, nodeFields, requestFields))
 
 func index1(all []enrichment) map[string]*enrichment {
 	out := make(map[string]*enrichment, len(all))

@@ -12,7 +12,9 @@ import (
 // give the same findings, however often they come.
 func (v *variant) identity(l *look, run []entry) string {
 	var b strings.Builder
-	b.WriteString(clusterOf(l.Event))
+	if v.cluster == nil {
+		b.WriteString(clusterOf(l.Event))
+	}
 	if len(v.once) > 0 {
 		for i := range v.once {
 			s, _ := v.once[i].one(l)
@@ -34,6 +36,11 @@ func (v *variant) identity(l *look, run []entry) string {
 
 func (g *Engine) finding(v *variant, l *look, id string, run []entry) finding.Finding {
 	cluster := clusterOf(l.Event)
+	if v.cluster != nil {
+		if of, ok := v.cluster.one(l); ok {
+			cluster = of
+		}
+	}
 	at := l.Time()
 	s := finding.Subject{Kind: v.subject.kind, Namespace: v.subject.namespace.name(l), Name: v.subject.name.name(l), ARN: v.subject.arn.name(l)}
 	d := v.detection

@@ -20,11 +20,15 @@ type Ledger struct {
 	ServiceAccounts facts[serviceAccountFacts]
 	Objects         objects
 	Addresses       facts[addressFacts]
+	Places          facts[placeFacts]
 	Nodes           facts[nodeFacts]
 	Sessions        facts[sessionFacts]
 	Audits          facts[auditFacts]
 	Settings        facts[settingFacts]
 	Roles           facts[roleFacts]
+	Instances       facts[instanceFacts]
+	NodeNames       facts[nodeNameFacts]
+	Calls           facts[callFacts]
 	// Limit is how many of each kind are kept.
 	Limit int
 }
@@ -43,7 +47,7 @@ func (g *Ledger) note(l *look) {
 			g.noteAssociation(l)
 			g.noteSettings(l)
 		case "eks-auth.amazonaws.com":
-			g.noteNode(l)
+			g.noteCall(l)
 		}
 		g.noteUse(l)
 		return
@@ -57,7 +61,7 @@ func (g *Ledger) note(l *look) {
 // Forgotten is the number of facts that were given up for want of room.
 func (g *Ledger) Forgotten() int {
 	return g.Keys.Forgotten + g.Pods.Forgotten + g.PodNames.Forgotten + g.Entries.Forgotten + g.Associations.Forgotten + g.ServiceAccounts.Forgotten +
-		g.Objects.forgotten() + g.Addresses.Forgotten + g.Nodes.Forgotten +
+		g.Objects.forgotten() + g.Addresses.Forgotten + g.Places.Forgotten + g.Nodes.Forgotten + g.Instances.Forgotten + g.NodeNames.Forgotten + g.Calls.Forgotten +
 		g.Sessions.Forgotten + g.Audits.Forgotten + g.Settings.Forgotten + g.Roles.Forgotten
 }
 

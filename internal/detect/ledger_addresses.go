@@ -1,61 +1,113 @@
 package detect
 
 import (
+	"net/netip"
 	"slices"
-	"strings"
+
+	"drawbridge/internal/event"
 )
 
-// addressFacts are who used one address: keys of pods, and nodes.
+// addressFacts are who used one address among those of one place: see places.
 type addressFacts struct {
-	// Users are keys and nodes, at most a few: more than one is enough to know the address.
+	// Users are keys of workloads and nodes; two are enough to know that one is not alone.
 	Users []string
 }
 
-// nodeFacts are the IAM principals of the nodes of one cluster.
-type nodeFacts struct {
-	Principals []string
-	// Instances are the nodes seen, by instance id or node name.
-	Instances []string
-}
+// placeFacts are who used any address of a place.
+type placeFacts struct{ Users []string }
 
-const usersKept = 8
+// A place is where workloads and nodes belong that leave by the same addresses: a cluster, the issuer of a cluster, or an
+// account, where nothing better is known.
 
-// noteAddress takes from where keys of workloads and nodes come.
-func (g *Ledger) noteAddress(l *look, f *keyFacts, address string) {
+// usersKept is how many users of an address, and of a place, are told apart.
+const (
+	usersKept  = 2
+	placeKnown = 3
+)
+
+// noteUser takes that a key of a workload, or a node, used an address.
+func (g *Ledger) noteUser(user, address string, places []string) {
 	if address == "" {
 		return
 	}
-	user := ""
-	switch a := l.actor(); {
-	case f.workload():
-		user = l.actor().AccessKey
-	case a.Instance != "":
-		user = a.Instance
-	default:
-		return
-	}
-	x := g.Addresses.at(strings.Clone(address), g.Limit)
-	if len(x.Users) < usersKept && !slices.Contains(x.Users, user) {
-		x.Users = append(x.Users, strings.Clone(user))
+	for _, place := range places {
+		if place == "" {
+			continue
+		}
+		x := g.Addresses.at(key(place, address), g.Limit)
+		if len(x.Users) < usersKept && !slices.Contains(x.Users, user) {
+			x.Users = append(x.Users, user)
+		}
+		p := g.Places.at(place, g.Limit)
+		if len(p.Users) < placeKnown && !slices.Contains(p.Users, user) {
+			p.Users = append(p.Users, user)
+		}
 	}
 }
 
-// noteNode takes the node that asks EKS Auth for a pod's credentials: the caller is the node role's session on the instance
-// (EKS User Guide, "Understand how EKS Pod Identity works", 2026-11; CloudTrail records of it).
-func (g *Ledger) noteNode(l *look) {
-	a := l.actor()
-	if a.Instance == "" || !succeeded(l.Event) {
-		return
+// alone says whether nobody else in these places used the address; it is not known where fewer than two others were seen
+// there at all.
+func (g *Ledger) alone(user, address string, places []string) (alone, known bool) {
+	others := func(users []string) int {
+		n := len(users)
+		if slices.Contains(users, user) {
+			n--
+		}
+		return n
 	}
-	g.noteNodeAt(clusterOf(l.Event), a.Instance, l)
+	for _, place := range places {
+		if x := g.Addresses.get(key(place, address)); x != nil && others(x.Users) > 0 {
+			return false, true
+		}
+		if p := g.Places.get(place); p != nil && others(p.Users) >= placeKnown-1 {
+			known = true
+		}
+	}
+	return true, known
 }
 
-func (g *Ledger) noteNodeAt(cluster, instance string, l *look) {
-	f := g.Nodes.at(strings.Clone(cluster), g.Limit)
-	if p := l.actor().Principal; p != "" && len(f.Principals) < 256 && !slices.Contains(f.Principals, p) {
-		f.Principals = append(f.Principals, strings.Clone(p))
+// placeOfAccount is the place of everything in an account.
+func placeOfAccount(account string) string {
+	if account == "" {
+		return ""
 	}
-	if len(f.Instances) < 65536 && !slices.Contains(f.Instances, instance) {
-		f.Instances = append(f.Instances, strings.Clone(instance))
+	return "account " + account
+}
+
+// address is the source of a request as CloudTrail writes it, where it is an address: a request that an AWS service makes,
+// for itself or for whoever asked it, has the service's name there, or "AWS Internal" (CloudTrail User Guide, "CloudTrail
+// record contents", 2026-11).
+func (l *look) address() (netip.Addr, bool) {
+	v := l.Field(event.SourceIP)
+	if v.Kind() != event.String {
+		return netip.Addr{}, false
 	}
+	a, err := netip.ParseAddr(v.String())
+	return a.Unmap(), err == nil
+}
+
+var pathEndpoint = event.ParsePath(event.CloudTrail, "vpcEndpointId")
+
+// public says that a request came over the internet: what comes through a VPC endpoint has the endpoint's id, and the private
+// address of who asked (VPC User Guide, "VPC endpoint policies and CloudTrail", 2026-11).
+func (l *look) public() bool {
+	a, ok := l.address()
+	return ok && !a.IsPrivate() && !a.IsLoopback() && !a.IsLinkLocalUnicast() && !carrierGrade.Contains(a) && l.Find(pathEndpoint).First().Kind() != event.String
+}
+
+// carrierGrade is RFC 6598's range, which EKS clusters use for pods (EKS Best Practices Guide, "Custom networking", 2026-11).
+var carrierGrade = netip.MustParsePrefix("100.64.0.0/10")
+
+// addressFields are about where a request came from.
+var addressFields = []enrichment{
+	{Name: "drawbridge.source.public", Text: "whether the request came from an address of the internet: not from an AWS service, not through a VPC endpoint", Planes: onCloudTrail,
+		Of: func(l *look) []string { return yes(l.public()) }},
+	{Name: "drawbridge.source.outside", Text: "whether that address is outside what --egress names; absent without --egress", Planes: onCloudTrail,
+		Of: func(l *look) []string {
+			if len(l.ctx.Egress) == 0 {
+				return nil
+			}
+			a, _ := l.address()
+			return yes(l.public() && !slices.ContainsFunc(l.ctx.Egress, func(p netip.Prefix) bool { return p.Contains(a) }))
+		}},
 }

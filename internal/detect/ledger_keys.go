@@ -1,16 +1,24 @@
 package detect
 
 import (
+	"cmp"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
+	"drawbridge/internal/access"
 	"drawbridge/internal/event"
+	"drawbridge/internal/iam"
 )
 
 // keyFacts are what is known of one access key.
 type keyFacts struct {
 	Issue *issue
-	Uses  []use
+	// Uses are the ways in which it was used: those that began first.
+	Uses []use
+	// Last is when it was used last.
+	Last time.Time
 }
 
 // issue is how a temporary access key came to be: the record of sts:AssumeRole… that holds it.
@@ -20,8 +28,11 @@ type issue struct {
 	Role string // ARN
 	// Session is the role session name.
 	Session string
-	// Cluster is an ARN, or a name; Namespace and below are of the pod, from the session tags or the subject of the token.
-	Cluster, Namespace, ServiceAccount, Pod, PodUID string
+	// Cluster is an ARN, or a name; Issuer is that of the token. Namespace and below are of the pod, from the session tags or
+	// the subject of the token.
+	Cluster, Issuer, Namespace, ServiceAccount, Pod, PodUID string
+	// Account is where the role is.
+	Account string
 	// FromKey is the access key by which it was asked for, Asker who asked.
 	FromKey, Asker, Address string
 }
@@ -35,8 +46,8 @@ const (
 // use is a key as it was used from one address with one user agent.
 type use struct {
 	Address, UserAgent string
-	First, Last        time.Time
-	ID, Action         string
+	First              Fact
+	Action             string
 }
 
 // usesKept is how many different ways of use of one key are kept.
@@ -62,6 +73,9 @@ func (g *Ledger) noteSTS(l *look) {
 	a := l.actor()
 	is := &issue{Fact: l.fact(), Via: viaAssumeRole, Role: l.first(pathRoleARN), Session: l.first(pathSessionName),
 		FromKey: strings.Clone(a.AccessKey), Asker: actorText(a), Address: l.text(event.SourceIP)}
+	if arn, err := iam.ParseARN(is.Role); err == nil {
+		is.Account = arn.Account
+	}
 	switch {
 	case a.Service == "pods.eks.amazonaws.com":
 		is.Via = viaPodIdentity
@@ -73,12 +87,69 @@ func (g *Ledger) noteSTS(l *look) {
 			is.Via = viaIRSA
 			is.Namespace, is.ServiceAccount, _ = strings.Cut(rest, ":")
 			is.Asker = l.first(pathIdentityIssue)
+			is.Issuer = access.IssuerOf(is.Asker)
 		}
 	}
 	f := g.Keys.at(k, g.Limit)
 	if f.Issue == nil || is.before(f.Issue.Fact) {
 		f.Issue = is
 	}
+	g.noteIssue(l, k, f)
+}
+
+// noteIssue takes that it is known now whose the key is: what it was used for before is known as that of a workload, and the
+// service account has it.
+func (g *Ledger) noteIssue(l *look, k string, f *keyFacts) {
+	if !f.workload() {
+		return
+	}
+	is := f.Issue
+	for i := range f.Uses {
+		if _, err := netip.ParseAddr(f.Uses[i].Address); err == nil {
+			g.noteUser(k, f.Uses[i].Address, is.places())
+		}
+	}
+	if _, ok := l.address(); ok && is.Via == viaIRSA { // the pod itself asks
+		g.noteUser(k, is.Address, is.places())
+	}
+}
+
+// places are where addresses are compared for a key of a workload.
+func (is *issue) places() []string {
+	return []string{is.Cluster, is.Issuer, placeOfAccount(is.Account)}
+}
+
+// comparable are the places in which a key of a workload is looked for. That of the account is for those of which the cluster
+// is not known: nodes and keys of Pod Identity are there, too.
+func (l *look) comparable(is *issue) []string {
+	if is.Cluster != "" {
+		return []string{is.Cluster, event.ParseCluster(is.Cluster).Name}
+	}
+	if c := l.clusterOfIssuer(is.Issuer); c != nil {
+		return []string{is.Issuer, c.ARN, c.Name}
+	}
+	return []string{placeOfAccount(is.Account)}
+}
+
+// clusterOfIssue is the cluster of the workload that a key was issued to.
+func (l *look) clusterOfIssue(is *issue) string {
+	if c := l.clusterOfIssuer(is.Issuer); c != nil {
+		return c.ARN
+	}
+	return is.Cluster
+}
+
+// clusterOfIssuer is the cluster of the snapshot with an issuer.
+func (l *look) clusterOfIssuer(issuer string) *access.Cluster {
+	if l.ctx.Access == nil || issuer == "" {
+		return nil
+	}
+	for _, c := range l.ctx.Access.Clusters() {
+		if c.Issuer() == issuer {
+			return c
+		}
+	}
+	return nil
 }
 
 // tagsOf are the session tags of an sts:AssumeRole: a list of {key, value} in the record.
@@ -92,28 +163,58 @@ func tagsOf(l *look) map[string]string {
 
 // noteUse takes from where a temporary key was used.
 func (g *Ledger) noteUse(l *look) {
+	address := ""
+	if a, ok := l.address(); ok && a.IsValid() {
+		address = l.Field(event.SourceIP).String()
+	}
+	g.noteInstance(l, address)
 	k := l.Field(event.AccessKeyID).String()
 	if !strings.HasPrefix(k, "ASIA") {
 		return
 	}
+	f := g.Keys.get(k)
+	if f == nil {
+		f = g.Keys.at(strings.Clone(k), g.Limit)
+	}
+	f.note(l)
+	if f.workload() {
+		g.noteUser(k, address, f.Issue.places())
+	}
+}
+
+func (f *keyFacts) note(l *look) {
 	at := l.Time()
-	f := g.Keys.at(strings.Clone(k), g.Limit)
+	if at.After(f.Last) {
+		f.Last = at
+	}
 	address, agent := l.Field(event.SourceIP).String(), l.Field(event.EventUserAgent).String()
 	for i := range f.Uses {
-		if u := &f.Uses[i]; u.Address == address && u.UserAgent == agent {
-			if at.Before(u.First) {
-				u.First, u.ID, u.Action = at, strings.Clone(l.ID()), actionOf(l.Event)
-			}
-			if at.After(u.Last) {
-				u.Last = at
-			}
-			return
+		u := &f.Uses[i]
+		if u.Address != address || u.UserAgent != agent {
+			continue
 		}
+		if (Fact{at, l.ID()}).before(u.First) {
+			u.First, u.Action = l.fact(), actionOf(l.Event)
+			f.sort()
+		}
+		return
 	}
+	u := use{Address: strings.Clone(address), UserAgent: strings.Clone(agent), First: l.fact(), Action: actionOf(l.Event)}
 	if len(f.Uses) < usesKept {
-		f.Uses = append(f.Uses, use{Address: strings.Clone(address), UserAgent: strings.Clone(agent), First: at, Last: at, ID: strings.Clone(l.ID()), Action: actionOf(l.Event)})
+		f.Uses = append(f.Uses, u)
+	} else if last := &f.Uses[usesKept-1]; u.First.before(last.First) {
+		*last = u
 	}
-	g.noteAddress(l, f, address)
+	f.sort()
+}
+
+func (f *keyFacts) sort() {
+	slices.SortFunc(f.Uses, func(a, b use) int {
+		if a.First.before(b.First) {
+			return -1
+		}
+		return 1
+	})
 }
 
 // workload says that the key was issued to a pod.
@@ -132,18 +233,36 @@ func (is *issue) holder() string {
 	return "session " + is.Session
 }
 
-// keyOf is what is known of the access key of the actor of an event.
+// keyID is the access key that an event is about: that by which it was signed, or that which a token was traded for.
+func (l *look) keyID() string {
+	if k := l.Field(event.AccessKeyID).String(); k != "" || l.Plane() != event.CloudTrail {
+		return cmp.Or(k, l.actor().AccessKey)
+	}
+	if l.Field(event.EventName).Is("AssumeRoleWithWebIdentity") {
+		return l.Find(pathIssuedKey).First().String()
+	}
+	return ""
+}
+
+// keyOf is what is known of the access key that an event is about.
 func (l *look) keyOf() *keyFacts {
-	k := l.actor().AccessKey
+	k := l.keyID()
 	if k == "" {
 		return nil
 	}
 	return l.ledger.Keys.get(k)
 }
 
+// issueKnown says that nothing more can be learned of how a key was issued.
+func issueKnown(l *look) bool {
+	f := l.keyOf()
+	return f != nil && f.Issue != nil
+}
+
 // keyFields are about the access key that an event was signed with.
 var keyFields = []enrichment{
-	{Name: "drawbridge.key.via", Text: "how the access key was issued: `Pod Identity`, `IRSA`, `AssumeRole`", Ledger: true,
+	{Name: "drawbridge.key", Text: "the access key that the event was signed with, or that a web identity's token was traded for", Of: func(l *look) []string { return some(l.keyID()) }},
+	{Name: "drawbridge.key.via", Text: "how the access key was issued: `Pod Identity`, `IRSA`, `AssumeRole`", Ledger: true, Settled: issueKnown,
 		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.Via }) }},
 	{Name: "drawbridge.key.holder", Text: "the pod or service account that the access key was issued to", Ledger: true,
 		Of: func(l *look) []string {
@@ -154,8 +273,74 @@ var keyFields = []enrichment{
 		}},
 	{Name: "drawbridge.key.role", Text: "ARN of the role that the access key is for", Ledger: true,
 		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.Role }) }},
-	{Name: "drawbridge.key.cluster", Text: "the cluster of the pod that the access key was issued to", Ledger: true,
-		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.Cluster }) }},
+	{Name: "drawbridge.key.cluster", Text: "the cluster of the pod that the access key was issued to; of a token's issuer with a snapshot only", Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { return ofIssue(l, l.clusterOfIssue) }},
+	{Name: "drawbridge.key.home", Text: "that cluster, or the issuer of the token, or the account of the role, whichever is known", Ledger: true, Snapshot: true,
+		Of: func(l *look) []string {
+			return ofIssue(l, func(is *issue) string {
+				return cmp.Or(l.clusterOfIssue(is), is.Issuer, placeOfAccount(is.Account))
+			})
+		}},
+	{Name: "drawbridge.key.namespace", Text: "namespace of the service account that the access key was issued to", Ledger: true,
+		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.Namespace }) }},
+	{Name: "drawbridge.key.pod", Text: "pod that the access key was issued to", Ledger: true,
+		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.Pod }) }},
+	{Name: "drawbridge.key.service_account", Text: "service account that the access key was issued to", Ledger: true,
+		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.ServiceAccount }) }},
+	{Name: "drawbridge.key.strange_address", Text: "whether a workload's key is used from an address that no other key or node of its cluster used; absent until nothing more can tell, and where fewer than two others were seen",
+		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: func(l *look) []string {
+			f := l.keyOf()
+			if !f.workload() || !l.final {
+				return nil
+			}
+			if alone, known := l.ledger.alone(l.keyID(), l.Field(event.SourceIP).String(), l.comparable(f.Issue)); known {
+				return yes(alone)
+			}
+			return nil
+		}},
+	{Name: "drawbridge.key.pod_gone", Text: "when the pod of the access key was gone, if the key was used more than five minutes after", Ledger: true,
+		Of: func(l *look) []string {
+			f := l.keyOf()
+			if !f.workload() {
+				return nil
+			}
+			p := l.ledger.podOf(f.Issue.PodUID)
+			if p == nil {
+				return nil
+			}
+			if gone, ok := p.gone(); ok && f.Last.Sub(gone) > 5*time.Minute {
+				return some(stamp(gone))
+			}
+			return nil
+		}},
+	{Name: "drawbridge.agent", Text: "the program of the user agent, without versions: `Boto3`, `aws-cli`, `aws-sdk-go-v2`; absent where an AWS service acts", Planes: onCloudTrail,
+		Of: func(l *look) []string { return some(agentOf(l.Field(event.EventUserAgent).String())) }},
+	{Name: "drawbridge.agent.os", Text: "the operating system that the user agent names: linux, macos, windows, other", Planes: onCloudTrail,
+		Of: func(l *look) []string { return some(systemOf(l.Field(event.EventUserAgent).String())) }},
+	{Name: "drawbridge.key.first_agent", Text: "the program that used the access key first; absent until nothing more can tell", Planes: onCloudTrail, Ledger: true,
+		Of: func(l *look) []string { return some(l.firstAgent()) }},
+	{Name: "drawbridge.key.agent_changed", Text: "whether another program than this one used the access key first; absent until nothing more can tell", Planes: onCloudTrail, Ledger: true,
+		Of: func(l *look) []string {
+			this, first := agentOf(l.Field(event.EventUserAgent).String()), l.firstAgent()
+			if this == "" || first == "" {
+				return nil
+			}
+			return yes(this != first)
+		}},
+}
+
+// firstAgent is the program that used the key first, once nothing more can tell.
+func (l *look) firstAgent() string {
+	f := l.keyOf()
+	if f == nil || !l.final {
+		return ""
+	}
+	for i := range f.Uses {
+		if a := agentOf(f.Uses[i].UserAgent); a != "" {
+			return a
+		}
+	}
+	return ""
 }
 
 func ofIssue(l *look, text func(*issue) string) []string {

@@ -21,6 +21,8 @@ type podFacts struct {
 	// Specified says that the log had the pod's specification; Via and Role are then what it was given of AWS: see credentials.
 	Specified bool
 	Via, Role string
+	// Gone is when it was or will be gone: a pod that is deleted has its grace period yet.
+	Gone time.Time
 }
 
 // podNames are the pods that had one name, one after the other: those of a StatefulSet have it again and again.
@@ -41,6 +43,7 @@ var (
 	pathEphemeralNow    = event.ParsePath(event.Kubernetes, "responseObject.spec.ephemeralContainers.image")
 	pathBindingNode     = event.ParsePath(event.Kubernetes, "requestObject.target.name")
 	pathStatusUID       = event.ParsePath(event.Kubernetes, "responseObject.details.uid")
+	pathPodGone         = event.ParsePath(event.Kubernetes, "responseObject.metadata.deletionTimestamp")
 	pathBindingUID      = event.ParsePath(event.Kubernetes, "requestObject.metadata.uid")
 )
 
@@ -66,7 +69,17 @@ func (g *Ledger) notePod(l *look) {
 	case verb == "delete" && sub == "":
 		uid := cmp.Or(l.first(pathPodUID), l.first(pathStatusUID))
 		if p := g.podOfRequest(l, l.text(event.ObjectName), uid); p != nil {
-			p.Deleted = l.fact()
+			at := l.fact()
+			if p.Deleted.ID == "" || at.before(p.Deleted) {
+				p.Deleted = at
+			}
+			gone := at.At
+			if t, err := time.Parse(time.RFC3339, l.first(pathPodGone)); err == nil && t.After(gone) {
+				gone = t
+			}
+			if gone.After(p.Gone) {
+				p.Gone = gone
+			}
 		}
 	}
 }
@@ -119,15 +132,8 @@ func (g *Ledger) podOf(uid string) *podFacts {
 	return g.Pods.get(uid)
 }
 
-// gone says when the pod was deleted; false while no event says so.
-func (p *podFacts) gone() (time.Time, bool) { return p.Deleted.At, !p.Deleted.At.IsZero() }
-
-// noteKubernetesSession takes the nodes that the API server meets.
-func (g *Ledger) noteKubernetesSession(l *look) {
-	if name, ok := strings.CutPrefix(l.Field(event.Username).String(), "system:node:"); ok {
-		g.noteNodeAt(clusterOf(l.Event), name, l)
-	}
-}
+// gone says when the pod was gone; false while no event says so.
+func (p *podFacts) gone() (time.Time, bool) { return p.Gone, !p.Gone.IsZero() }
 
 // podFields are about the pod that an event of the API server is about.
 var podFields = []enrichment{
