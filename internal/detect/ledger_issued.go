@@ -17,6 +17,10 @@ var issuedFields = []enrichment{
 			}
 			return nil
 		}},
+	{Name: "drawbridge.issued.namespace", Text: "namespace of the pod that STS issues a key to", Planes: onCloudTrail,
+		Of: func(l *look) []string { return ofIssued(l, func(is *issue) string { return is.Namespace }) }},
+	{Name: "drawbridge.issued.pod", Text: "that pod's name", Planes: onCloudTrail,
+		Of: func(l *look) []string { return ofIssued(l, func(is *issue) string { return is.Pod }) }},
 	{Name: "drawbridge.issued.first_use", Text: "what the key that STS issues was used for first, and from where; absent until nothing more can tell", Planes: onCloudTrail, Ledger: true,
 		Of: func(l *look) []string {
 			if !l.final {
@@ -30,12 +34,7 @@ var issuedFields = []enrichment{
 			return some(u.Action + " from " + u.Address + " at " + stamp(u.First.At))
 		}},
 	{Name: "drawbridge.issued.node", Text: "node of the pod that STS issues a key to", Planes: onCloudTrail, Ledger: true, Snapshot: true,
-		Of: func(l *look) []string {
-			if is := l.issued(); is != nil {
-				return some(l.nodeOfPod(is))
-			}
-			return nil
-		}},
+		Of: func(l *look) []string { return ofIssued(l, l.nodeOfPod) }},
 	{Name: "drawbridge.issued.other_callers", Text: "who asked EKS Auth for credentials about when STS issued a pod's key, if none of them is the pod's node; absent until nothing more can tell",
 		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: otherCallers},
 }
@@ -50,6 +49,13 @@ func (l *look) issued() *issue {
 		return nil
 	}
 	return f.Issue
+}
+
+func ofIssued(l *look, text func(*issue) string) []string {
+	if is := l.issued(); is != nil {
+		return some(text(is))
+	}
+	return nil
 }
 
 // nodeOfPod is the node of the pod that a key was issued to: by the pod's uid only, because names are used again.

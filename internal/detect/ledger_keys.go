@@ -87,7 +87,8 @@ func (g *Ledger) noteSTS(l *look) {
 			is.Via = viaIRSA
 			is.Namespace, is.ServiceAccount, _ = strings.Cut(rest, ":")
 			is.Asker = l.first(pathIdentityIssue)
-			is.Issuer = access.IssuerOf(is.Asker)
+			_, provider, _ := strings.Cut(is.Asker, ":oidc-provider/")
+			is.Issuer = access.IssuerOf(cmp.Or(provider, is.Asker))
 		}
 	}
 	f := g.Keys.at(k, g.Limit)
@@ -283,8 +284,8 @@ var keyFields = []enrichment{
 		}},
 	{Name: "drawbridge.key.namespace", Text: "namespace of the service account that the access key was issued to", Ledger: true,
 		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.Namespace }) }},
-	{Name: "drawbridge.key.pod", Text: "pod that the access key was issued to", Ledger: true,
-		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.Pod }) }},
+	{Name: "drawbridge.key.pod", Text: "pod that the access key was issued to; without session tags the session's name", Ledger: true,
+		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return cmp.Or(is.Pod, is.Session) }) }},
 	{Name: "drawbridge.key.service_account", Text: "service account that the access key was issued to", Ledger: true,
 		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.ServiceAccount }) }},
 	{Name: "drawbridge.key.strange_address", Text: "whether a workload's key is used from an address that no other key or node of its cluster used; absent until nothing more can tell, and where fewer than two others were seen",
