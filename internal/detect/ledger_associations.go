@@ -108,14 +108,6 @@ func serviceAccountKey(cluster, namespace, name string) string {
 	return key(event.ParseCluster(cluster).Name, namespace, name)
 }
 
-// sameCluster says whether two clusters, each an ARN or a name, can be the same.
-func sameCluster(a, b string) bool {
-	if strings.HasPrefix(a, "arn:") && strings.HasPrefix(b, "arn:") {
-		return a == b
-	}
-	return event.ParseCluster(a).Name == event.ParseCluster(b).Name
-}
-
 // at is the association as it was after what happened until f, and with it only if with is set.
 func (a *associationFacts) at(f Fact, with bool) (association, bool) {
 	var s association
@@ -203,7 +195,7 @@ func (l *look) replaced(k string, c *associationChange) (association, bool) {
 	var last association
 	if f := l.ledger.ServiceAccounts.get(serviceAccountKey(cluster, c.Namespace, c.ServiceAccount)); f != nil {
 		for _, of := range f.Associations {
-			if of.Key == k || !sameCluster(of.Cluster, cluster) {
+			if of.Key == k || !oneCluster(event.ParseCluster(of.Cluster), event.ParseCluster(cluster)) {
 				continue
 			}
 			if s, ok := l.ledger.Associations.get(of.Key).at(c.Fact, false); ok && s.role != "" && c.At.Sub(s.changed) < 24*time.Hour && s.changed.After(last.changed) {
@@ -223,7 +215,7 @@ func (l *look) rolesOf(cluster, namespace, serviceAccount string) []string {
 	told := false
 	if f := l.ledger.ServiceAccounts.get(serviceAccountKey(cluster, namespace, serviceAccount)); f != nil {
 		for _, of := range f.Associations {
-			if !sameCluster(of.Cluster, cluster) {
+			if !oneCluster(event.ParseCluster(of.Cluster), event.ParseCluster(cluster)) {
 				continue
 			}
 			s, ok := l.ledger.Associations.get(of.Key).at(Fact{At: l.Time(), ID: "\xff"}, true)

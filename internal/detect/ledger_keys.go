@@ -285,7 +285,9 @@ var keyFields = []enrichment{
 	{Name: "drawbridge.key.namespace", Text: "namespace of the service account that the access key was issued to", Ledger: true,
 		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.Namespace }) }},
 	{Name: "drawbridge.key.pod", Text: "pod that the access key was issued to; without session tags the session's name", Ledger: true,
-		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return cmp.Or(is.Pod, is.Session) }) }},
+		Of: func(l *look) []string {
+			return ofIssue(l, func(is *issue) string { return cmp.Or(is.Pod, is.Session) })
+		}},
 	{Name: "drawbridge.key.service_account", Text: "service account that the access key was issued to", Ledger: true,
 		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.ServiceAccount }) }},
 	{Name: "drawbridge.key.strange_address", Text: "whether a workload's key is used from an address that no other key or node of its cluster used; absent until nothing more can tell, and where fewer than two others were seen",

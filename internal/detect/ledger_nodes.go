@@ -8,7 +8,6 @@ import (
 
 	"drawbridge/internal/access"
 	"drawbridge/internal/event"
-	"drawbridge/internal/iam"
 )
 
 // nodeFacts are the IAM principals by which the nodes of one cluster joined it: what the API server saw, and not who asks
@@ -157,7 +156,7 @@ func (g *Ledger) noteKubernetesSession(l *look) {
 	if f == nil {
 		f = g.Nodes.at(cluster, g.Limit)
 	}
-	f.Principals = put(f.Principals, canonical(a.Principal), principalsKept)
+	f.Principals = put(f.Principals, bare(a.Principal), principalsKept)
 	if a.Instance == "" {
 		return
 	}
@@ -170,14 +169,6 @@ func (g *Ledger) noteKubernetesSession(l *look) {
 	if n.Instance < a.Instance { // a name that two had: the choice is the same in every order
 		n.Instance = strings.Clone(a.Instance)
 	}
-}
-
-// canonical is the ARN of a role without its path, which sessions do not tell.
-func canonical(arn string) string {
-	if a, err := iam.ParseARN(arn); err == nil {
-		return a.Canonical().String()
-	}
-	return arn
 }
 
 // instanceNamed is the instance of a node of a cluster, by its name in Kubernetes; "" where nobody says so.
@@ -249,11 +240,9 @@ func callerKind(l *look) []string {
 // are for nodes.
 func (l *look) nodeType(principal string) string {
 	cluster := clusterOf(l.Event)
-	if f := l.ledger.Entries.get(key(cluster, principal)); f != nil {
-		for _, c := range slices.Backward(f.Changes) {
-			if c.Action == "CreateAccessEntry" && !c.At.After(l.Time()) {
-				return cmp.Or(c.Type, "STANDARD")
-			}
+	for _, c := range slices.Backward(l.changesOf(principal)) {
+		if c.Action == "CreateAccessEntry" && !c.At.After(l.Time()) {
+			return cmp.Or(c.Type, "STANDARD")
 		}
 	}
 	if c := l.snapshotOf(cluster); c != nil {
@@ -270,11 +259,12 @@ func (l *look) ofNodes(principal string) (is, known bool) {
 	if slices.Contains([]string{"EC2_LINUX", "EC2_WINDOWS", "HYBRID_LINUX", "EC2"}, l.nodeType(principal)) {
 		return true, true
 	}
-	want := canonical(principal)
+	want := bare(principal)
+	same := func(p string) bool { return strings.EqualFold(bare(p), want) }
 	for _, name := range []string{cluster, event.ParseCluster(cluster).Name} {
 		if f := l.ledger.Nodes.get(name); f != nil && len(f.Principals) > 0 {
 			known = true
-			if slices.Contains(f.Principals, want) {
+			if slices.ContainsFunc(f.Principals, same) {
 				return true, true
 			}
 		}
@@ -282,7 +272,7 @@ func (l *look) ofNodes(principal string) (is, known bool) {
 	if c := l.snapshotOf(cluster); c != nil {
 		for role := range c.NodeRoles() {
 			known = true
-			if canonical(role) == want {
+			if same(role) {
 				return true, true
 			}
 		}

@@ -113,7 +113,7 @@ func (g *Ledger) podNamed(cluster, namespace, name string, at time.Time) *podFac
 	var found *podFacts
 	for _, m := range n.Pods {
 		p := g.podOf(m.UID)
-		if p == nil || !sameCluster(p.Cluster, cluster) {
+		if p == nil || !oneCluster(event.ParseCluster(p.Cluster), event.ParseCluster(cluster)) {
 			continue
 		}
 		if found != nil && m.At.After(at) {
