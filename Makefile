@@ -55,7 +55,7 @@ prove: evaluator lab ## the oracles for half an hour on cases that nobody saw be
 	(cd oracle/authenticator && go test -timeout 2h -count=1 -v -run Against . -args -seed $(SEED) -cases 1000000)
 	(cd oracle/iam && go test -timeout 2h -count=1 -v . -args -seed $(SEED) -cases 500000)
 	(cd oracle/migrate && go test -timeout 2h -count=1 -v . -args -seed $(SEED) -clusters 20000)
-	go test -timeout 2h -count=1 -v ./oracle/lab -args -seed $(SEED) -requests 100000
+	go test -timeout 2h -count=1 -v ./oracle/lab -args -seed $(SEED) -requests 100000 -migrations 36
 
 # Go's fuzzer calls it a failure when its time is up while an input runs; a find names its input.
 TIME_IS_UP = { grep -q 'context deadline exceeded' .fuzz.log && ! grep -q 'Failing input' .fuzz.log; }

@@ -34,6 +34,28 @@ type actor struct {
 // actors are everybody who asks in a world.
 func (w *world) actors(t *testing.T) []*actor {
 	t.Helper()
+	all := w.callers(t)
+	for _, ns := range namespaces[:4] {
+		for _, sa := range []string{"web", "job", "default"} {
+			all = append(all, w.withServiceAccount(t, "sa/"+ns+"/"+sa, ns, sa, nil))
+		}
+	}
+	for _, pod := range w.objects.pods {
+		ref := &authenticationv1.BoundObjectReference{Kind: "Pod", APIVersion: "v1", Name: pod.Name}
+		all = append(all, w.withServiceAccount(t, "pod/"+pod.Namespace+"/"+pod.Name, pod.Namespace, pod.Spec.ServiceAccountName, ref))
+	}
+	for _, user := range usernames {
+		all = append(all, w.withCertificate(t, "user:"+user, user))
+	}
+	for _, group := range groups {
+		all = append(all, w.withCertificate(t, "group:"+group, "somebody", group))
+	}
+	return all
+}
+
+// callers are the IAM principals of a world, with new tokens: the API server remembers answers about old ones.
+func (w *world) callers(t *testing.T) []*actor {
+	t.Helper()
 	var all []*actor
 	for _, p := range w.principals {
 		asking := p.sessions
@@ -57,21 +79,6 @@ func (w *world) actors(t *testing.T) []*actor {
 			a.recreated = w.config(token)
 			all = append(all, a)
 		}
-	}
-	for _, ns := range namespaces[:4] {
-		for _, sa := range []string{"web", "job", "default"} {
-			all = append(all, w.withServiceAccount(t, "sa/"+ns+"/"+sa, ns, sa, nil))
-		}
-	}
-	for _, pod := range w.objects.pods {
-		ref := &authenticationv1.BoundObjectReference{Kind: "Pod", APIVersion: "v1", Name: pod.Name}
-		all = append(all, w.withServiceAccount(t, "pod/"+pod.Namespace+"/"+pod.Name, pod.Namespace, pod.Spec.ServiceAccountName, ref))
-	}
-	for _, user := range usernames {
-		all = append(all, w.withCertificate(t, "user:"+user, user))
-	}
-	for _, group := range groups {
-		all = append(all, w.withCertificate(t, "group:"+group, "somebody", group))
 	}
 	return all
 }

@@ -46,7 +46,8 @@ type world struct {
 	associations  []kube.PolicyAssociation
 	objects       *objects
 	kube          *kube.Cluster
-	cluster       *access.Cluster // drawbridge's side
+	snapshot      *model.Snapshot // drawbridge's side
+	cluster       *access.Cluster
 }
 
 // newWorld makes the AWS side, starts the control plane on it, fills that, and collects both.
@@ -68,6 +69,7 @@ func newWorld(t *testing.T, seed uint64, mode string) *world {
 	}
 	clock = clock.Add(time.Hour)
 	w.recreate(w.aws, people, clock)
+	w.aws.Account(home, "aws").PutUser(aws.User{UserName: "reader-by-row", UserID: "AIDAROW"})
 	data := w.awsAuth(people)
 	data["mapUsers"] += "- userarn: arn:aws:iam::" + home + ":user/reader-by-row\n  username: reader-by-row\n  groups: [" + readers + "]\n"
 	if mode != model.ModeAPI { // in mode API all of it is a leftover that does not count
@@ -86,7 +88,15 @@ func newWorld(t *testing.T, seed uint64, mode string) *world {
 // start runs the real parts: API server and authenticator, and the webhook for access policies behind them.
 func (w *world) start(t *testing.T, r *aws.Region) {
 	t.Helper()
+	authenticator, policies := w.stores(t, r)
+	w.kube = kube.New(t, kube.Options{Controllers: kube.IdentityControllers(), Authenticator: &authenticator, AccessPolicies: &policies})
+}
+
+// stores are what EKS tells its authenticator and its authorizer, as it stands in the lab's AWS now.
+func (w *world) stores(t *testing.T, r *aws.Region) (kube.Authenticator, kube.AccessPolicies) {
+	t.Helper()
 	var mapped []kube.MappedPrincipal
+	w.associations = nil
 	for _, e := range r.AccessEntries(cluster) {
 		mapped = append(mapped, kube.MappedPrincipal{ARN: e.PrincipalARN, UniqueID: e.PrincipalID, Username: e.Username, Groups: e.KubernetesGroups})
 		for _, p := range e.Policies {
@@ -97,11 +107,7 @@ func (w *world) start(t *testing.T, r *aws.Region) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.kube = kube.New(t, kube.Options{
-		Controllers:    kube.IdentityControllers(),
-		Authenticator:  &kube.Authenticator{Cluster: cluster, Mode: w.mode, Entries: mapped, STS: &w.sts, Environment: w.aws.Env(home, region)},
-		AccessPolicies: &kube.AccessPolicies{Published: rules, Associations: w.associations},
-	})
+	return kube.Authenticator{Cluster: cluster, Mode: w.mode, Entries: mapped, STS: &w.sts, Environment: w.aws.Env(home, region)}, kube.AccessPolicies{Published: rules, Associations: w.associations}
 }
 
 func (w *world) config(token string) *rest.Config {
@@ -245,5 +251,6 @@ func (w *world) collect(t *testing.T, reader caller) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.snapshot = read
 	w.cluster = access.New(read).Clusters()[0]
 }

@@ -43,30 +43,40 @@ authorizers:
 
 // startAccessPolicies starts the webhook and returns the flags by which the API server finds it.
 func (c *Cluster) startAccessPolicies(ctx context.Context) ([]string, error) {
-	associations, err := json.Marshal(c.options.AccessPolicies.Associations)
+	var err error
+	if c.accessPolicyAddress, err = c.reserveAddress(); err != nil {
+		return nil, err
+	}
+	config, err := c.writeWebhookConfig("https://" + c.accessPolicyAddress + "/authorize")
 	if err != nil {
 		return nil, err
+	}
+	if err := os.WriteFile(c.path("authorization.yaml"), fmt.Appendf(nil, authorizationConfig, config), 0o600); err != nil {
+		return nil, err
+	}
+	return []string{"--authorization-config=" + c.path("authorization.yaml")}, c.runAccessPolicies(ctx, c.options.AccessPolicies)
+}
+
+// runAccessPolicies runs the program on these access policies.
+func (c *Cluster) runAccessPolicies(ctx context.Context, policies *AccessPolicies) error {
+	associations, err := json.Marshal(policies.Associations)
+	if err != nil {
+		return err
 	}
 	cert, key, err := c.authority.issue("access-policy")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	address, err := c.reserveAddress()
+	err = errors.Join(
+		os.WriteFile(c.path("published.json"), policies.Published, 0o600), os.WriteFile(c.path("associations.json"), associations, 0o600),
+		os.WriteFile(c.path("access-policy.crt"), cert, 0o600), os.WriteFile(c.path("access-policy.key"), key, 0o600))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	config, err := c.writeWebhookConfig("https://" + address + "/authorize")
-	err = errors.Join(err,
-		os.WriteFile(c.path("published.json"), c.options.AccessPolicies.Published, 0o600), os.WriteFile(c.path("associations.json"), associations, 0o600),
-		os.WriteFile(c.path("access-policy.crt"), cert, 0o600), os.WriteFile(c.path("access-policy.key"), key, 0o600),
-		os.WriteFile(c.path("authorization.yaml"), fmt.Appendf(nil, authorizationConfig, config), 0o600))
-	if err != nil {
-		return nil, err
-	}
-	p, err := c.run(accessPolicy, nil, "--address="+address, "--certificate="+c.path("access-policy.crt"), "--key="+c.path("access-policy.key"),
+	p, err := c.run(accessPolicy, nil, "--address="+c.accessPolicyAddress, "--certificate="+c.path("access-policy.crt"), "--key="+c.path("access-policy.key"),
 		"--published="+c.path("published.json"), "--associations="+c.path("associations.json"))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return []string{"--authorization-config=" + c.path("authorization.yaml")}, c.awaitHealth(ctx, p, address)
+	return c.awaitHealth(ctx, p, c.accessPolicyAddress)
 }

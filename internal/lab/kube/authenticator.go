@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -60,16 +61,21 @@ func (c *Cluster) startAuthenticator(ctx context.Context) error {
 	if err := c.holdHealthPort(); err != nil {
 		return err
 	}
-	sts, err := c.serveSTS(a.STS)
-	if err != nil {
+	var err error
+	if c.stsAddress, err = c.serveSTS(a.STS); err != nil {
 		return err
 	}
+	return c.runAuthenticator(ctx, a)
+}
+
+// runAuthenticator runs the program on what the options say now.
+func (c *Cluster) runAuthenticator(ctx context.Context, a *Authenticator) error {
 	config, err := c.writeAuthenticatorFiles(a)
 	if err != nil {
 		return err
 	}
 	env := append(os.Environ(), a.Environment...)
-	env = append(env, "HTTPS_PROXY=http://"+sts, "NO_PROXY=127.0.0.1", "SSL_CERT_FILE="+c.path("ca.crt"), "AWS_EC2_METADATA_DISABLED=true")
+	env = append(env, "HTTPS_PROXY=http://"+c.stsAddress, "NO_PROXY=127.0.0.1", "SSL_CERT_FILE="+c.path("ca.crt"), "AWS_EC2_METADATA_DISABLED=true")
 	host, port, _ := strings.Cut(c.authenticatorAddress, ":")
 	p, err := c.run(authenticator, env, "server", "--config="+config, "--address="+host, "--port="+port, "--kubeconfig="+c.Kubeconfig,
 		"--state-dir="+c.path("authenticator"), "--kubeconfig-pregenerated")
@@ -77,6 +83,27 @@ func (c *Cluster) startAuthenticator(ctx context.Context) error {
 		return err
 	}
 	return c.awaitHealth(ctx, p, c.authenticatorAddress)
+}
+
+// Replace puts another authentication mode, access entries and access policies in the place of those that the cluster was
+// started with, as if EKS had seen them change: the programs that decide by them are run anew. The cluster must have been
+// started with both, and STS stays the one of the start.
+func (c *Cluster) Replace(ctx context.Context, a Authenticator, p AccessPolicies) error {
+	for _, program := range []string{authenticator.name, accessPolicy.name} {
+		i := slices.IndexFunc(c.processes, func(p *process) bool { return p.name == program })
+		if i < 0 {
+			return fmt.Errorf("replace access entries: %s does not run", program)
+		}
+		c.processes[i].kill()
+		c.processes = slices.Delete(c.processes, i, i+1)
+	}
+	if err := c.runAccessPolicies(ctx, &p); err != nil {
+		return fmt.Errorf("replace access policies: %w", err)
+	}
+	if err := c.runAuthenticator(ctx, &a); err != nil {
+		return fmt.Errorf("replace access entries: %w", err)
+	}
+	return nil
 }
 
 // writeAuthenticatorFiles writes certificate, configuration and access entries; it returns the path of the second.
@@ -104,7 +131,7 @@ func (c *Cluster) writeAuthenticatorFiles(a *Authenticator) (string, error) {
 	}
 	dir := c.path("authenticator")
 	return c.path("authenticator.json"), errors.Join(
-		os.Mkdir(dir, 0o700),
+		os.MkdirAll(dir, 0o700),
 		os.WriteFile(filepath.Join(dir, "cert.pem"), cert, 0o600), os.WriteFile(filepath.Join(dir, "key.pem"), key, 0o600),
 		os.WriteFile(c.path("authenticator.json"), config, 0o600), os.WriteFile(c.path("entries.json"), entries, 0o600),
 	)

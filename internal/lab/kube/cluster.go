@@ -76,6 +76,8 @@ type Cluster struct {
 	webhooks  []*http.Server
 
 	authenticatorAddress string
+	accessPolicyAddress  string
+	stsAddress           string
 }
 
 // startTimeout bounds the start; an idle machine needs three seconds.
