@@ -113,7 +113,15 @@ func (l *look) queryless() string {
 }
 
 // requestFields are all fields about requests to the API server.
-var requestFields = slices.Concat(auditFields, awsAuthFields, tokenFields, annotationFields)
+var requestFields = slices.Concat(auditFields, awsAuthFields, tokenFields, annotationFields, rbacFields, agentFields, webhookFields)
+
+// kinds are the kinds of findings' subjects, by resource.
+var kinds = map[string]string{
+	"configmaps": "ConfigMap", "namespaces": "Namespace", "nodes": "Node", "serviceaccounts": "ServiceAccount", "pods": "Pod", "daemonsets": "DaemonSet",
+	"podtemplates": "Workload", "deployments": "Workload", "statefulsets": "Workload", "replicasets": "Workload", "replicationcontrollers": "Workload",
+	"jobs": "Workload", "cronjobs": "Workload", "roles": "Role", "clusterroles": "ClusterRole", "rolebindings": "RoleBinding",
+	"clusterrolebindings": "ClusterRoleBinding", "mutatingwebhookconfigurations": "MutatingWebhookConfiguration",
+}
 
 // auditFields are about a request to the API server.
 var auditFields = []enrichment{
@@ -129,6 +137,8 @@ var auditFields = []enrichment{
 			}
 			return some(cmp.Or(name, namespace))
 		}},
+	{Name: "drawbridge.object.kind", Text: "the kind of the object that the request is about, as findings name it: `Pod`, `ClusterRole`, `Workload` for Deployments and the like; `Event` where findings have none", Planes: onKubernetes,
+		Of: func(l *look) []string { return some(cmp.Or(kinds[l.Field(event.Resource).String()], "Event")) }},
 	{Name: "drawbridge.object.name", Text: "the name of the object that the request is about, also where the API server made it", Planes: onKubernetes,
 		Of: func(l *look) []string { return some(l.name()) }},
 	{Name: "drawbridge.path", Text: "the path of the request's URL, without what is asked of it", Planes: onKubernetes,

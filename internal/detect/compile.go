@@ -430,8 +430,8 @@ func (c *compiler) variant(d *Detection, r *sigma.Rule) *variant {
 	if len(v.message) == 0 {
 		v.message = template{{text: r.Title}}
 	}
-	if v.subject.kind == "" {
-		v.subject = subject{kind: "Event", name: w.template("{drawbridge.event}")}
+	if len(v.subject.kind) == 0 {
+		v.subject = subject{kind: w.template("Event"), name: w.template("{drawbridge.event}")}
 	}
 	return v
 }
@@ -464,7 +464,7 @@ func (w *writer) subject(value any) subject {
 	if kind == "" {
 		w.fail(w.rule, w.rule.Line, "drawbridge.subject: want a kind and fields")
 	}
-	return subject{kind: kind, namespace: text("namespace"), name: text("name"), arn: text("arn")}
+	return subject{kind: w.template(kind), namespace: text("namespace"), name: text("name"), arn: text("arn")}
 }
 
 // template is text with fields in braces.

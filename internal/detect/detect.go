@@ -77,10 +77,7 @@ type variant struct {
 	remediation template
 }
 
-type subject struct {
-	kind                 string
-	namespace, name, arn template
-}
+type subject struct{ kind, namespace, name, arn template }
 
 // Program is compiled detections. It is safe for concurrent use by several engines.
 type Program struct {

@@ -42,7 +42,7 @@ func (g *Engine) finding(v *variant, l *look, id string, run []entry) finding.Fi
 		}
 	}
 	at := l.Time()
-	s := finding.Subject{Kind: v.subject.kind, Namespace: v.subject.namespace.name(l), Name: v.subject.name.name(l), ARN: v.subject.arn.name(l)}
+	s := finding.Subject{Kind: v.subject.kind.name(l), Namespace: v.subject.namespace.name(l), Name: v.subject.name.name(l), ARN: v.subject.arn.name(l)}
 	if s.Kind == "IAMRole" && strings.Contains(s.Name, ":user/") {
 		s.Kind = "IAMUser"
 	}

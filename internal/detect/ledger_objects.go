@@ -6,6 +6,8 @@ import "drawbridge/internal/event"
 type objects struct {
 	Annotations facts[annotationFacts]
 	AWSAuth     facts[awsAuthFacts]
+	Roles       facts[clusterRoleFacts]
+	Bindings    facts[bindingFacts]
 }
 
 // note takes what a request to the API server made of an object.
@@ -20,7 +22,13 @@ func (g *objects) note(l *look, limit int) {
 		g.noteAWSAuth(l, limit)
 	case "serviceaccounts":
 		g.noteAnnotation(l, limit)
+	case "roles", "clusterroles":
+		g.noteRole(l, limit)
+	case "rolebindings", "clusterrolebindings":
+		g.noteBinding(l, limit)
 	}
 }
 
-func (g *objects) forgotten() int { return g.Annotations.Forgotten + g.AWSAuth.Forgotten }
+func (g *objects) forgotten() int {
+	return g.Annotations.Forgotten + g.AWSAuth.Forgotten + g.Roles.Forgotten + g.Bindings.Forgotten
+}
