@@ -17,7 +17,7 @@ func (e *Event) Keep() *Event {
 	raw := Redact(make([]byte, 0, len(e.raw)), e.raw)
 	if _, reason := kept.read(raw); reason != "" {
 		// What Redact writes is as well formed as what it read.
-		kept.plane, kept.raw, kept.spans = e.plane, raw, [slots]span{}
+		kept.plane, kept.raw, kept.spans, kept.time = e.plane, raw, [slots]span{}, e.time
 	}
 	return kept
 }
@@ -26,25 +26,44 @@ func (e *Event) Keep() *Event {
 // bearer tokens (k8s-aws-v1., JWT, Authorization), session tokens and secret keys of AWS, signatures of presigned URLs, the
 // token of a TokenRequest or TokenReview, the data of Secrets. Ids of access keys stay: they join the two planes.
 func Redact(dst, record []byte) []byte {
-	r := redactor{out: dst}
-	r.secrets = bytes.Contains(record, []byte("ecret"))
-	for i := 0; i < len(record); {
-		c := record[i]
-		if c == '{' || c == '[' || c == '"' {
-			if end := skip(record, i); end > 0 {
-				r.value(record[i:end], inRecord)
+	r := redactor{out: dst, secrets: bytes.Contains(record, []byte("ecret"))}
+	r.block(record, inRecord)
+	return r.out
+}
+
+// block writes JSON values and the texts between them. Where JSON is broken, it goes on word by word.
+func (r *redactor) block(b []byte, outer place) {
+	p := outer // of the next value
+	for i := 0; i < len(b); {
+		switch c := b[i]; c {
+		case '{', '[', '"':
+			end := skip(b, i)
+			if c == '"' && end < 0 && p == inCredential {
+				r.out = append(append(r.out, '"'), redacted...)
+				return
+			}
+			if end > 0 && p == inRecord && !isSuspect(b[i:end]) {
+				r.out = append(r.out, b[i:end]...)
 				i = end
 				continue
 			}
+			if end < 0 || c != '"' && !jsontext.Value(b[i:end]).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
+				break
+			}
+			r.value(b[i:end], p)
+			if p = outer; c == '"' && end < len(b) && b[end] == ':' { // in an object that is broken
+				p = placeOf(Value{raw: b[i:end]}.String(), outer, false)
+			}
+			i = end
+			continue
 		}
-		n := bytes.IndexAny(record[i+1:], "{[\"\n") + 1
+		n := bytes.IndexAny(b[i+1:], "{[\"\n") + 1
 		if n == 0 {
-			n = len(record) - i
+			n = len(b) - i
 		}
-		r.out = appendText(r.out, record[i:i+n])
+		r.out = appendText(r.out, b[i:i+n])
 		i += n
 	}
-	return r.out
 }
 
 type redactor struct {
@@ -74,6 +93,10 @@ func (r *redactor) value(b []byte, p place) {
 				r.out = append(r.out, ',')
 			}
 			first = false
+			if p == inRecord && !isSuspect(elem.raw) { // most records of an envelope
+				r.out = append(r.out, elem.raw...)
+				continue
+			}
 			r.value(elem.raw, p)
 		}
 		r.out = append(r.out, ']')
@@ -149,11 +172,7 @@ func (r *redactor) text(quoted []byte, p place) {
 	case len(inner) > 2 && (inner[0] == '{' || inner[0] == '[') && r.depth < maxWraps:
 		plain := unescape(nil, inner)
 		sub := redactor{secrets: r.secrets, depth: r.depth + 1}
-		if end := skip(plain, 0); end == len(plain) {
-			sub.value(plain, p)
-		} else {
-			sub.out = appendText(nil, plain)
-		}
+		sub.block(plain, p)
 		if bytes.Equal(sub.out, plain) {
 			r.out = append(r.out, quoted...)
 			return
