@@ -311,6 +311,10 @@ func (g *Engine) feed(f *feed, l *look) int {
 		}
 		return nothing
 	}
+	if c.kind == temporalOrdered && f.at == c.rules-1 && c.variant != nil {
+		kept := l.Keep()
+		e.Raw, e.Origin = kept.Raw(), kept.Origin()
+	}
 	run := g.windows.at(k).add(c, e)
 	if run == nil {
 		return nothing
@@ -323,7 +327,23 @@ func (g *Engine) complete(c *correlation, l *look, run []entry) int {
 	if c.variant == nil {
 		return nothing
 	}
-	return g.emit(c.variant, l, run)
+	return g.emit(c.variant, g.ending(l, run), run)
+}
+
+// ending is the event that ends a run, which is not always the one that came last.
+func (g *Engine) ending(l *look, run []entry) *look {
+	if len(run) == 0 {
+		return l
+	}
+	last := run[len(run)-1]
+	e := new(event.Event)
+	if last.Raw == nil || last.ID == l.ID() || event.Scan(last.Raw, e) != nil {
+		return l
+	}
+	e.SetOrigin(last.Origin)
+	end := &look{ctx: g.ctx, ledger: g.ledger, memo: map[int][]string{}}
+	end.reset(e, l.final)
+	return end
 }
 
 // emit reports a finding, once.

@@ -23,6 +23,8 @@ var (
 	pathClusterLogging = event.ParsePath(event.CloudTrail, "requestParameters.logging.clusterLogging")
 	pathPublicAccess   = event.ParsePath(event.CloudTrail, "requestParameters.resourcesVpcConfig.endpointPublicAccess")
 	pathPublicCIDRs    = event.ParsePath(event.CloudTrail, "requestParameters.resourcesVpcConfig.publicAccessCidrs")
+	pathAddonRole      = event.ParsePath(event.CloudTrail, "requestParameters.serviceAccountRoleArn")
+	pathAddonPods      = event.ParsePath(event.CloudTrail, "requestParameters.podIdentityAssociations")
 	pathLogGroupName   = event.ParsePath(event.CloudTrail, "requestParameters.logGroupName")
 )
 
@@ -75,18 +77,38 @@ func (l *look) auditOff() string {
 	return ""
 }
 
-// opened says to whom a call opens the API server's public endpoint: everywhere, or some networks; empty if it does not.
+// opened says to whom a call opens the API server's public endpoint: everywhere, some networks, or that it is unsaid; empty
+// if it does not.
 func (l *look) opened() string {
 	public := l.Find(pathPublicAccess).First().String()
 	cidrs := l.texts(pathPublicCIDRs)
-	if strings.EqualFold(public, "false") || public == "" && len(cidrs) == 0 {
+	switch {
+	case strings.EqualFold(public, "false") || public == "" && len(cidrs) == 0:
 		return ""
+	case len(cidrs) == 0:
+		return "unsaid"
 	}
 	// Networks of half a continent are everywhere: 0.0.0.0/1 and 128.0.0.0/1 are as good as 0.0.0.0/0.
 	if slices.ContainsFunc(cidrs, func(c string) bool { p, err := netip.ParsePrefix(c); return err != nil || p.Bits() <= 7 }) {
 		return "everywhere"
 	}
 	return "networks"
+}
+
+// addonIdentity is what a call gives an add-on to be in AWS, each in words; "none" where it takes that away.
+func (l *look) addonIdentity() []string {
+	var out []string
+	if role := l.first(pathAddonRole); role != "" {
+		out = append(out, role+" by IRSA")
+	}
+	for a := range l.Find(pathAddonPods).All() {
+		if role := a.Find("roleArn").First().String(); role != "" {
+			out = append(out, role+" for service account "+a.Find("serviceAccount").First().String())
+		} else {
+			out = append(out, "none")
+		}
+	}
+	return out
 }
 
 // logGroupCluster is the cluster whose control-plane logs are in the log group that the call names.
@@ -164,6 +186,8 @@ var settingFields = []enrichment{
 		Of: func(l *look) []string { return l.logs(false) }},
 	{Name: "drawbridge.logging.cluster", Text: "name of the cluster whose control-plane logs the log group holds that the call names", Planes: onCloudTrail,
 		Of: func(l *look) []string { return some(l.logGroupCluster()) }},
-	{Name: "drawbridge.endpoint.opened", Text: "to whom the call opens the public endpoint of the API server: `everywhere`, `networks`", Planes: onCloudTrail,
+	{Name: "drawbridge.endpoint.opened", Text: "to whom the call opens the public endpoint of the API server: `everywhere`, `networks`, or `unsaid` where the call names no networks", Planes: onCloudTrail,
 		Of: func(l *look) []string { return some(l.opened()) }},
+	{Name: "drawbridge.addon.identity", Text: "the IAM roles that the call gives an add-on, each in words; `none` where it takes them away", Planes: onCloudTrail,
+		Of: func(l *look) []string { return l.addonIdentity() }},
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"drawbridge/internal/event"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/sigma"
 )
@@ -73,6 +74,10 @@ type entry struct {
 	ID    string
 	Value string
 	Text  string
+	// Raw and Origin are the event, without credentials, where it ends an ordered correlation: the finding is about it, also
+	// when an earlier event comes later and completes the window.
+	Raw    []byte
+	Origin event.Origin
 }
 
 // window holds the events of one correlation and one group, in order of their time. It is complete or not whatever the order
@@ -178,12 +183,50 @@ func (w *window) add(c *correlation, e entry) []entry {
 	return complete
 }
 
-// trim keeps what can still matter, and not more than a few times what completes the window.
+// trim keeps what can still matter, and not more than a few times what completes the window. Many events of one kind do not
+// push out the few of another: those that come late would find nothing.
 func (w *window) trim(c *correlation) {
 	most := 4 * max(c.least, 8)
+	if len(w.Entries) <= most {
+		return
+	}
+	if c.kind != eventCount {
+		w.thin(c, most*3/4)
+	}
 	if extra := len(w.Entries) - most; extra > 0 {
 		w.Entries = slices.Delete(w.Entries, 0, extra)
 	}
+}
+
+// thin drops entries that others stand for, the oldest first, until no more than want are left.
+func (w *window) thin(c *correlation, want int) {
+	last := map[string]int{}
+	for i := range w.Entries {
+		last[w.Entries[i].Value] = i
+	}
+	drop := len(w.Entries) - want
+	kept := w.Entries[:0]
+	for i, e := range w.Entries {
+		spare := false
+		if between := len(kept) > 0 && i+1 < len(w.Entries); drop > 0 {
+			switch c.kind {
+			case valueCount:
+				spare = last[e.Value] > i
+			case absence:
+				// The first are not looked up here, and a time is told by those around it if they are near enough.
+				spare = e.Rule == 0 || between && kept[len(kept)-1].Rule != 0 && w.Entries[i+1].Rule != 0 && w.Entries[i+1].At-kept[len(kept)-1].At <= int64(c.span)
+			default:
+				spare = between && kept[len(kept)-1].Rule == e.Rule && w.Entries[i+1].Rule == e.Rule
+			}
+		}
+		if spare {
+			drop--
+			continue
+		}
+		kept = append(kept, e)
+	}
+	clear(w.Entries[len(kept):])
+	w.Entries = kept
 }
 
 // complete is the earliest run of entries with e in it that makes the correlation so; nil if there is none.
