@@ -97,6 +97,13 @@ type Changed struct{ What string }
 
 func (c *Changed) Error() string { return c.What }
 
+// NoCredentials says that a plan is about IAM of an account that no client is for.
+type NoCredentials struct{ Account string }
+
+func (n *NoCredentials) Error() string {
+	return "the plan is about IAM of account " + n.Account + ", for which this run has no credentials"
+}
+
 // Unfinished says that the last run on the cluster was neither finished nor undone.
 type Unfinished struct{ Journal string }
 

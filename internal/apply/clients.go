@@ -16,7 +16,9 @@ type Clients struct {
 	EKS  EKS
 	Logs Logs
 	IAM  IAM
-	// Accounts are clients for the IAM of other accounts than that of IAM, by account id.
+	// Account is the id of the account of IAM. Where it is not empty, IAM is never asked about another account.
+	Account string
+	// Accounts are clients for the IAM of other accounts, by account id.
 	Accounts   map[string]IAM
 	Kubernetes Kubernetes
 }

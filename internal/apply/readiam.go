@@ -33,6 +33,8 @@ func (c Clients) principal(text string) (principal, error) {
 	p := principal{api: c.IAM, account: a.Account, user: a.IsUser(), name: text[strings.LastIndexByte(text, '/')+1:]}
 	if of, ok := c.Accounts[a.Account]; ok {
 		p.api = of
+	} else if c.Account != "" && c.Account != a.Account {
+		return principal{}, &NoCredentials{a.Account}
 	}
 	if p.api == nil {
 		return principal{}, errNoClient("IAM")

@@ -22,6 +22,7 @@ type inputs struct {
 	profile     string
 	roles       []string
 	externalID  string
+	others      []string // roles to assume in other accounts
 	kubeconfig  string
 	context     string // of the kubeconfig
 
@@ -39,13 +40,14 @@ func (in *inputs) flags(cmd *cobra.Command) {
 	f.StringVar(&in.profile, "profile", "", "AWS `PROFILE`")
 	f.StringArrayVar(&in.roles, "role-arn", nil, "`ARN` of an IAM role to assume; repeated, each is assumed by the one before")
 	f.StringVar(&in.externalID, "external-id", "", "external `ID` for the last --role-arn")
+	f.StringArrayVar(&in.others, "account-role", nil, "`ARN` of an IAM role to assume in another account, whose IAM is read, and changed by --apply, with it; repeatable")
 	f.StringArrayVarP(&in.files, "filename", "f", nil,
 		"`PATH` of a snapshot, of what aws and kubectl printed, of manifests, or of a folder of them; repeatable, - is standard input")
 	f.BoolVar(&in.demo, "demo", false, "use the built-in small fleet with everything wrong")
 	f.StringVar(&in.kubeconfig, "kubeconfig", "", "`PATH` of the kubeconfig file; default: KUBECONFIG, else ~/.kube/config")
 	f.StringVar(&in.context, "context", "", "`NAME` of the kubeconfig context; default: the current one")
 	cmd.MarkFlagsMutuallyExclusive("demo", "filename")
-	for _, live := range []string{"cluster", "all-clusters", "region", "profile", "role-arn", "external-id", "kubeconfig", "context"} {
+	for _, live := range []string{"cluster", "all-clusters", "region", "profile", "role-arn", "external-id", "account-role", "kubeconfig", "context"} {
 		cmd.MarkFlagsMutuallyExclusive("demo", live)
 		cmd.MarkFlagsMutuallyExclusive("filename", live)
 	}

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -35,6 +36,7 @@ func TestLabMigrate(t *testing.T) {
 		return m.Data["mapRoles"]
 	}
 	before := rows()
+	w.otherAccount(t)
 
 	if text := migrate(0, "access-entries"); !strings.Contains(text, "role/ops/breakglass") {
 		t.Errorf("the plan does not name the role with its path:\n%s", text)
@@ -84,4 +86,32 @@ func TestLabMigrate(t *testing.T) {
 	if text := migrate(0, "status"); !strings.Contains(text, "1 of 1 clusters are done") {
 		t.Errorf("the status does not say that it is done:\n%s", text)
 	}
+}
+
+// otherAccount: with a role to assume there, another account's IAM is read too.
+func (w *world) otherAccount(t *testing.T) {
+	t.Helper()
+	a := w.aws.Account("444455556666", "aws")
+	role := a.PutRole(aws.Role{RoleName: "drawbridge", AssumeRolePolicyDocument: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + account + `"},"Action":"sts:AssumeRole"}]}`})
+	partner := a.PutRole(aws.Role{RoleName: "partner", Path: "/team/", AssumeRolePolicyDocument: ec2Trust})
+	collect := func(want int, args ...string) string {
+		t.Helper()
+		status, _, stderr := run(t.Context(), strings.NewReader(""), append([]string{"collect", "--cluster", cluster, "--region", region, "-o", "fleet.json"}, args...)...)
+		if status != want {
+			t.Fatalf("collect %q: exit status %d, want %d\n%s", args, status, want, stderr)
+		}
+		b, err := os.ReadFile("fleet.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	if text := collect(0); strings.Contains(text, partner) {
+		t.Errorf("without a role there, %s was read", partner)
+	}
+	if text := collect(0, "--account-role", role); !strings.Contains(text, partner) {
+		t.Errorf("%s was not read", partner)
+	}
+	collect(2, "--account-role", "partner")
+	collect(2, "--account-role", role, "--account-role", partner)
 }

@@ -74,7 +74,11 @@ func (in *inputs) loadContext(ctx context.Context, config clientcmdapi.Config, n
 		a, awsErr := aws.Collect(ctx, o)
 		switch {
 		case awsErr == nil:
-			parts = append(parts, a)
+			others, err := in.readOthers(ctx, o, a.Clusters[0].Region)
+			if err != nil {
+				return nil, err
+			}
+			parts = append(append(parts, a), others...)
 		case kubeErr != nil || ctx.Err() != nil:
 			return nil, failed(errors.Join(kubeErr, awsErr), "")
 		default:
@@ -96,6 +100,13 @@ func (in *inputs) loadClusters(ctx context.Context, config clientcmdapi.Config, 
 		return nil, failed(err, "")
 	}
 	parts := []*model.Snapshot{s}
+	if len(s.Clusters) > 0 {
+		others, err := in.readOthers(ctx, o, s.Clusters[0].Region)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, others...)
+	}
 	for _, c := range s.Clusters {
 		k, err := in.readCluster(ctx, config, c, bar)
 		if ctx.Err() != nil {

@@ -244,6 +244,18 @@ func (in *inputs) clients(ctx context.Context, c *model.Cluster) (apply.Clients,
 		return apply.Clients{}, failed(fmt.Errorf("credentials for cluster %s: %w", c.Name, err), "")
 	}
 	clients := apply.AWS(cfg)
+	clients.Account, clients.Accounts = c.Account, map[string]apply.IAM{}
+	others, err := in.otherAccounts(o, c.Region)
+	if err != nil {
+		return apply.Clients{}, err
+	}
+	for id, of := range others {
+		other, err := aws.Config(ctx, of, c.Region)
+		if err != nil {
+			return apply.Clients{}, failed(fmt.Errorf("credentials for account %s: %w", id, err), "")
+		}
+		clients.Accounts[id] = apply.AWS(other).IAM
+	}
 	client, err := restConfig(ctx, config, name, cfg, o, c)
 	if err != nil {
 		return apply.Clients{}, failed(err, "")

@@ -45,6 +45,28 @@ func Collect(ctx context.Context, o Options) (*model.Snapshot, error) {
 	return c.snapshot(clusters)
 }
 
+// CollectAccount reads the IAM of an account in which no clusters are looked for: who is in it, and what may be done to its
+// roles. Its gaps and errors are those of Collect.
+func CollectAccount(ctx context.Context, o Options) (*model.Snapshot, error) {
+	o = o.withDefaults()
+	c, err := connect(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	c.run(ctx, []task{
+		{"account " + c.account.ID + ": IAM", c.readIAM},
+		{"account " + c.account.ID + ": OIDC providers", c.readOIDCProviders},
+		{"account " + c.account.ID + ": organization", c.readOrganization},
+	})
+	if c.sweepErr != nil {
+		c.run(ctx, c.oneByOne(nil))
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("read account %s: %w", c.account.ID, context.Cause(ctx))
+	}
+	return c.snapshot(nil)
+}
+
 // collector is one run of Collect: the account, its regions and what failed so far.
 type collector struct {
 	Options
@@ -230,7 +252,7 @@ func (c *collector) snapshot(clusters []*reader) (*model.Snapshot, error) {
 	}
 	slices.SortFunc(s.Clusters, func(a, b *model.Cluster) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ARN, b.ARN)) })
 	if !something {
-		return nil, fmt.Errorf("read the EKS clusters of account %s: every call failed, the first with: %w; "+
+		return nil, fmt.Errorf("read account %s: every call failed, the first with: %w; "+
 			"grant the read-only policy in README.md", c.account.ID, c.failures[0].err)
 	}
 	s.Gaps = gaps(c.failures, s.Label, c.account.ID)
