@@ -26,11 +26,11 @@ type Clients struct {
 // maxAttempts is how often the SDK makes a call that is throttled or unanswered.
 const maxAttempts = 8
 
-// AWS returns clients for the APIs of one account and region. Unless the configuration has a retryer of its own, calls are
-// retried adaptively: throttled ones slow all down.
+// AWS returns clients for the APIs of one account and region. Unless the configuration has a retryer of its own, throttled calls
+// are made again after a while. A run makes one call at a time: it need not slow itself down, as the adaptive mode of the SDK would.
 func AWS(cfg awssdk.Config) Clients {
 	if cfg.Retryer == nil {
-		cfg.RetryMode, cfg.RetryMaxAttempts = awssdk.RetryModeAdaptive, maxAttempts
+		cfg.RetryMode, cfg.RetryMaxAttempts = awssdk.RetryModeStandard, maxAttempts
 	}
 	return Clients{EKS: eks.NewFromConfig(cfg), Logs: logs.NewFromConfig(cfg), IAM: iam.NewFromConfig(cfg)}
 }
