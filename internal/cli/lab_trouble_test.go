@@ -164,6 +164,7 @@ func TestLabTrouble(t *testing.T) {
 		"edited-between-plan-and-apply": editedSincePlan, "edited-between-steps": editedBetweenSteps,
 		"entry-made-by-somebody-else": otherEntry, "rights-lost": rightsLost, "rights-lost-in-the-cluster": kubernetesRightsLost,
 		"being-upgraded": beingUpgraded, "in-use": refusedAsInUse, "no-yaml": noYAML,
+		"still-needed": stillNeeded,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, w.trial(t, name)) })
 	}
@@ -202,7 +203,7 @@ func editedBetweenSteps(t *testing.T, tr *trial) {
 		t.Fatal(err)
 	}
 	tr.rows(t, "team-0", "team-1")
-	tr.migrate(t, 0, emptying)
+	tr.migrate(t, 0, emptying, "note: no audit log was read")
 	if text := tr.mapRoles(t); strings.Contains(text, "team") {
 		t.Errorf("rows that stay: %s", text)
 	}
@@ -310,4 +311,25 @@ func noYAML(t *testing.T, tr *trial) {
 	tr.text(t, map[string]string{"mapRoles": "- rolearn: [\n"})
 	tr.migrate(t, 0, "access-entries", "mapRoles: nothing of the block is read", "mend the block")
 	tr.migrate(t, 1, "access-entries --apply --confirm-irreversible", "nothing to carry out", "the plan without --apply says why")
+}
+
+// stillNeeded: a row by which somebody comes in, although its principal has an entry, stays until somebody says otherwise.
+func stillNeeded(t *testing.T, tr *trial) {
+	tr.entry("team-1", "else", "admins")
+	tr.migrate(t, 0, creating)
+	record := func(name string) string {
+		return strings.ReplaceAll(`{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"1","stage":"ResponseComplete","verb":"list","user":{"username":"NAME","groups":["viewers"],`+
+			`"extra":{"canonicalArn":["`+iamARN("role/NAME")+`"],"arn":["arn:aws:sts::`+account+`:assumed-role/NAME/jane"],"sessionName":["jane"]}},"requestReceivedTimestamp":"2099-11-16T08:00:00Z"}`+"\n", "NAME", name)
+	}
+	if err := os.WriteFile("audit.log", []byte(record("team-0")+record("team-1")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tr.migrate(t, 3, emptying+" --audit-log audit.log", "rows that are to go are still needed", "role/team-1: 1 request", "1 of them since it has an access entry", "--accept-changes")
+	if text := tr.mapRoles(t); !strings.Contains(text, "team-1") || !strings.Contains(text, "team-0") {
+		t.Errorf("rows are gone: %s", text)
+	}
+	if err := os.WriteFile("audit.log", []byte(record("team-0")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tr.migrate(t, 0, emptying+" --audit-log audit.log", "note: audit logs from 2099-11-16", "3 of 3 steps done")
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"strings"
@@ -88,11 +89,13 @@ the way, and the proof of what it does to everybody's effective access, in Kuber
 A row becomes an access entry with the same username and groups; system:masters becomes
 AmazonEKSClusterAdminPolicy, and the plan says what differs; rows of nodes become entries of their type, first of all;
 rows that let nobody in become nothing. What only people can decide is a blocker: a row that is blocked stays, and the
-cluster stays in API_AND_CONFIG_MAP.`,
+cluster stays in API_AND_CONFIG_MAP. --audit-log tells which rows somebody still comes in by, and which nobody was seen
+to need, before they leave aws-auth.`,
 	example: `  drawbridge migrate access-entries --demo
   drawbridge migrate access-entries --cluster prod -o markdown=ticket.md
   drawbridge migrate access-entries -f fleet.json.zst -o json
-  drawbridge migrate access-entries --cluster prod --apply --phase create-entries`,
+  drawbridge migrate access-entries --cluster prod --apply --phase create-entries
+  drawbridge migrate access-entries --cluster prod --audit-log audit/ --apply --phase empty-aws-auth`,
 }
 
 var podIdentity = migration{
@@ -117,6 +120,7 @@ func newMigration(e *env, kind migration) *cobra.Command {
 	var o migrateOptions
 	var do applyOptions
 	var settings migrate.Options
+	var logs auditLogs
 	cmd := &cobra.Command{
 		Use: kind.name, Short: kind.short, Example: kind.example, Args: cobra.NoArgs,
 		Long: kind.long + `
@@ -127,7 +131,7 @@ with a journal from which it is resumed, verified or rolled back.
 Exit status: 0 planned, and access stays the same, or applied · 1 could not do it · 2 called wrongly · 3 somebody gains or
 loses access, or that is not known.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := do.check(&o.inputs); err != nil {
+			if err := cmp.Or(do.check(&o.inputs), logs.check(&o.inputs)); err != nil {
 				return err
 			}
 			formats, s, err := o.read(cmd.Context(), e)
@@ -145,6 +149,9 @@ loses access, or that is not known.`,
 				return failed(err, "this is a defect of drawbridge: the plan does not fit the snapshot it was made for")
 			}
 			r.Tool.Version, r.Time = version(), e.now().UTC()
+			if r.Evidence, err = logs.read(cmd.Context(), e, s, all); err != nil {
+				return err
+			}
 			if do.apply {
 				return do.run(cmd.Context(), e, &o.inputs, r)
 			}
@@ -164,26 +171,38 @@ loses access, or that is not known.`,
 	if kind.flags != nil {
 		kind.flags(cmd, &settings)
 	}
+	if kind.name == accessEntries.name {
+		logs.flags(cmd)
+	}
 	do.flags(cmd)
 	return cmd
 }
 
 func newMigrateStatus(e *env) *cobra.Command {
 	var o migrateOptions
+	var logs auditLogs
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how far the clusters of a fleet are, and what stops them",
 		Long: `Show of every cluster its authentication mode, what is left in aws-auth and what becomes of it, how many service
-accounts still use IRSA, the next phase, and what somebody has to decide first.`,
+accounts still use IRSA, the next phase, and what somebody has to decide first; with --audit-log, who still comes in by
+aws-auth.`,
 		Example: `  drawbridge migrate status --demo
   drawbridge migrate status -f fleet.json.zst -o html=status.html`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := logs.check(&o.inputs); err != nil {
+				return err
+			}
 			formats, s, err := o.read(cmd.Context(), e)
 			if err != nil {
 				return err
 			}
-			st := migrate.NewStatus(s, access.New(s), migrate.Options{TrustedAccounts: o.trusted})
+			all := access.New(s)
+			st := migrate.NewStatus(s, all, migrate.Options{TrustedAccounts: o.trusted})
+			if st.Evidence, err = logs.read(cmd.Context(), e, s, all); err != nil {
+				return err
+			}
 			st.Tool.Version, st.Time = version(), e.now().UTC()
 			return e.write(formats, func(w io.Writer, format string, to report.Options) error {
 				return report.MigrationStatus(w, format, st, to)
@@ -191,5 +210,6 @@ accounts still use IRSA, the next phase, and what somebody has to decide first.`
 		},
 	}
 	o.flags(cmd, report.MigrationStatusFormats)
+	logs.flags(cmd)
 	return cmd
 }

@@ -83,6 +83,11 @@ func (o *applyOptions) run(ctx context.Context, e *env, in *inputs, r *migrate.R
 			hint: "look at the plan without --apply; --accept-changes carries it out all the same",
 		}
 	}
+	if r.Phases[i].ID == migrate.PhaseEmpty {
+		if err := e.stillNeeded(r, o.acceptChanges); err != nil {
+			return err
+		}
+	}
 	clients, err := in.clients(ctx, cluster)
 	if err != nil {
 		return err

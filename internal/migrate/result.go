@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"drawbridge/internal/access"
@@ -32,6 +33,8 @@ type Result struct {
 	Blockers  []string          `json:"blockers"`
 	Warnings  []string          `json:"warnings"`
 	Gaps      []finding.Gap     `json:"gaps"`
+	// Evidence is what audit logs tell about the rows of aws-auth, cluster by cluster, where they were read.
+	Evidence []Evidence `json:"evidence,omitempty"`
 
 	// Before is the snapshot that the steps start from, After the one that they lead to, for those who write them in the
 	// language of another tool.
@@ -154,4 +157,12 @@ func (m *Migration) items(label string) []Item {
 		items = append(items, m.Holders[i].item(label))
 	}
 	return items
+}
+
+// Removes says whether a step takes a row out of aws-auth.
+func (r *Result) Removes(row *RowEvidence) bool {
+	return slices.ContainsFunc(r.Changes, func(c plan.Change) bool {
+		gone, ok := c.(plan.RemoveAWSAuthRow)
+		return ok && gone.Kind.Block() == row.Block && gone.Index == row.Row-1 && gone.ARN == row.ARN
+	})
 }

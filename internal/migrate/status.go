@@ -22,6 +22,8 @@ type Status struct {
 	Time     time.Time       `json:"time"`
 	Clusters []ClusterStatus `json:"clusters"`
 	Gaps     []finding.Gap   `json:"gaps"`
+	// Evidence is what audit logs tell about the rows of aws-auth, cluster by cluster, where they were read.
+	Evidence []Evidence `json:"evidence,omitempty"`
 }
 
 // ClusterStatus is how far the migrations of one cluster are.

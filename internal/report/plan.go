@@ -233,3 +233,20 @@ func itemLines(i migrate.Item) []string {
 	}
 	return lines
 }
+
+// logLines say what audit logs tell, of several clusters each with its name before it.
+func logLines(evidence []migrate.Evidence) []string {
+	var lines []string
+	for i := range evidence {
+		for _, s := range evidence[i].Sentences() {
+			if len(evidence) > 1 {
+				s = evidence[i].Cluster + ": " + s
+			}
+			lines = append(lines, s)
+		}
+	}
+	return lines
+}
+
+// logsTitle heads them.
+const logsTitle = "Who comes in by aws-auth"

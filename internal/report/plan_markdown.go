@@ -22,6 +22,7 @@ func writePlanMarkdown(w io.Writer, r *migrate.Result, _ Options) error {
 	m.planSummary(v)
 	m.sentences("Blockers", v.Blockers)
 	m.sentences("Warnings", v.Warnings)
+	m.sentences(logsTitle, logLines(v.Evidence))
 	if v.Proof != nil {
 		m.grants("Gained", v.Proof.Gained)
 		m.grants("Lost", v.Proof.Lost)

@@ -21,6 +21,7 @@ func writePlanText(w io.Writer, r *migrate.Result, o Options) error {
 	t.proof(v)
 	t.sentences("Blockers", "somebody has to decide", v.Blockers)
 	t.sentences("Warnings", "", v.Warnings)
+	t.sentences(logsTitle, "by the audit logs", logLines(v.Evidence))
 	for _, c := range v.clusters {
 		t.planCluster(c)
 	}

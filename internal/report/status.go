@@ -95,6 +95,7 @@ func writeStatusTable(w io.Writer, s *migrate.Status, o Options) error {
 		t.blockers("", c.Blockers)
 		t.blockers("Pod Identity: ", c.PodIdentityBlockers)
 	}
+	t.sentences(logsTitle, "by the audit logs", logLines(s.Evidence))
 	t.gaps(&view{gaps: newView(&finding.Result{Clusters: statusFacts(s), Gaps: s.Gaps}).gaps})
 	_, err := w.Write(t.out.Bytes())
 	return err
@@ -183,7 +184,7 @@ type statusPage struct {
 	Counts                                []part
 	Rows                                  []statusRow
 	Waiting                               bool
-	Gaps                                  []string
+	Evidence, Gaps                        []string
 }
 
 // statusRow is a cluster on the page.
@@ -217,6 +218,9 @@ func writeStatusHTML(w io.Writer, s *migrate.Status) error {
 			text += ": " + a
 		}
 		p.Gaps = append(p.Gaps, visible(text+" ("+g.Reason+")"))
+	}
+	for _, line := range logLines(s.Evidence) {
+		p.Evidence = append(p.Evidence, visible(line))
 	}
 	return statusTemplate.Execute(w, p)
 }

@@ -30,6 +30,16 @@ func fleet() *migrate.Status {
 			cluster("done", "API", migrate.NextDone), moving,
 			cluster("stuck", "CONFIG_MAP", migrate.PhaseEnable, "mapAccounts lets in every principal of account 444455556666"),
 		},
+		Evidence: []migrate.Evidence{
+			{Cluster: "moving", From: time.Date(2026, 11, 16, 8, 0, 0, 0, time.UTC), To: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC), Records: 9, Hours: 145, Covered: 145, Silences: []migrate.Silence{}, Others: []migrate.Seen{}, Rows: []migrate.RowEvidence{
+				{Block: "mapRoles", Row: 1, ARN: "arn:aws:iam::111122223333:role/dev", Seen: &migrate.Seen{
+					Principal: "arn:aws:iam::111122223333:role/dev", Username: "dev", Requests: 3, First: time.Date(2026, 11, 16, 8, 0, 0, 0, time.UTC),
+					Last: time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC), LastByRow: time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC), How: map[migrate.How]int{migrate.ByRow: 3},
+				}},
+				{Block: "mapRoles", Row: 2, ARN: "arn:aws:iam::111122223333:role/never"},
+			}},
+			{Cluster: "stuck", Silences: []migrate.Silence{}, Rows: []migrate.RowEvidence{}, Others: []migrate.Seen{}},
+		},
 		Gaps: []finding.Gap{{Area: "awsAuth", Action: "get configmaps kube-system/aws-auth", Reason: "forbidden", Cluster: "moving"}},
 	}
 }
@@ -56,6 +66,7 @@ func TestHostileMigrationStatus(t *testing.T) {
 		c := &st.Clusters[2]
 		c.Label, c.Name, c.Account, c.Region, c.AuthenticationMode, c.Next, c.Blockers, c.PodIdentityBlockers = s("label"), s("name"), s("account"), s("region"), s("mode"), s("next"), []string{s("blocker")}, []string{s("pod blocker")}
 		st.Gaps[0].Reason = s("reason")
+		st.Evidence[0].Rows[0].ARN, st.Evidence[0].Rows[0].Seen.Username, st.Evidence[0].Rows[1].ARN, st.Evidence[0].Cluster = s("seen"), s("username"), s("never seen"), s("of")
 		for _, format := range MigrationStatusFormats {
 			var out bytes.Buffer
 			if err := MigrationStatus(&out, format, st, Options{Width: 80}); err != nil {

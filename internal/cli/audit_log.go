@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"drawbridge/internal/access"
+	"drawbridge/internal/event"
+	"drawbridge/internal/migrate"
+	"drawbridge/internal/model"
+	"drawbridge/internal/stream"
+	"drawbridge/internal/stream/file"
+)
+
+// auditLogs are the audit logs that tell who still comes in by aws-auth.
+type auditLogs struct{ paths []string }
+
+func (o *auditLogs) flags(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&o.paths, "audit-log", nil,
+		"`PATH` of Kubernetes audit logs, of days: a file or a folder, as the API server or CloudWatch Logs writes them, compressed or not, repeatable; tells who still comes in by aws-auth")
+}
+
+// check holds the flag against the inputs.
+func (o *auditLogs) check(in *inputs) error {
+	if slices.Contains(o.paths, "-") && slices.Contains(in.files, "-") {
+		return usage("standard input can be read once: both -f and --audit-log name it")
+	}
+	return nil
+}
+
+// read reads all logs and holds them against what stands. Without logs there is no evidence.
+func (o *auditLogs) read(ctx context.Context, e *env, s *model.Snapshot, all *access.Access) ([]migrate.Evidence, error) {
+	if len(o.paths) == 0 {
+		return nil, nil
+	}
+	w := migrate.NewWatch(s, all)
+	unparsed := 0
+	var first error
+	var ev event.Event
+	logs := file.New(file.Options{Paths: o.paths, Stdin: e.stdin, Report: func(input string, err error) {
+		if !slices.Contains(o.paths, input) { // these are in the error
+			fmt.Fprintf(e.stderr, "note: %s\n", printable(err.Error()))
+		}
+	}})
+	err := logs.Receive(ctx, func(ctx context.Context, b stream.Batch) error {
+		d := event.NewDecoder(b.Body, event.Options{Input: b.Input, Cluster: b.Cluster})
+		for ctx.Err() == nil {
+			err := d.Next(&ev)
+			if _, skip := errors.AsType[*event.Unparsed](err); skip {
+				unparsed++
+				first = cmp.Or(first, err)
+				continue
+			}
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			w.See(&ev)
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		return nil, failed(fmt.Errorf("read audit logs: %w", err), "evidence of a part of the logs would be none: take the path out, or mend it")
+	}
+	for _, lost := range []struct {
+		n    int
+		what string
+	}{
+		{unparsed, fmt.Sprintf("could not be read, the first: %v", first)},
+		{w.Unassigned, "are of a cluster that neither they nor their file tell: read the logs of one cluster at a time, or as CloudWatch Logs hands them out"},
+		{w.Foreign, "are of clusters that were not read"},
+		{w.Other, "are no Kubernetes audit records"},
+	} {
+		if lost.n > 0 {
+			fmt.Fprintf(e.stderr, "note: %d records of the audit logs %s\n", lost.n, printable(lost.what))
+		}
+	}
+	return w.Evidence(), nil
+}
+
+// stillNeeded refuses to empty aws-auth of rows that the logs say are needed, and says what is not known where there are none.
+func (e *env) stillNeeded(r *migrate.Result, accept bool) error {
+	if len(r.Evidence) == 0 {
+		fmt.Fprintln(e.stderr, "note: no audit log was read, so that nobody has seen whether somebody still comes in by these rows: --audit-log PATH, with days of logs, tells")
+		return nil
+	}
+	var needed []string
+	for i := range r.Evidence {
+		fmt.Fprintf(e.stderr, "note: %s\n", printable(r.Evidence[i].Span()))
+		for _, row := range r.Evidence[i].Depending() {
+			if r.Removes(row) {
+				needed = append(needed, fmt.Sprintf("%s row %d, %s: %s", row.Block, row.Row, row.ARN, row.Seen))
+			}
+		}
+	}
+	if len(needed) == 0 || accept {
+		return nil
+	}
+	return &exitError{
+		code: exitFindings, err: fmt.Errorf("rows that are to go are still needed, by the audit logs:\n  %s", strings.Join(needed, "\n  ")),
+		hint: "find out why these do not come in by their access entries; --accept-changes takes the rows out all the same",
+	}
+}
