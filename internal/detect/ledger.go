@@ -48,6 +48,7 @@ func (g *Ledger) note(l *look) {
 			g.noteSettings(l)
 		case "eks-auth.amazonaws.com":
 			g.noteCall(l)
+			g.noteNodeRole(l)
 		}
 		g.noteUse(l)
 		return

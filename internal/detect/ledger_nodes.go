@@ -255,10 +255,15 @@ func (l *look) nodeType(principal string) string {
 
 // ofNodes says whether a principal is one that nodes of the cluster use; it is not known where no node's principal is.
 func (l *look) ofNodes(principal string) (is, known bool) {
-	cluster := clusterOf(l.Event)
 	if slices.Contains([]string{"EC2_LINUX", "EC2_WINDOWS", "HYBRID_LINUX", "EC2"}, l.nodeType(principal)) {
 		return true, true
 	}
+	return l.seenOnNodes(principal)
+}
+
+// seenOnNodes is ofNodes by the nodes themselves, whatever an access entry says.
+func (l *look) seenOnNodes(principal string) (is, known bool) {
+	cluster := clusterOf(l.Event)
 	want := bare(principal)
 	same := func(p string) bool { return strings.EqualFold(bare(p), want) }
 	for _, name := range []string{cluster, event.ParseCluster(cluster).Name} {

@@ -116,56 +116,6 @@ func (l *look) logGroupCluster() string {
 	return event.ClusterOfLogGroup(l.first(pathLogGroupName))
 }
 
-// roleFacts are who assumed an IAM role besides nodes: by the role's ARN without path.
-type roleFacts struct {
-	By Fact
-	// Asker is who did first, in words.
-	Asker string
-}
-
-// noteRole takes who assumes a role. EC2 does it for its instances, and other services of AWS for what they run; whoever else
-// does is no node.
-func (g *Ledger) noteRole(l *look) {
-	role := l.first(pathRoleARN)
-	a := l.actor()
-	if role == "" || !succeeded(l.Event) || a.Service != "" && a.Service != "pods.eks.amazonaws.com" {
-		return
-	}
-	f := g.Roles.at(strings.ToLower(bare(role)), g.Limit)
-	if now := l.fact(); f.Asker == "" || now.before(f.By) {
-		f.By, f.Asker = now, actorText(a)
-	}
-}
-
-// nodeRole says whether the role of an access entry is a node's: "yes", or "no" with what tells; empty where nothing does.
-// That somebody else assumes the role goes before nodes that were seen with it: whoever assumes a role may call the session
-// like an instance.
-func (l *look) nodeRole() (answer, why string) {
-	entry := bare(l.first(pathEntryPrincipal))
-	if entry == "" {
-		return "", ""
-	}
-	if c := l.snapshotCluster(); c != nil {
-		for arn := range c.NodeRoles() {
-			if strings.EqualFold(bare(arn), entry) {
-				return "yes", ""
-			}
-		}
-	}
-	if strings.EqualFold(bare(l.actor().Principal), entry) {
-		return "no", "it is the caller's own"
-	}
-	if f := l.ledger.Roles.get(strings.ToLower(entry)); f != nil {
-		return "no", f.Asker + " assumed it at " + stamp(f.By.At)
-	}
-	for _, cluster := range []string{clusterOf(l.Event), l.Cluster().Name} {
-		if f := l.ledger.Nodes.get(cluster); f != nil && slices.ContainsFunc(f.Principals, func(p string) bool { return strings.EqualFold(bare(p), entry) }) {
-			return "yes", ""
-		}
-	}
-	return "", ""
-}
-
 // awsAuthRow is what aws-auth maps the principal of an access entry to.
 func (l *look) awsAuthRow() string {
 	c := l.snapshotCluster()
