@@ -46,6 +46,9 @@ evaluator: ## install the independent IAM evaluator that oracle/iam asks
 oracles: evaluator ## compare our semantics with the real ones: authenticator, RBAC authorizer, an independent IAM evaluator; and what migrations promise
 	@for m in $(ORACLES); do echo "oracle: $$m"; (cd $$m && go test -timeout 30m ./...); done
 
+# DuckDB, in oracle/siem, is C++ and needs cgo.
+CC_HERE := $(shell command -v gcc)
+
 SEED ?= $(shell date +%s)
 
 .PHONY: prove
@@ -54,6 +57,7 @@ prove: evaluator lab ## the oracles for half an hour on cases that nobody saw be
 	(cd oracle/rbac && go test -timeout 2h -count=1 -v -run Against . -args -seed $(SEED) -requests 10000000)
 	(cd oracle/authenticator && go test -timeout 2h -count=1 -v -run Against . -args -seed $(SEED) -cases 1000000)
 	(cd oracle/iam && go test -timeout 2h -count=1 -v . -args -seed $(SEED) -cases 500000)
+	(cd oracle/siem && CGO_ENABLED=1 go test -timeout 2h -count=1 -v -run Random . -args -seed $(SEED) -cases 20000)
 	(cd oracle/migrate && go test -timeout 2h -count=1 -v . -args -seed $(SEED) -clusters 20000)
 	go test -timeout 2h -count=1 -v ./oracle/lab -args -seed $(SEED) -requests 100000 -migrations 36
 

@@ -99,8 +99,8 @@ func (d dsl) value(m *sigma.Match, v *sigma.Value, f string) object {
 		}
 		return with("term", s)
 	}
-	if p.any() {
-		return object{"exists": object{"field": f}}
+	if p.numeric() {
+		d.lose("%s: %q does not match numbers and booleans", m.Field, v.String())
 	}
 	if s, ok := p.prefix(); ok {
 		return with("prefix", s)

@@ -138,6 +138,18 @@ func exists(field string, there bool) conjunction {
 	return conjunction{{field: field, want: []any{object{"exists": there}}}}
 }
 
+// absent is what drawbridge calls so: not in the record, or null.
+func absent(field string) []conjunction {
+	return []conjunction{exists(field, false), {{field: field, want: []any{nil}}}}
+}
+
+func (b bridge) present(field string) []conjunction {
+	if field != "errorCode" && field != "errorMessage" { // which CloudTrail leaves out where there is none
+		b.lose("%s: a null in the record counts as there", field)
+	}
+	return []conjunction{exists(field, true)}
+}
+
 // match writes one comparison.
 func (b bridge) match(m *sigma.Match, negated bool) []conjunction {
 	switch {
@@ -145,8 +157,10 @@ func (b bridge) match(m *sigma.Match, negated bool) []conjunction {
 		b.refuse("EventBridge does not search for keywords")
 		return nil
 	case m.Op == sigma.Exists:
-		there, _ := m.Values[0].Bool()
-		return []conjunction{exists(m.Field, there != negated)}
+		if there, _ := m.Values[0].Bool(); there == negated {
+			return absent(m.Field)
+		}
+		return b.present(m.Field)
 	case m.Op == sigma.FieldRef, m.Op == sigma.Regex:
 		b.refuse("EventBridge has no %s", map[sigma.Op]string{sigma.FieldRef: "comparison of two fields", sigma.Regex: "regular expressions"}[m.Op])
 		return nil
@@ -169,7 +183,7 @@ func (b bridge) match(m *sigma.Match, negated bool) []conjunction {
 		out = append(out, conjunction{{field: m.Field, want: want}})
 	}
 	if null {
-		out = append(out, exists(m.Field, false), conjunction{{field: m.Field, want: []any{nil}}})
+		out = append(out, absent(m.Field)...)
 	}
 	return out
 }
@@ -209,10 +223,7 @@ func (b bridge) not(m *sigma.Match, want []any, null bool) []conjunction {
 	var out []conjunction
 	switch {
 	case len(want) == 0:
-		if m.Field != "errorCode" && m.Field != "errorMessage" { // which CloudTrail leaves out where there is none
-			b.lose("%s: a null in the record counts as there", m.Field)
-		}
-		return []conjunction{exists(m.Field, true)}
+		return b.present(m.Field)
 	case special == nil:
 		out = but(plain)
 	case len(plain) == 0 && special != false:
@@ -291,8 +302,8 @@ func (b bridge) value(m *sigma.Match, v *sigma.Value) []any {
 	if s, ok := p.literal(); ok {
 		return literals(s, p.cased)
 	}
-	if p.any() {
-		return []any{object{"wildcard": "*"}}
+	if p.numeric() {
+		b.lose("%s: %q does not match numbers and booleans", m.Field, v.String())
 	}
 	for kind, part := range map[string]func() (string, bool){"prefix": p.prefix, "suffix": p.suffix} {
 		if s, ok := part(); ok {

@@ -154,6 +154,9 @@ func (i insights) value(m *sigma.Match, v *sigma.Value, name string) string {
 			return fmt.Sprintf("(%s = %s or %s = %q)", name, s, name, s)
 		}
 	}
+	if _, ok := p.literal(); !ok && p.numeric() {
+		i.lose("%s: it is not documented whether %q matches numbers and booleans", m.Field, v.String())
+	}
 	return name + " like " + i.slashes(p.regex())
 }
 

@@ -120,7 +120,10 @@ func (q *query) knownMatch(m *sigma.Match) sigma.Expr {
 	}
 	out := *m
 	out.Field = field
-	asksPresence := m.Op == sigma.Exists || slices.ContainsFunc(m.Values, func(v sigma.Value) bool { return v.IsNull() })
+	if everything(m) {
+		out.Op, out.Values, out.All = sigma.Exists, []sigma.Value{sigma.NewBool(true)}, false
+	}
+	asksPresence := out.Op == sigma.Exists || slices.ContainsFunc(m.Values, func(v sigma.Value) bool { return v.IsNull() })
 	if member, ok := members[field]; ok && asksPresence {
 		out.Field = member
 	} else if slices.Contains(objects, field) && asksPresence && q.target.leaves {
@@ -137,6 +140,11 @@ func (q *query) knownMatch(m *sigma.Match) sigma.Expr {
 		}
 	}
 	return &out
+}
+
+// everything says whether a comparison holds for every value of its field, so that there only has to be one.
+func everything(m *sigma.Match) bool {
+	return m.Field != "" && !m.All && len(m.Values) == 1 && len(m.Values[0].Pattern()) > 1 && patternOf(m, &m.Values[0]).any()
 }
 
 // unknown names the fields of an expression that only drawbridge knows.
@@ -156,8 +164,10 @@ func (q *query) encoded(field string) bool {
 		return false
 	}
 	source, ok := required(q.rule.Condition, "eventSource")
-	return !ok || strings.EqualFold(source, "eks.amazonaws.com")
+	return !ok || strings.EqualFold(source, eks)
 }
+
+const eks = "eks.amazonaws.com"
 
 // required is the one value that a field must have for an expression to hold, if there is one.
 func required(x sigma.Expr, field string) (string, bool) {
@@ -212,27 +222,38 @@ func (q *query) spelledMatch(m *sigma.Match) sigma.Expr {
 	if !q.encoded(m.Field) {
 		return m
 	}
-	out := *m
-	out.Values = nil
+	other := *m
+	other.Values = nil
 	for i := range m.Values {
 		v := m.Values[i]
-		out.Values = append(out.Values, v)
 		switch m.Op {
 		case sigma.Regex:
 			q.lose("%s: CloudTrail percent-encodes some of EKS' parameters; the regular expression sees them encoded", m.Field)
 		case sigma.FieldRef:
 			q.lose("%s: CloudTrail percent-encodes some of EKS' parameters; two spellings of a value are not equal here", m.Field)
 		case sigma.Equals, sigma.Contains, sigma.StartsWith, sigma.EndsWith:
+			if strings.Contains(v.String(), "%") {
+				q.lose("%s: %q is looked for in the record as it is, where drawbridge compares with the decoded parameter", m.Field, v.String())
+			}
 			encoded, single := encode(v.Pattern())
 			if single {
 				q.lose("%s: a `?` does not match an encoded character where CloudTrail percent-encodes the parameter", m.Field)
 			}
 			if encoded != "" {
-				out.Values = append(out.Values, sigma.NewValue(encoded))
+				other.Values = append(other.Values, sigma.NewValue(encoded))
 			}
 		}
 	}
-	return &out
+	if len(other.Values) == 0 {
+		return m
+	}
+	if _, ok := required(q.rule.Condition, "eventSource"); !ok { // only EKS' records are so
+		source := &sigma.Match{Field: "eventSource", Op: sigma.Equals, Cased: true, Values: []sigma.Value{sigma.NewValue(eks)}}
+		return sigma.Or{m, sigma.And{source, &other}}
+	}
+	both := *m
+	both.Values = append(m.Values[:len(m.Values):len(m.Values)], other.Values...)
+	return &both
 }
 
 // encode writes a pattern as it looks percent-encoded, "" if it looks the same. single says that it has the wildcard ?.

@@ -43,6 +43,18 @@ func patternOf(m *sigma.Match, v *sigma.Value) pattern {
 // any is the pattern of every string.
 func (p pattern) any() bool { return len(p.parts) == 2 && len(p.parts[0])+len(p.parts[1]) == 0 }
 
+// numeric says whether a pattern with wildcards can match the text of a number or a boolean, which some systems keep as such.
+func (p pattern) numeric() bool {
+	digits := true
+	for _, part := range p.parts {
+		for _, c := range part {
+			digits = digits && (c < 0 || strings.ContainsRune("0123456789.-+eE", c))
+		}
+	}
+	re, err := regexp.Compile(p.regex())
+	return digits || err != nil || re.MatchString("true") || re.MatchString("false")
+}
+
 // literal is the string that the pattern means, if it has no wildcards.
 func (p pattern) literal() (string, bool) { return text(p.parts[0], len(p.parts) == 1) }
 

@@ -103,7 +103,7 @@ func TestVerdicts(t *testing.T) {
 		{"encoded single character", "athena", "  s: {requestParameters.principalArn: 'arn?x'}\n  condition: s", siem.Approximated, "encoded character"},
 		{"wildcard without case", "eventbridge", "  s: {userAgent|contains: kubectl}\n  condition: s", siem.Approximated, "with case"},
 		{"wildcard with case", "eventbridge", "  s: {userAgent|contains|cased: kubectl}\n  condition: s", siem.Exact, ""},
-		{"wildcard without letters", "eventbridge", "  s: {userAgent|contains: '169.254'}\n  condition: s", siem.Exact, ""},
+		{"wildcard without letters", "eventbridge", "  s: {userAgent|contains: '/169.254/'}\n  condition: s", siem.Exact, ""},
 		{"two demands", "eventbridge", "  a: {userAgent|startswith: x}\n  b: {userAgent|endswith: y}\n  condition: a and b", siem.Refused, "two things of one field"},
 		{"there and absent", "eventbridge", "  a: {errorCode: AccessDenied}\n  b: {errorCode: null}\n  condition: a and b", siem.Refused, "never hold"},
 		{"object's presence", "eventbridge", "  s: {responseElements|exists: true}\n  condition: s", siem.Refused, "is an object"},

@@ -117,6 +117,9 @@ func NewValue(s string) Value {
 	return v
 }
 
+// NewBool is the value of `exists`.
+func NewBool(b bool) Value { return Value{text: strconv.FormatBool(b), kind: boolean, b: b} }
+
 // Escape writes a plain string as a value that means it.
 func Escape(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`).Replace(s)
