@@ -225,6 +225,9 @@ func (b bridge) not(m *sigma.Match, want []any, null bool) []conjunction {
 	case len(want) == 0:
 		return b.present(m.Field)
 	case special == nil:
+		if plain = b.oneKind(m, plain); b.refused {
+			return nil
+		}
 		out = but(plain)
 	case len(plain) == 0 && special != false:
 		o := special.(object)
@@ -250,6 +253,25 @@ func (b bridge) not(m *sigma.Match, want []any, null bool) []conjunction {
 		out = append(out, exists(m.Field, false))
 	}
 	return out
+}
+
+// oneKind keeps the numbers of a list that has each as number and as text: EventBridge excludes lists of texts or of numbers.
+func (b bridge) oneKind(m *sigma.Match, plain []any) []any {
+	var numbers []any
+	for _, w := range plain {
+		if _, ok := w.(json.Number); ok {
+			numbers = append(numbers, w)
+		}
+	}
+	switch {
+	case len(numbers) == 0:
+		return plain
+	case 2*len(numbers) != len(plain):
+		b.refuse("EventBridge cannot exclude numbers and texts of one field at once (%s)", m.Field)
+		return nil
+	}
+	b.lose("%s: numbers that the record writes as text are not set aside", m.Field)
+	return numbers
 }
 
 // foldedBut negates several values at once: EventBridge takes a list of them for one kind of comparison.

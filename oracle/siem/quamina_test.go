@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -156,6 +157,9 @@ func (b *bridge) value(w any) (any, error) {
 			return o, nil
 		case kind == "anything-but":
 			if list, ok := v.([]any); ok {
+				if slices.ContainsFunc(list, func(x any) bool { _, text := x.(string); return !text }) {
+					return nil, errOther
+				}
 				return map[string]any{"anything-but": list}, nil
 			}
 			if list, ok := v.(map[string]any)["equals-ignore-case"]; ok {
