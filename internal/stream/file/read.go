@@ -54,7 +54,7 @@ func (r *reading) run(ctx context.Context, resume string) {
 		r.err = err
 		return
 	}
-	in, closeAll, err := decompress(f, func() { _ = f.Close() })
+	in, closeAll, err := r.free.decompress(f, func() { _ = f.Close() })
 	if err != nil {
 		closeAll()
 		r.err = fmt.Errorf("read %s: %w", r.path, err)
@@ -116,9 +116,9 @@ func (r *reading) cut(ctx context.Context, in io.Reader, offset int64, closeAll 
 			err = nil
 		}
 		done := end == len(data)
-		rest := r.free.get()
+		var rest []byte
 		if !done {
-			rest = append(rest, data[end:]...)
+			rest = append(r.free.get(), data[end:]...)
 		}
 		offset += int64(end)
 		if r.recognised = r.recognised || hasRecord(data[:end]); end > 0 && (r.recognised || !first || !done) {
@@ -158,6 +158,9 @@ func fill(in io.Reader, data []byte) ([]byte, error) {
 // boundary returns where the last record begins that may be cut off: after a line that ends an object, before one that
 // begins another value or a text. Within one JSON value no line break stands so. 0 if there is no such place.
 func boundary(data []byte) int {
+	if bytes.IndexByte(data, '\n') < 0 {
+		return 0 // as in most objects of CloudTrail
+	}
 	for end := len(data) - 1; ; {
 		i := bytes.LastIndexByte(data[:max(end, 0)], '\n')
 		if i <= 0 {
@@ -204,7 +207,7 @@ func (r *reading) runPipe(stdin io.Reader) {
 		r.err = errors.New("read -: there is no standard input")
 		return
 	}
-	in, closeAll, err := decompress(in, closeAll)
+	in, closeAll, err := r.free.decompress(in, closeAll)
 	if err != nil {
 		closeAll()
 		r.err = fmt.Errorf("read %s: %w", r.path, err)
@@ -214,7 +217,7 @@ func (r *reading) runPipe(stdin io.Reader) {
 }
 
 // decompress recognises gzip and Zstandard by their first bytes. What it returns is to be closed also after an error.
-func decompress(in io.Reader, closeIn func()) (io.Reader, func(), error) {
+func (b *buffers) decompress(in io.Reader, closeIn func()) (io.Reader, func(), error) {
 	var head [4]byte
 	n, err := io.ReadFull(in, head[:])
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -228,11 +231,14 @@ func decompress(in io.Reader, closeIn func()) (io.Reader, func(), error) {
 	}
 	switch {
 	case head[0] == 0x1f && head[1] == 0x8b:
-		z, err := gzip.NewReader(bufio.NewReaderSize(whole, 64<<10))
-		if err != nil {
+		z, _ := b.gzips.Get().(*gzip.Reader)
+		if z == nil {
+			z = new(gzip.Reader)
+		}
+		if err := z.Reset(inMemory(whole)); err != nil {
 			return nil, closeIn, err
 		}
-		return z, closeIn, nil
+		return z, func() { b.gzips.Put(z); closeIn() }, nil
 	case head == [4]byte{0x28, 0xb5, 0x2f, 0xfd}:
 		z, err := zstd.NewReader(whole, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
 		if err != nil {
@@ -243,10 +249,26 @@ func decompress(in io.Reader, closeIn func()) (io.Reader, func(), error) {
 	return whole, closeIn, nil
 }
 
-// buffers are blocks' bytes, used again.
+// inMemory reads a small compressed file at once, which is decompressed faster so.
+func inMemory(in io.Reader) io.Reader {
+	if f, ok := in.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() < maxBlock {
+			data := make([]byte, info.Size())
+			n, err := io.ReadFull(f, data)
+			if err == nil {
+				return bytes.NewReader(data)
+			}
+			return io.MultiReader(bytes.NewReader(data[:n]), f)
+		}
+	}
+	return bufio.NewReaderSize(in, 64<<10)
+}
+
+// buffers are blocks' bytes and decompressors, used again.
 type buffers struct {
-	mu   sync.Mutex
-	free [][]byte
+	mu    sync.Mutex
+	free  [][]byte
+	gzips sync.Pool
 }
 
 func (b *buffers) get() []byte {
