@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 )
 
@@ -38,6 +39,7 @@ type Decoder struct {
 	list    bool    // inside an envelope's list
 	bare    bool    // which is a JSON list, without an object around it
 	control bool    // whose elements are no records: CloudWatch Logs tests a destination
+	lines   int64   // up to this offset only lines are read
 	cluster Cluster // of the envelope
 	scratch []byte  // a record that was a JSON string
 }
@@ -168,6 +170,9 @@ func (d *Decoder) top(e *Event) (done bool, err error) {
 	}
 	switch d.buf[d.pos] {
 	case '[':
+		if d.Offset() < d.lines {
+			return d.textLine(e)
+		}
 		d.pos++
 		d.list, d.bare, d.control, d.cluster = true, true, false, d.given
 		return false, nil
@@ -176,7 +181,7 @@ func (d *Decoder) top(e *Event) (done bool, err error) {
 		return d.textLine(e)
 	}
 	// An envelope is looked for first where nothing says that it is a record: one line of it may be long.
-	looksBare := planeOf(d.buf[d.pos:]) != 0
+	looksBare := d.Offset() < d.lines || planeOf(d.buf[d.pos:]) != 0
 	if !looksBare && d.open() {
 		return false, nil
 	}
@@ -188,7 +193,7 @@ func (d *Decoder) top(e *Event) (done bool, err error) {
 			return true, nil
 		}
 	}
-	if looksBare && d.open() {
+	if d.Offset() >= d.lines && looksBare && d.open() {
 		return false, nil
 	}
 	return d.object(e)
@@ -199,7 +204,7 @@ func (d *Decoder) object(e *Event) (done bool, err error) {
 	line, whole := d.line()
 	at := d.Offset()
 	d.cluster = d.given
-	if len(bytes.TrimSpace(line)) == 1 { // a pretty-printer's first line
+	if whole && at >= d.lines && len(bytes.TrimSpace(line)) == 1 && d.isPretty(len(line)) {
 		return d.nested(e)
 	}
 	if !whole {
@@ -212,6 +217,19 @@ func (d *Decoder) object(e *Event) (done bool, err error) {
 	}
 	d.pos += len(line)
 	return false, d.unparsed(at, reason)
+}
+
+// isPretty says whether a line that is nothing but a bracket is followed by one that begins with a name or another bracket,
+// as pretty-printers write it.
+func (d *Decoder) isPretty(line int) bool {
+	for {
+		if i := space(d.buf[d.pos:], line); i >= 0 {
+			return d.buf[d.pos+i] == '"' || d.buf[d.pos+i] == '}'
+		}
+		if len(d.buf)-d.pos > d.max || !d.more() {
+			return false
+		}
+	}
 }
 
 // skipLine passes over a line that is longer than a record may be.
@@ -260,6 +278,7 @@ func (d *Decoder) nested(e *Event) (done bool, err error) {
 	at := d.Offset()
 	n, reason := d.value()
 	if reason != "" {
+		d.resume(len(d.buf))
 		return false, d.unparsed(at, reason)
 	}
 	b := d.buf[d.pos : d.pos+n]
@@ -270,29 +289,36 @@ func (d *Decoder) nested(e *Event) (done bool, err error) {
 	return true, nil
 }
 
-// value makes sure that the whole value that begins here was read and returns its length. If there is a reason why it
-// cannot be, it is passed over.
+const truncated = "truncated: the record ends in the middle"
+
+// value makes sure that the whole value that begins here was read and returns its length. The reason why it cannot be
+// leaves the decoder where it was.
 func (d *Decoder) value() (n int, reason string) {
 	for {
 		b := d.buf[d.pos:]
-		if n = skip(b, 0); n > d.max || n < 0 && len(b) > d.max {
-			d.skipValue()
+		if n = skipTo(b, 0, math.MaxInt); n > d.max || n < 0 && len(b) > d.max {
 			return 0, d.tooLong()
 		}
 		if n > 0 && (n < len(b) || d.readErr != nil || strings.IndexByte(`]}"`, b[n-1]) >= 0) {
 			return n, ""
 		}
 		if d.readErr != nil {
-			break
+			return 0, truncated
 		}
 		d.grow()
 	}
-	if c := d.buf[d.pos]; c != '{' && c != '[' && c != '"' {
-		d.pos++ // what JSON does not have here
-		return 0, notRecord
+}
+
+// resume goes on with the next line after a value that does not end, or that ends where another one does. Up to end no
+// value is looked for any more that goes over a line's end, as each would be looked for in vain, and take as long.
+func (d *Decoder) resume(end int) {
+	d.list = false
+	d.lines = d.base + int64(end)
+	if n := bytes.IndexByte(d.buf[d.pos:], '\n'); n >= 0 {
+		d.pos += n
+	} else {
+		d.pos = len(d.buf)
 	}
-	d.pos = len(d.buf)
-	return 0, "truncated: the record ends in the middle"
 }
 
 // grow reads a good part more than there is, so that looking again from the beginning costs little.
@@ -304,8 +330,8 @@ func (d *Decoder) grow() {
 
 func (d *Decoder) tooLong() string { return fmt.Sprintf("longer than %d bytes", d.max) }
 
-// skipValue passes over an object, list or string of any length.
-func (d *Decoder) skipValue() {
+// skipValue passes over an object, list or string of any length; false if it does not end.
+func (d *Decoder) skipValue() bool {
 	depth, inString, escaped := 0, false, false
 	for {
 		for d.pos < len(d.buf) {
@@ -325,11 +351,11 @@ func (d *Decoder) skipValue() {
 				depth--
 			}
 			if depth <= 0 && !inString {
-				return
+				return true
 			}
 		}
 		if !d.more() {
-			return
+			return false
 		}
 	}
 }

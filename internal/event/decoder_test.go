@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -108,7 +109,7 @@ func TestUnreadable(t *testing.T) {
 		{"truncated line between members", a1 + "\n" + a1[:strings.Index(a1, `"level"`)] + "\n" + a2, []string{"1", "2"}, []string{"truncated"}},
 		{"truncated line after a bracket", a1 + "\n" + `{"auditID":"x","verb":"get","sourceIPs":[` + "\n" + a2, []string{"1", "2"}, []string{"truncated"}},
 		{"truncated last line", a1 + "\n" + a2[:100], []string{"1"}, []string{"truncated"}},
-		{"truncated object of CloudTrail", `{"Records":[` + c1 + "," + c2[:50], []string{"1"}, []string{"truncated", "truncated"}},
+		{"truncated object of CloudTrail", `{"Records":[` + c1 + "," + c2[:50], []string{"1"}, []string{"truncated"}},
 		{"object of CloudTrail that ends after a record", `{"Records":[` + c1 + ",", []string{"1"}, []string{"truncated"}},
 		{"longer than allowed, on a line", a1 + "\n" + long + "\n" + a2, []string{"1", "2"}, []string{"longer than 4096 bytes"}},
 		{"longer than allowed, in a list", "[" + a1 + "," + long + "," + a2 + "]", []string{"1", "2"}, []string{"longer than 4096 bytes"}},
@@ -119,7 +120,12 @@ func TestUnreadable(t *testing.T) {
 		{"nothing", " \n\t\n", nil, nil},
 		{"zero bytes", "\x00\x00\n" + a1, []string{"1"}, []string{notRecord}},
 		{"zero byte in a string", strings.Replace(a1, "pods", "po\x00ds", 1) + "\n" + a2, []string{"2"}, []string{"not JSON"}},
-		{"unfinished pretty-printed record", "{\n  \"auditID\": \"1\",\n", nil, []string{"truncated"}},
+		{"a bracket and no more on a line", a1 + "\n{\n" + a2, []string{"1", "2"}, []string{"truncated"}},
+		{"unfinished pretty-printed record before others", "{\n  \"auditID\": \"x\",\n" + a1 + "\n" + a2, []string{"1", "2"}, []string{"truncated", notRecord}},
+		{"unfinished list before others", `{"Records":[` + c1 + "," + c2[:40] + "\n" + a2, []string{"1", "2"}, []string{"not JSON"}},
+		{"unfinished list of lists", strings.Repeat("[", 9) + "\n" + a1, []string{"1"}, []string{"truncated"}},
+		{"unfinished pretty-printed record", "{\n  \"auditID\": \"1\",\n", nil, []string{"truncated", notRecord}},
+		{"nested too deep, in a list", "[" + strings.Replace(a1, `"Metadata"`, strings.Repeat("[", 1500)+strings.Repeat("]", 1500), 1) + "," + a2 + "]", []string{"2"}, []string{"nested deeper"}},
 		{"an S3 notification, which has CloudTrail's names", `{"Records":[{"eventVersion":"2.1","eventSource":"aws:s3","awsRegion":"eu-west-1","eventName":"ObjectCreated:Put"}]}`, nil, []string{notRecord}},
 		{"wraps without end", strings.Repeat(`{"message":`, 300) + a1 + strings.Repeat("}", 300), nil, []string{notRecord}},
 	} {
@@ -138,6 +144,26 @@ func TestUnreadable(t *testing.T) {
 				if !ok {
 					t.Errorf("%s: reasons %q, want %q", how, reasons, c.reasons)
 				}
+			}
+		})
+	}
+}
+
+// TestHostileStreams: what never ends takes no more than linear time.
+func TestHostileStreams(t *testing.T) {
+	for name, stream := range map[string]string{
+		"brackets on lines": strings.Repeat("[\n", 500_000), "objects on lines": strings.Repeat("{\n\"a\":\n", 200_000), "brackets": strings.Repeat("[", 1_000_000),
+		"objects": strings.Repeat(`{"a":`, 300_000), "lists of records": strings.Repeat(`{"Records":[`, 200_000), "lists of records on lines": strings.Repeat("{\"Records\":[\n", 100_000),
+		"quotes": strings.Repeat(`"`, 999_999), "backslashes": `"` + strings.Repeat(`\\`, 1_000_000), "wraps": strings.Repeat(`{"message":"`, 200_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			if ids, reasons := decodeAll(t, stream, Options{}); ids != nil || reasons == nil {
+				t.Errorf("%q %q", ids, reasons)
+			}
+			_ = Redact(nil, []byte(stream))
+			if took := time.Since(start); took > 20*time.Second {
+				t.Errorf("took %s", took)
 			}
 		})
 	}

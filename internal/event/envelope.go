@@ -150,7 +150,18 @@ func (d *Decoder) element(e *Event) (done bool, err error) {
 		}
 	}
 	n, reason := d.value()
-	if reason != "" {
+	switch c := d.buf[d.pos]; {
+	case reason == "":
+	case c != '{' && c != '[' && c != '"': // what JSON does not have here
+		d.pos++
+		return false, d.unparsed(at, notRecord)
+	case reason == truncated:
+		d.resume(len(d.buf))
+		return false, d.unparsed(at, reason)
+	default:
+		if !d.skipValue() {
+			reason += ", and does not end"
+		}
 		return false, d.unparsed(at, reason)
 	}
 	b := d.buf[d.pos : d.pos+n]
@@ -158,10 +169,14 @@ func (d *Decoder) element(e *Event) (done bool, err error) {
 	if d.control {
 		return false, nil
 	}
-	if _, reason = d.record(e, b, 0); reason != "" {
-		return false, d.unparsed(at, reason)
+	if _, reason = d.record(e, b, 0); reason == "" {
+		return true, nil
 	}
-	return true, nil
+	if strings.HasPrefix(reason, notJSON) && bytes.IndexByte(b, '\n') >= 0 { // a record that was cut off has eaten the next line
+		d.pos -= n
+		d.resume(d.pos + n)
+	}
+	return false, d.unparsed(at, reason)
 }
 
 // leave passes over what follows the list in its envelope.
@@ -183,9 +198,10 @@ func (d *Decoder) leave() {
 		if !d.next("") {
 			return
 		}
-		if n, reason = d.value(); reason == "" {
-			d.pos += n
+		if n, reason = d.value(); reason != "" {
+			return
 		}
+		d.pos += n
 	}
 	if d.pos < len(d.buf) && d.buf[d.pos] == '}' {
 		d.pos++
@@ -200,7 +216,7 @@ const maxWraps = 4
 func (d *Decoder) record(e *Event, b []byte, wraps int) (end int, reason string) {
 	if b[0] == '"' {
 		if end = skipString(b, 0); end < 0 {
-			return 0, "truncated: the record ends in the middle"
+			return 0, truncated
 		}
 		return end, d.text(e, b[:end], wraps)
 	}

@@ -153,13 +153,16 @@ func space(b []byte, i int) int {
 	return surprise
 }
 
-// skip returns where the value at b[i] ends.
-func skip(b []byte, i int) int {
+// skip returns where the value at b[i] ends. It may be nested as deep as whoever walks it may go.
+func skip(b []byte, i int) int { return skipTo(b, i, maxDepth) }
+
+// skipTo is skip for values that are nested up to a limit.
+func skipTo(b []byte, i, limit int) int {
 	switch c := b[i]; c {
 	case '"':
 		return skipString(b, i)
 	case '{', '[':
-		return skipNested(b, i)
+		return skipNested(b, i, limit)
 	case 't':
 		return skipLiteral(b, i, "true")
 	case 'f':
@@ -317,7 +320,7 @@ func validEscape(s []byte) bool {
 }
 
 // skipNested returns where the object or list at b[i] ends, by counting brackets outside strings.
-func skipNested(b []byte, i int) int {
+func skipNested(b []byte, i, limit int) int {
 	depth := 0
 	for i < len(b) {
 		switch b[i] {
@@ -330,7 +333,7 @@ func skipNested(b []byte, i int) int {
 			}
 			continue
 		case '{', '[':
-			if depth++; depth > maxDepth {
+			if depth++; depth > limit {
 				return surprise
 			}
 		case '}', ']':

@@ -168,7 +168,7 @@ func (e *Event) strict(b []byte) (end int, reason string) {
 		return 0, reasonOf(err)
 	}
 	end = int(d.InputOffset())
-	if skipNested(v, 0) < 0 {
+	if skip(v, 0) < 0 {
 		return lead + end, fmt.Sprintf("nested deeper than %d", maxDepth)
 	}
 	if e.plane = strictPlane(v); e.plane == 0 {
@@ -268,13 +268,15 @@ func (e *Event) strictMember(d *jsontext.Decoder, m *member, name string) (at sp
 	return span{int32(end) - int32(len(v)), int32(end)}, "" //nolint:gosec // 2026-11: G115: as above
 }
 
+const notJSON = "not JSON: "
+
 // reasonOf says what is wrong with JSON.
 func reasonOf(err error) string {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return "truncated: the record ends in the middle"
+		return truncated
 	}
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return fmt.Sprintf("not JSON: %v at byte %d of the record", syntax.Err, syntax.ByteOffset)
+		return fmt.Sprintf(notJSON+"%v at byte %d of the record", syntax.Err, syntax.ByteOffset)
 	}
-	return "not JSON: " + err.Error()
+	return notJSON + err.Error()
 }
