@@ -31,39 +31,66 @@ func Redact(dst, record []byte) []byte {
 	return r.out
 }
 
-// block writes JSON values and the texts between them. Where JSON is broken, it goes on word by word.
+// block writes JSON values and the texts between them. Where JSON is broken it goes on line by line, and in a broken line
+// string by string.
 func (r *redactor) block(b []byte, outer place) {
-	p := outer // of the next value
+	p := outer      // of the next value
+	broken := false // a value did not end: from here on they must end on their line
+	flat := 0       // up to here are only strings
+	line := 0       // where this line ends
 	for i := 0; i < len(b); {
-		switch c := b[i]; c {
-		case '{', '[', '"':
-			end := skip(b, i)
-			if c == '"' && end < 0 && p == inCredential {
-				r.out = append(append(r.out, '"'), redacted...)
-				return
+		if i >= line {
+			if line = i + 1 + bytes.IndexByte(b[i+1:], '\n'); line == i {
+				line = len(b)
 			}
-			if end > 0 && p == inRecord && !isSuspect(b[i:end]) {
-				r.out = append(r.out, b[i:end]...)
-				i = end
+		}
+		end := surprise
+		switch c := b[i]; {
+		case c == '"':
+			if end = skipString(b[:line], i); end < 0 && p == inCredential {
+				r.out = append(append(r.out, '"'), redacted...)
+				p, i = outer, line
 				continue
 			}
-			if end < 0 || c != '"' && !jsontext.Value(b[i:end]).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
-				break
+		case (c == '{' || c == '[') && i >= flat:
+			if end = wellFormed(b, i, broken, line); end < 0 {
+				broken, flat = true, line
 			}
+		}
+		switch {
+		case end < 0:
+			end = i + 1 + bytes.IndexAny(b[i+1:line], "{[\"")
+			if end == i {
+				end = line
+			}
+			r.out = appendText(r.out, b[i:end])
+		case p == inRecord && !isSuspect(b[i:end]):
+			r.out = append(r.out, b[i:end]...)
+		default:
 			r.value(b[i:end], p)
-			if p = outer; c == '"' && end < len(b) && b[end] == ':' { // in an object that is broken
-				p = placeOf(Value{raw: b[i:end]}.String(), outer, false)
+			key := b[i:end]
+			if p = outer; key[0] == '"' && end < len(b) && b[end] == ':' { // in an object that is broken
+				p = placeOf(Value{raw: key}.String(), outer, false)
 			}
-			i = end
-			continue
 		}
-		n := bytes.IndexAny(b[i+1:], "{[\"\n") + 1
-		if n == 0 {
-			n = len(b) - i
-		}
-		r.out = appendText(r.out, b[i:i+n])
-		i += n
+		i = end
 	}
+}
+
+// wellFormed returns where the object or list at b[i] ends, on its line or, unless something is broken, on another;
+// surprise if it is not JSON.
+func wellFormed(b []byte, i int, broken bool, line int) int {
+	end := surprise
+	if !broken {
+		end = skip(b, i)
+	}
+	if end < 0 {
+		end = skip(b[:line], i)
+	}
+	if end < 0 || !jsontext.Value(b[i:end]).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
+		return surprise
+	}
+	return end
 }
 
 type redactor struct {
