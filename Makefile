@@ -56,6 +56,7 @@ prove: evaluator lab ## the oracles for half an hour on cases that nobody saw be
 	(cd oracle/iam && go test -timeout 2h -count=1 -v . -args -seed $(SEED) -cases 500000)
 	(cd oracle/siem && CGO_ENABLED=1 go test -timeout 2h -count=1 -v -run Random . -args -seed $(SEED) -cases 20000)
 	(cd oracle/migrate && go test -timeout 2h -count=1 -v . -args -seed $(SEED) -clusters 20000)
+	go test -timeout 2h -count=1 -run Crash ./internal/apply -args -stride 1
 	go test -timeout 2h -count=1 -v ./oracle/lab -args -seed $(SEED) -requests 100000 -migrations 36
 
 # Go's fuzzer calls it a failure when its time is up while an input runs; a find names its input.

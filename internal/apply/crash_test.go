@@ -2,7 +2,9 @@ package apply
 
 import (
 	"errors"
+	"flag"
 	"os"
+	"strconv"
 	"testing"
 
 	"drawbridge/internal/plan"
@@ -19,11 +21,10 @@ func TestCrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := calm.state(t, p)
-	t.Logf("%d places to crash at", count.n)
 	if count.n < 7*len(p) {
 		t.Fatalf("%d places to crash at, for %d steps", count.n, len(p))
 	}
-	for at := 1; at <= count.n; at += stride {
+	everywhere(t, count.n, func(t *testing.T, at int) {
 		w := full(t)
 		died(t, at, p, w)
 		resumed(t, at, p, w)
@@ -31,18 +32,32 @@ func TestCrash(t *testing.T) {
 		if n := len(w.Writes()) + w.kube.writes; n != len(p) {
 			t.Fatalf("killed at %d and resumed: %d writes for %d steps", at, n, len(p))
 		}
-	}
-	for at := 1; at <= count.n; at += stride {
-		w := full(t)
+		undone(t, at, w)
+		equal(t, "resumed and undone", before, w.state(t, p))
+		w = full(t)
 		died(t, at, p, w)
 		undone(t, at, w)
 		equal(t, "undone", before, w.state(t, p))
-	}
+	})
 }
 
-// stride is from one place to crash at to the next that is tried. A step has seven, so that all kinds come in turn; with 1 the
-// whole takes minutes.
-const stride = 11
+// stride is from one place to crash at to the next that is tried. A step has seven, so that with any that is no multiple of
+// seven all kinds come in turn.
+var stride = flag.Int("stride", 5, "crash at every n-th place; 1 is everywhere")
+
+// everywhere tries the places to crash at.
+func everywhere(t *testing.T, places int, try func(t *testing.T, at int)) {
+	t.Helper()
+	tried := 0
+	for at := 1; at <= places; at += *stride {
+		tried++
+		t.Run(strconv.Itoa(at), func(t *testing.T) {
+			t.Parallel()
+			try(t, at)
+		})
+	}
+	t.Logf("%d of %d places to crash at", tried, places)
+}
 
 // Undoing may be killed as well, and undone on.
 func TestCrashWhileUndoing(t *testing.T) {
@@ -50,19 +65,20 @@ func TestCrashWhileUndoing(t *testing.T) {
 	calm := full(t)
 	before := calm.state(t, p)
 	var count crash
-	run := func(w *world) {
+	run := func(t *testing.T, w *world) {
+		t.Helper()
 		if _, err := Run(t.Context(), p, w.options()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	run(calm)
+	run(t, calm)
 	if _, err := Undo(t.Context(), count.options(calm)); err != nil {
 		t.Fatal(err)
 	}
 	writes := len(calm.Writes()) + calm.kube.writes
-	for at := 1; at <= count.n; at += stride {
+	everywhere(t, count.n, func(t *testing.T, at int) {
 		w := full(t)
-		run(w)
+		run(t, w)
 		c := &crash{at: at}
 		if _, err := Undo(t.Context(), c.options(w)); !errors.Is(err, errCrash) {
 			t.Fatalf("killed at %d: %v", at, err)
@@ -72,7 +88,7 @@ func TestCrashWhileUndoing(t *testing.T) {
 		if n := len(w.Writes()) + w.kube.writes; n != writes {
 			t.Fatalf("killed at %d while undoing: %d writes, undisturbed %d", at, n, writes)
 		}
-	}
+	})
 }
 
 // died runs a plan until the process is killed.

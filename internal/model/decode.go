@@ -44,7 +44,11 @@ func ReadBare(r io.Reader, areas ...Area) (*Snapshot, error) {
 }
 
 func (d *decoder) read(r io.Reader) (*Snapshot, error) {
-	in := bufio.NewReaderSize(r, readAhead)
+	size := readAhead
+	if known, ok := r.(interface{ Len() int }); ok { // in memory, and often small
+		size = min(size, known.Len())
+	}
+	in := bufio.NewReaderSize(r, size)
 	first, err := readLine(in)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("read snapshot: %w", err)
