@@ -25,6 +25,10 @@ type rule struct {
 	ledger bool
 	// wait is how long after the event it is judged, so that what comes later counts.
 	wait time.Duration
+	// via are the ways of which one must have issued the key of the event; nil is any, and none.
+	via []string
+	// id tells rules apart.
+	id uint64
 	// sampled says that of events with the same values of `once` in one minute, the earliest is enough to look at again.
 	sampled bool
 	// variant is set for a document that reports; parts only feed correlations.
@@ -81,7 +85,7 @@ func (c *compiler) rule(r *sigma.Rule, v *variant) {
 	}
 	w := writer{compiler: c, rule: r, plane: plane}
 	out := &rule{name: r.Name, plane: plane, variant: v, meant: w.expr(r.Condition)}
-	out.ledger = w.ledger
+	out.ledger, out.via, out.id = w.ledger, literals(r.Condition, "drawbridge.key.via"), fold(r.ID)
 	out.likely = out.meant
 	if out.ledger {
 		out.likely = w.likely(r.Condition)
@@ -257,8 +261,34 @@ func (f *field) values(l *look, yield func(string) bool) bool {
 	return found
 }
 
+// exists says whether there is a value.
+func (f *field) exists(l *look) bool {
+	if f.enrich != nil {
+		return len(l.enriched(f.enrich)) > 0
+	}
+	if direct := f.path.Field(); direct != 0 {
+		switch l.Field(direct).Kind() {
+		case event.Absent, event.Null:
+			return false
+		case event.List:
+		default:
+			return true
+		}
+	}
+	return f.values(l, func(string) bool { return false })
+}
+
 // one is the values joined, and false if there is none.
 func (f *field) one(l *look) (string, bool) {
+	if f.enrich != nil {
+		if vs := l.enriched(f.enrich); len(vs) == 1 {
+			return vs[0], true
+		}
+	} else if direct := f.path.Field(); direct != 0 {
+		if v := l.Field(direct); v.Kind() == event.String {
+			return v.String(), true
+		}
+	}
 	var out []string
 	ok := f.values(l, func(s string) bool { out = append(out, s); return len(out) < 32 })
 	if len(out) == 1 {
@@ -309,16 +339,14 @@ func (w *writer) match(m *sigma.Match) predicate {
 		if len(m.Values) > 0 {
 			want, _ = m.Values[0].Bool()
 		}
-		return func(l *look) bool {
-			return f.values(l, func(string) bool { return false }) == want
-		}
+		return func(l *look) bool { return f.exists(l) == want }
 	case sigma.FieldRef:
 		return w.fieldRef(m, f)
 	}
 	if i := slices.IndexFunc(m.Values, func(v sigma.Value) bool { return v.IsNull() }); i >= 0 {
 		rest := *m
 		rest.Values = slices.Delete(slices.Clone(m.Values), i, i+1)
-		absent := func(l *look) bool { return !f.values(l, func(string) bool { return false }) }
+		absent := func(l *look) bool { return !f.exists(l) }
 		if len(rest.Values) == 0 {
 			return absent
 		}
@@ -338,16 +366,35 @@ func compare(m *sigma.Match, f field) predicate {
 		return all(ps)
 	}
 	values := m.Values
+	matches := func(s string) bool {
+		for i := range values {
+			if values[i].Matches(op, cased, s) {
+				return true
+			}
+		}
+		return false
+	}
+	direct := event.Field(0)
+	if f.enrich == nil {
+		direct = f.path.Field()
+	}
 	return func(l *look) bool {
+		if f.enrich != nil {
+			return slices.ContainsFunc(l.enriched(f.enrich), matches)
+		}
+		if direct != 0 {
+			switch v := l.Field(direct); v.Kind() {
+			case event.Absent, event.Null:
+				return false
+			case event.List:
+			default:
+				return matches(v.String())
+			}
+		}
 		is := false
 		f.values(l, func(s string) bool {
-			for i := range values {
-				if values[i].Matches(op, cased, s) {
-					is = true
-					return false
-				}
-			}
-			return true
+			is = matches(s)
+			return !is
 		})
 		return is
 	}

@@ -72,8 +72,8 @@ func New(p *Program, ctx *Context, o Options, report reporter) *Engine {
 }
 
 func (g *Engine) wire() {
-	g.look = look{ctx: g.ctx, ledger: g.ledger, memo: map[int][]string{}}
-	g.again = look{ctx: g.ctx, ledger: g.ledger, memo: map[int][]string{}}
+	g.look = look{ctx: g.ctx, ledger: g.ledger, memo: make([]remembered, len(enrichments))}
+	g.again = look{ctx: g.ctx, ledger: g.ledger, memo: make([]remembered, len(enrichments))}
 }
 
 func or(n, otherwise int) int {
@@ -112,7 +112,7 @@ func (g *Engine) Add(e *event.Event) {
 	matched, wait := 0, time.Duration(-1)
 	g.program.indexes[e.Plane()].candidates(e, func(rules []*rule) {
 		for _, r := range rules {
-			if r.ledger && !r.likely(l) {
+			if r.via != nil && !l.mayBe(r.via) || r.ledger && !r.likely(l) {
 				continue
 			}
 			if r.wait == 0 && r.meant(l) {
@@ -130,17 +130,17 @@ func (g *Engine) Add(e *event.Event) {
 }
 
 // worth says whether a second look at the event can tell more than those that are due anyway: not where the same was reported,
-// and not where it is sampled and an earlier event of the same minute waits.
+// and not where it is sampled and an earlier event of the same minute waits, or of the time for which the rule waits anyway.
 func (g *Engine) worth(r *rule, l *look) bool {
 	if !r.sampled || len(r.feeds) > 0 {
 		return true
 	}
-	id := fold(r.variant.detection.ID + "\x00" + r.variant.identity(l, nil))
+	id := r.variant.hash(l, nil)
 	if _, ok := g.seen.In[id]; ok {
 		return false
 	}
 	at := l.Time()
-	k := [2]uint64{id ^ fold(r.variant.rule.ID), uint64(at.Unix() / 60)}
+	k := [2]uint64{id ^ r.id, uint64(at.Unix() / int64(max(r.wait, time.Minute)/time.Second))}
 	if first, ok := g.waits.first[k]; ok && !(Fact{at, l.ID()}).before(first) {
 		return false
 	}
@@ -250,7 +250,7 @@ func (g *Engine) second(w *waiting) {
 	matched := 0
 	g.program.indexes[w.event.Plane()].candidates(w.event, func(rules []*rule) {
 		for _, r := range rules {
-			if r.ledger && r.meant(l) {
+			if r.ledger && (r.via == nil || l.mayBe(r.via)) && r.meant(l) {
 				matched = max(matched, g.fire(r, l))
 			}
 		}
@@ -348,11 +348,10 @@ func (g *Engine) ending(l *look, run []entry) *look {
 
 // emit reports a finding, once.
 func (g *Engine) emit(v *variant, l *look, run []entry) int {
-	id := v.identity(l, run)
-	if !g.seen.add(fold(v.detection.ID + "\x00" + id)) {
+	if !g.seen.add(v.hash(l, run)) {
 		return repeated
 	}
-	g.report(g.finding(v, l, id, run))
+	g.report(g.finding(v, l, v.identity(l, run), run))
 	return reported
 }
 

@@ -133,7 +133,12 @@ var plainFields = []enrichment{
 	{Name: "drawbridge.actor.principal", Text: "ARN of the IAM role or user behind the event", Of: func(l *look) []string { return some(l.actor().Principal) }},
 	{Name: "drawbridge.actor.account", Text: "account of that principal", Of: func(l *look) []string { return some(l.actor().Account) }},
 	{Name: "drawbridge.actor.access_key", Text: "access key that the request was signed with", Of: func(l *look) []string { return some(l.actor().AccessKey) }},
-	{Name: "drawbridge.actor.instance", Text: "EC2 instance whose session it is", Of: func(l *look) []string { return some(l.actor().Instance) }},
+	{Name: "drawbridge.actor.instance", Text: "EC2 instance whose session it is", Of: func(l *look) []string {
+		if l.Plane() == event.CloudTrail {
+			return some(instanceOf(l.Event))
+		}
+		return some(l.actor().Instance)
+	}},
 	{Name: "drawbridge.actor.service", Text: "AWS service that acts", Planes: onCloudTrail, Of: func(l *look) []string { return some(l.actor().Service) }},
 	{Name: "drawbridge.actor.service_account", Text: "service account that acts: namespace/name", Planes: onKubernetes, Of: func(l *look) []string { return some(l.actor().ServiceAccount.String()) }},
 	{Name: "drawbridge.source", Text: "address that the request came from", Of: func(l *look) []string { return sources(l.Event) }},

@@ -12,26 +12,36 @@ import (
 // give the same findings, however often they come.
 func (v *variant) identity(l *look, run []entry) string {
 	var b strings.Builder
+	v.parts(l, run, func(s string) { b.WriteString(s); b.WriteByte(0) })
+	return strings.TrimSuffix(b.String(), "\x00")
+}
+
+// hash is the detection and the identity in short.
+func (v *variant) hash(l *look, run []entry) uint64 {
+	h := fold(v.detection.ID)
+	v.parts(l, run, func(s string) { h = foldInto(foldInto(h, "\x00"), s) })
+	return h
+}
+
+func (v *variant) parts(l *look, run []entry, part func(string)) {
 	if v.cluster == nil {
-		b.WriteString(clusterOf(l.Event))
+		part(clusterOf(l.Event))
+	} else {
+		part("")
 	}
 	if len(v.once) > 0 {
 		for i := range v.once {
 			s, _ := v.once[i].one(l)
-			b.WriteByte(0)
-			b.WriteString(s)
+			part(s)
 		}
-		return b.String()
+		return
 	}
 	if run == nil {
-		b.WriteByte(0)
-		b.WriteString(l.ID())
+		part(l.ID())
 	}
 	for _, e := range run {
-		b.WriteByte(0)
-		b.WriteString(e.ID)
+		part(e.ID)
 	}
-	return b.String()
 }
 
 func (g *Engine) finding(v *variant, l *look, id string, run []entry) finding.Finding {

@@ -123,8 +123,10 @@ func literals(x sigma.Expr, name string) []string {
 
 // fold hashes text without regard to the case of ASCII letters (FNV-1a). Rules that pin other letters are still found:
 // their literals are folded alike.
-func fold(s string) uint64 {
-	h := uint64(14695981039346656037)
+func fold(s string) uint64 { return foldInto(14695981039346656037, s) }
+
+// foldInto goes on with a hash.
+func foldInto(h uint64, s string) uint64 {
 	for i := range len(s) {
 		c := s[i]
 		if 'A' <= c && c <= 'Z' {

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 
@@ -92,7 +93,11 @@ var pathEndpoint = event.ParsePath(event.CloudTrail, "vpcEndpointId")
 // address of who asked (VPC User Guide, "VPC endpoint policies and CloudTrail", 2026-11).
 func (l *look) public() bool {
 	a, ok := l.address()
-	return ok && !a.IsPrivate() && !a.IsLoopback() && !a.IsLinkLocalUnicast() && !carrierGrade.Contains(a) && l.Find(pathEndpoint).First().Kind() != event.String
+	if !ok || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || carrierGrade.Contains(a) {
+		return false
+	}
+	// To look for the text first is many times faster than to walk the record.
+	return !bytes.Contains(l.Raw(), []byte("vpcEndpointId")) || l.Find(pathEndpoint).First().Kind() != event.String
 }
 
 // carrierGrade is RFC 6598's range, which EKS clusters use for pods (EKS Best Practices Guide, "Custom networking", 2026-11).

@@ -164,26 +164,25 @@ func tagsOf(l *look) map[string]string {
 
 // noteUse takes from where a temporary key was used.
 func (g *Ledger) noteUse(l *look) {
-	address := ""
-	if a, ok := l.address(); ok && a.IsValid() {
-		address = l.Field(event.SourceIP).String()
-	}
-	g.noteInstance(l, address)
+	g.noteInstance(l)
 	k := l.Field(event.AccessKeyID).String()
 	if !strings.HasPrefix(k, "ASIA") {
 		return
 	}
 	f := g.Keys.get(k)
 	if f == nil {
-		f = g.Keys.at(strings.Clone(k), g.Limit)
+		k = strings.Clone(k)
+		f = g.Keys.at(k, g.Limit)
 	}
-	f.note(l)
-	if f.workload() {
-		g.noteUser(k, address, f.Issue.places())
+	if f.note(l) && f.workload() {
+		if _, ok := l.address(); ok {
+			g.noteUser(strings.Clone(k), l.text(event.SourceIP), f.Issue.places())
+		}
 	}
 }
 
-func (f *keyFacts) note(l *look) {
+// note takes a use, and says whether it is a new one.
+func (f *keyFacts) note(l *look) bool {
 	at := l.Time()
 	if at.After(f.Last) {
 		f.Last = at
@@ -198,7 +197,7 @@ func (f *keyFacts) note(l *look) {
 			u.First, u.Action = l.fact(), actionOf(l.Event)
 			f.sort()
 		}
-		return
+		return false
 	}
 	u := use{Address: strings.Clone(address), UserAgent: strings.Clone(agent), First: l.fact(), Action: actionOf(l.Event)}
 	if len(f.Uses) < usesKept {
@@ -207,6 +206,7 @@ func (f *keyFacts) note(l *look) {
 		*last = u
 	}
 	f.sort()
+	return true
 }
 
 func (f *keyFacts) sort() {
@@ -236,8 +236,11 @@ func (is *issue) holder() string {
 
 // keyID is the access key that an event is about: that by which it was signed, or that which a token was traded for.
 func (l *look) keyID() string {
-	if k := l.Field(event.AccessKeyID).String(); k != "" || l.Plane() != event.CloudTrail {
-		return cmp.Or(k, l.actor().AccessKey)
+	if l.Plane() != event.CloudTrail {
+		return l.actor().AccessKey
+	}
+	if k := l.Field(event.AccessKeyID).String(); k != "" {
+		return k
 	}
 	if l.Field(event.EventName).Is("AssumeRoleWithWebIdentity") {
 		return l.Find(pathIssuedKey).First().String()
@@ -247,11 +250,50 @@ func (l *look) keyID() string {
 
 // keyOf is what is known of the access key that an event is about.
 func (l *look) keyOf() *keyFacts {
-	k := l.keyID()
-	if k == "" {
-		return nil
+	if !l.keyOK {
+		l.key, l.keyOK = nil, true
+		if k := l.keyID(); k != "" {
+			l.key = l.ledger.Keys.get(k)
+		}
 	}
-	return l.ledger.Keys.get(k)
+	return l.key
+}
+
+// mayBe says whether the key of the event was issued in one of some ways, or may have been as far as is known by now: the
+// record of it can come after those of its use. Only keys that look like it are waited for then. A session of Pod Identity has
+// a name that EKS makes, one of a web identity names the provider (CloudTrail User Guide, "CloudTrail userIdentity element",
+// 2026-11): whoever holds the key can change neither.
+func (l *look) mayBe(via []string) bool {
+	f := l.keyOf()
+	switch {
+	case f == nil:
+		return false
+	case f.Issue != nil:
+		for _, v := range via {
+			if strings.EqualFold(v, f.Issue.Via) {
+				return true
+			}
+		}
+		return false
+	case l.final:
+		return false
+	}
+	for _, v := range via {
+		switch v {
+		case viaPodIdentity:
+			arn := l.Field(event.UserARN).String()
+			if strings.HasPrefix(arn[strings.LastIndexByte(arn, '/')+1:], "eks-") {
+				return true
+			}
+		case viaIRSA:
+			if l.Field(event.SessionContext).Find("webIdFederationData.federatedProvider").First().Kind() == event.String {
+				return true
+			}
+		default:
+			return true
+		}
+	}
+	return false
 }
 
 // issueKnown says that nothing more can be learned of how a key was issued.

@@ -54,13 +54,17 @@ func instanceOf(e *event.Event) string {
 }
 
 // noteInstance takes from where an instance's session calls.
-func (g *Ledger) noteInstance(l *look, address string) {
+func (g *Ledger) noteInstance(l *look) {
 	id := instanceOf(l.Event)
-	if id == "" || address == "" {
+	if id == "" {
 		return
 	}
 	f := g.instance(id)
+	address := l.Field(event.SourceIP).String()
 	if slices.Contains(f.Addresses, address) {
+		return
+	}
+	if _, ok := l.address(); !ok {
 		return
 	}
 	if f.Account == "" {
@@ -68,7 +72,7 @@ func (g *Ledger) noteInstance(l *look, address string) {
 	}
 	f.Addresses = put(f.Addresses, address, addressesKept)
 	if len(f.Clusters) > 0 {
-		g.noteUser(strings.Clone(id), address, f.places())
+		g.noteUser(strings.Clone(id), strings.Clone(address), f.places())
 	}
 }
 

@@ -18,15 +18,21 @@ type look struct {
 
 	who   event.Actor
 	whoOK bool
-	// memo are the enrichments worked out for this event.
-	memo map[int][]string
+	key   *keyFacts
+	keyOK bool
+	// memo are the enrichments worked out for this event, by slot: those that are of this turn.
+	memo []remembered
+	turn uint64
+}
+
+type remembered struct {
+	turn   uint64
+	values []string
 }
 
 func (l *look) reset(e *event.Event, final bool) {
-	l.Event, l.final, l.whoOK = e, final, false
-	if len(l.memo) > 0 {
-		clear(l.memo)
-	}
+	l.Event, l.final, l.whoOK, l.keyOK = e, final, false, false
+	l.turn++
 }
 
 func (l *look) actor() *event.Actor {
@@ -37,11 +43,11 @@ func (l *look) actor() *event.Actor {
 }
 
 func (l *look) enriched(e *enrichment) []string {
-	if v, ok := l.memo[e.slot]; ok {
-		return v
+	if m := &l.memo[e.slot]; m.turn == l.turn {
+		return m.values
 	}
 	v := e.Of(l)
-	l.memo[e.slot] = v
+	l.memo[e.slot] = remembered{l.turn, v}
 	return v
 }
 
