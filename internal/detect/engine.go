@@ -341,7 +341,7 @@ func (g *Engine) ending(l *look, run []entry) *look {
 		return l
 	}
 	e.SetOrigin(last.Origin)
-	end := &look{ctx: g.ctx, ledger: g.ledger, memo: map[int][]string{}}
+	end := &look{ctx: g.ctx, ledger: g.ledger, memo: make([]remembered, len(enrichments))}
 	end.reset(e, l.final)
 	return end
 }
