@@ -113,7 +113,7 @@ func (l *look) queryless() string {
 }
 
 // requestFields are all fields about requests to the API server.
-var requestFields = slices.Concat(auditFields, awsAuthFields, tokenFields, annotationFields, rbacFields, agentFields, webhookFields)
+var requestFields = slices.Concat(auditFields, awsAuthFields, tokenFields, annotationFields, rbacFields, agentFields, webhookFields, riskFields, credentialFields, policyFields, requestPathFields)
 
 // kinds are the kinds of findings' subjects, by resource.
 var kinds = map[string]string{
@@ -127,6 +127,8 @@ var kinds = map[string]string{
 var auditFields = []enrichment{
 	{Name: "drawbridge.done", Text: "whether a request to the API server was carried out and was no dry run: `true` or `false`", Planes: onKubernetes,
 		Of: func(l *look) []string { return yes(l.done()) }},
+	{Name: "drawbridge.carried_out", Text: "whether a request was carried out, reads and dry runs included: `true` or `false`",
+		Of: func(l *look) []string { return yes(succeeded(l.Event)) }},
 	{Name: "drawbridge.actor.part", Text: "the part of Kubernetes or EKS that makes the request: `kubelet`, `control plane`, `controller`, `EKS`; absent for everybody else", Planes: onKubernetes,
 		Of: func(l *look) []string { return some(l.part()) }},
 	{Name: "drawbridge.object", Text: "the object that the request is about: namespace/name, or name", Planes: onKubernetes,

@@ -307,7 +307,7 @@ func (w *writer) field(name string, line int) field {
 		if e.Planes != 0 && e.Planes&planes(w.plane) == 0 {
 			w.fail(w.rule, line, "field %q: not for %s events", name, w.plane)
 		}
-		w.ledger = w.ledger || e.Ledger
+		w.ledger = w.ledger || e.Ledger && !e.Early
 		return field{name: name, enrich: e}
 	}
 	first, _, _ := strings.Cut(name, ".")

@@ -23,6 +23,8 @@ type Context struct {
 
 	mu   sync.Mutex
 	pods map[string]map[string]*model.Pod // by cluster ARN, then namespace/name
+	// reaches are how far access policies go, by their ARN and scope.
+	reaches map[string]reach
 }
 
 // pod is a pod of the snapshot by name.
@@ -60,6 +62,9 @@ type enrichment struct {
 	Planes planes
 	// Ledger says that other events decide it, before or after this one.
 	Ledger bool
+	// Early says that what the ledger has when an event arrives is enough to rule it out: what comes later only takes away.
+	// Such a field keeps events that cannot matter from waiting for their second look.
+	Early bool
 	// Snapshot says that it is absent without --snapshot, or less sharp.
 	Snapshot bool
 	// Settled says of an enrichment from the ledger that what comes later does not change it; nil is never.

@@ -8,10 +8,15 @@ type objects struct {
 	AWSAuth     facts[awsAuthFacts]
 	Roles       facts[clusterRoleFacts]
 	Bindings    facts[bindingFacts]
+	Templates   facts[templateFacts]
+	Policies    facts[policyFacts]
+	Met         facts[metFacts]
 }
 
 // note takes what a request to the API server made of an object.
 func (g *objects) note(l *look, limit int) {
+	g.noteSession(l, limit)
+	g.notePolicy(l, limit)
 	switch l.Field(event.Verb).String() {
 	case "create", "update", "patch", "delete", "deletecollection":
 	default:
@@ -22,6 +27,8 @@ func (g *objects) note(l *look, limit int) {
 		g.noteAWSAuth(l, limit)
 	case "serviceaccounts":
 		g.noteAnnotation(l, limit)
+	case "podtemplates", "deployments", "daemonsets", "statefulsets", "replicasets", "replicationcontrollers", "jobs", "cronjobs":
+		g.noteTemplate(l, limit)
 	case "roles", "clusterroles":
 		g.noteRole(l, limit)
 	case "rolebindings", "clusterrolebindings":
@@ -30,5 +37,6 @@ func (g *objects) note(l *look, limit int) {
 }
 
 func (g *objects) forgotten() int {
-	return g.Annotations.Forgotten + g.AWSAuth.Forgotten + g.Roles.Forgotten + g.Bindings.Forgotten
+	return g.Annotations.Forgotten + g.AWSAuth.Forgotten + g.Roles.Forgotten + g.Bindings.Forgotten +
+		g.Templates.Forgotten + g.Policies.Forgotten + g.Met.Forgotten
 }

@@ -1,0 +1,190 @@
+package detect
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"drawbridge/internal/awsdata"
+	"drawbridge/internal/event"
+)
+
+// templateFacts are the changes of one workload's template: cluster, resource, namespace, name.
+type templateFacts struct{ Changes []templateState }
+
+// templateState is what a workload's pods may do to their nodes after one request.
+type templateState struct {
+	Fact
+	Risks []string
+}
+
+// noteTemplate takes the risks of workloads.
+func (g *objects) noteTemplate(l *look, limit int) {
+	if l.Field(event.Subresource).String() != "" || l.Field(event.Verb).Is("deletecollection") || !l.done() {
+		return
+	}
+	s := templateState{Fact: l.fact()}
+	if !l.Field(event.Verb).Is("delete") {
+		if l.Field(event.Verb).Is("patch") && l.Field(event.ResponseObject).Kind() != event.Object {
+			return
+		}
+		s.Risks = risksOf(podSpecOf(l.object(), l.Field(event.Resource).String()))
+	}
+	f := g.Templates.at(l.objectKey(), limit)
+	f.Changes = note(f.Changes, s, func(s *templateState) Fact { return s.Fact })
+}
+
+// risksOf are what lets a pod reach its node, or the credentials of others on it.
+func risksOf(spec event.Value) []string {
+	var out []string
+	add := func(s string) {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	for _, field := range []string{"hostPID", "hostIPC", "hostNetwork"} {
+		if spec.Find(field).First().String() == "true" {
+			add(field)
+		}
+	}
+	for _, list := range []string{"containers", "initContainers", "ephemeralContainers"} {
+		for c := range spec.Find(list + ".securityContext").All() {
+			if c.Find("privileged").First().String() == "true" {
+				add("privileged")
+			}
+			if c.Find("windowsOptions.hostProcess").First().String() == "true" {
+				add("hostProcess")
+			}
+			for k := range c.Find("capabilities.add").All() {
+				if name := strings.TrimPrefix(strings.ToUpper(k.String()), "CAP_"); slices.Contains(strongCapabilities, name) || slices.Contains(weakCapabilities, name) {
+					add("capability " + name)
+				}
+			}
+		}
+	}
+	if spec.Find("securityContext.windowsOptions.hostProcess").First().String() == "true" {
+		add("hostProcess")
+	}
+	for p := range spec.Find("volumes.hostPath.path").All() {
+		add("hostPath " + path.Clean("/"+p.String()))
+	}
+	if sa := spec.Find("serviceAccountName").First().String(); slices.Contains(controllers, sa) {
+		add("service account " + sa)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// strongCapabilities are as good as the node; weakCapabilities let a pod see or bend the traffic of its node, if it shares the
+// node's network (capabilities(7); Kubernetes documentation, "Pod Security Standards", 2026-11).
+var (
+	strongCapabilities = []string{"ALL", "SYS_ADMIN", "SYS_PTRACE", "SYS_MODULE", "SYS_RAWIO", "SYS_BOOT", "DAC_READ_SEARCH", "BPF", "MAC_ADMIN"}
+	weakCapabilities   = []string{"NET_ADMIN", "NET_RAW", "SYS_TIME", "PERFMON", "SYSLOG"}
+)
+
+// hostSecrets are where nodes keep tokens, keys and sockets.
+var hostSecrets = []string{"/etc/kubernetes", "/etc/shadow", "/etc/passwd", "/etc/cron.d", "/etc/systemd", "/root", "/home", "/proc", "/dev/mem", "/boot",
+	"/var/lib/kubelet/pods", "/var/lib/kubelet/pki", "/var/lib/kubelet/kubeconfig", "/var/lib/containerd", "/var/lib/docker", "/run/containerd/containerd.sock",
+	"/var/run/docker.sock", "/run/docker.sock", "/var/run/containerd/containerd.sock", "/run/dockershim.sock", "/var/run/crio/crio.sock", "/run/crio/crio.sock",
+	"/run/containerd", "/var/run/containerd", "/eks-hybrid/.aws", "/var/eks-hybrid/.aws"}
+
+// strongRisk says that a risk is as good as the node, and with it the credentials of every pod on it. On namesakes of a
+// service account of a controller the namespace is not looked at here: see drawbridge.pod.risks.strong.
+func strongRisk(r, namespace string, all []string) bool {
+	switch kind, of, _ := strings.Cut(r, " "); kind {
+	case "privileged", "hostPID", "hostProcess":
+		return true
+	case "capability":
+		return slices.Contains(strongCapabilities, of) || of == "NET_ADMIN" && slices.Contains(all, "hostNetwork")
+	case "hostPath":
+		return slices.ContainsFunc(hostSecrets, func(s string) bool { return of == "/" || under(s, of) || under(of, s) })
+	case "service":
+		return namespace == "kube-system"
+	}
+	return false
+}
+
+func under(p, dir string) bool { return p == dir || strings.HasPrefix(p, dir+"/") }
+
+// risks are those of the pods that the request makes, and of them those that it adds.
+func (l *look) risks() (all, added []string) {
+	resource := l.Field(event.Resource).String()
+	if _, ok := templates[resource]; !ok || !l.done() {
+		return nil, nil
+	}
+	spec := podSpecOf(l.object(), resource)
+	if resource == "pods" && l.Field(event.Subresource).Is("ephemeralcontainers") {
+		asked := l.Field(event.RequestObject)
+		if asked.Kind() == event.Object {
+			spec = podSpecOf(asked, resource)
+		}
+		all = slices.DeleteFunc(risksOf(spec), func(r string) bool { return r != "privileged" && !strings.HasPrefix(r, "capability ") })
+		return all, all
+	}
+	if all = risksOf(spec); len(all) == 0 {
+		return nil, nil
+	}
+	if !l.Field(event.Verb).Is("update") && !l.Field(event.Verb).Is("patch") {
+		return all, all
+	}
+	if f := l.ledger.Objects.Templates.get(l.objectKey()); f != nil {
+		at := Fact{l.Time(), l.ID()}
+		for _, c := range slices.Backward(f.Changes) {
+			if c.before(at) {
+				return all, without(all, c.Risks)
+			}
+		}
+	}
+	if !l.Field(event.Verb).Is("patch") {
+		return all, all
+	}
+	asked := l.Field(event.RequestObject)
+	if asked.Kind() == event.Object {
+		return all, only(all, risksOf(podSpecOf(asked, resource)))
+	}
+	for op := range asked.Find("").All() {
+		where := op.Find("path").First().String()
+		for _, word := range []string{"privileged", "securityContext", "hostPID", "hostIPC", "hostNetwork", "volumes", "capabilities", "serviceAccountName"} {
+			if strings.Contains(where, word) {
+				return all, all
+			}
+		}
+		if strings.HasSuffix(where, "/spec") || strings.HasSuffix(where, "/template") || strings.Contains(where, "ontainers") && op.Find("value").First().Kind() == event.Object {
+			return all, all
+		}
+	}
+	return all, nil
+}
+
+// ownImages says that all images come from registries of EKS.
+func (l *look) ownImages() bool {
+	spec := podSpecOf(l.object(), l.Field(event.Resource).String())
+	found := false
+	for _, list := range []string{"containers.image", "initContainers.image"} {
+		for image := range spec.Find(list).All() {
+			host, _, _ := strings.Cut(image.String(), "/")
+			if ofEKS, _ := awsdata.Registry(host); !ofEKS {
+				return false
+			}
+			found = true
+		}
+	}
+	return found
+}
+
+// riskFields are about pods that reach their node.
+var riskFields = []enrichment{
+	{Name: "drawbridge.pod.risks", Text: "what of a pod or a workload's template reaches its node: `privileged`, `hostPID`, `hostPath /…`, `capability …`", Planes: onKubernetes,
+		Of: func(l *look) []string { all, _ := l.risks(); return all }},
+	{Name: "drawbridge.pod.risks.added", Text: "what of that the request adds, as far as is known", Planes: onKubernetes, Ledger: true,
+		Of: func(l *look) []string { _, added := l.risks(); return added }},
+	{Name: "drawbridge.pod.risks.strong", Text: "what of that it adds is as good as the node", Planes: onKubernetes, Ledger: true,
+		Of: func(l *look) []string {
+			all, added := l.risks()
+			return slices.DeleteFunc(slices.Clone(added), func(r string) bool { return !strongRisk(r, l.Field(event.Namespace).String(), all) })
+		}},
+	{Name: "drawbridge.pod.owned", Text: "whether a controller made the pod for another object, which was judged when somebody made that", Planes: onKubernetes,
+		Of: func(l *look) []string { return yes(l.owned()) }},
+	{Name: "drawbridge.pod.own_images", Text: "whether all images of a pod or template come from EKS' registries", Planes: onKubernetes,
+		Of: func(l *look) []string { return yes(l.ownImages()) }},
+}
