@@ -41,11 +41,32 @@ func (o *auditLogs) read(ctx context.Context, e *env, s *model.Snapshot, all *ac
 		return nil, nil
 	}
 	w := migrate.NewWatch(s, all)
+	if err := e.readLogs(ctx, o.paths, w.See); err != nil {
+		return nil, err
+	}
+	for _, lost := range []struct {
+		n    int
+		what string
+	}{
+		{w.Unassigned, "are of a cluster that neither they nor their file tell: read the logs of one cluster at a time, or as CloudWatch Logs hands them out"},
+		{w.Foreign, "are of clusters that were not read"},
+		{w.Other, "are no Kubernetes audit records"},
+	} {
+		if lost.n > 0 {
+			fmt.Fprintf(e.stderr, "note: %d records of the audit logs %s\n", lost.n, printable(lost.what))
+		}
+	}
+	return w.Evidence(), nil
+}
+
+// readLogs hands out the records of logs, one after the other. A log that cannot be read to its end is an error; records that
+// cannot be read are counted.
+func (e *env) readLogs(ctx context.Context, paths []string, see func(*event.Event)) error {
 	unparsed := 0
 	var first error
 	var ev event.Event
-	logs := file.New(file.Options{Paths: o.paths, Stdin: e.stdin, Report: func(input string, err error) {
-		if !slices.Contains(o.paths, input) { // these are in the error
+	logs := file.New(file.Options{Paths: paths, Stdin: e.stdin, Report: func(input string, err error) {
+		if !slices.Contains(paths, input) { // these are in the error
 			fmt.Fprintf(e.stderr, "note: %s\n", printable(err.Error()))
 		}
 	}})
@@ -64,27 +85,17 @@ func (o *auditLogs) read(ctx context.Context, e *env, s *model.Snapshot, all *ac
 			if err != nil {
 				return err
 			}
-			w.See(&ev)
+			see(&ev)
 		}
 		return ctx.Err()
 	})
 	if err != nil {
-		return nil, failed(fmt.Errorf("read audit logs: %w", err), "evidence of a part of the logs would be none: take the path out, or mend it")
+		return failed(fmt.Errorf("read audit logs: %w", err), "evidence of a part of the logs would be none: take the path out, or mend it")
 	}
-	for _, lost := range []struct {
-		n    int
-		what string
-	}{
-		{unparsed, fmt.Sprintf("could not be read, the first: %v", first)},
-		{w.Unassigned, "are of a cluster that neither they nor their file tell: read the logs of one cluster at a time, or as CloudWatch Logs hands them out"},
-		{w.Foreign, "are of clusters that were not read"},
-		{w.Other, "are no Kubernetes audit records"},
-	} {
-		if lost.n > 0 {
-			fmt.Fprintf(e.stderr, "note: %d records of the audit logs %s\n", lost.n, printable(lost.what))
-		}
+	if unparsed > 0 {
+		fmt.Fprintf(e.stderr, "note: %d records of the audit logs could not be read, the first: %s\n", unparsed, printable(first.Error()))
 	}
-	return w.Evidence(), nil
+	return nil
 }
 
 // stillNeeded refuses to empty aws-auth of rows that the logs say are needed, and says what is not known where there are none.

@@ -75,8 +75,8 @@ func planFormats() []string {
 // migration is one kind of migration: how a cluster's is planned, and what its help says.
 type migration struct {
 	name, short, long, example string
-	// flags are those of this kind alone, which change the options.
-	flags func(*cobra.Command, *migrate.Options)
+	// flags are those of this kind alone, which change the options; what they return reads the files that they name.
+	flags func(*cobra.Command, *migrate.Options) func(context.Context, *env, *inputs) error
 	plan  func(*model.Snapshot, *access.Access, *access.Cluster, migrate.Options) *migrate.Migration
 }
 
@@ -108,11 +108,13 @@ each service account, in which phases, what stands in the way, and proves what i
 The trust is carried over narrowly, for the service account in this cluster and nobody else. Associations come first;
 annotations, the trust in this cluster's issuer alone, and the trust in its nodes go when pods were restarted and seen
 to use Pod Identity. A role of another account is reached through one of the cluster's account. Such a role, and one
-that stands in for keys, is named by --role, or looked for by the convention of --role-names.`,
+that stands in for keys, is named by --role, or looked for by the convention of --role-names. What the roles of nodes
+were used for is told by CloudTrail: --audit-log; service accounts that rely on them are moved where --role names one.`,
 	example: `  drawbridge migrate pod-identity --demo
   drawbridge migrate pod-identity --cluster prod -o terraform=pod-identity.tf
   drawbridge migrate pod-identity --cluster prod --role shop/web=arn:aws:iam::111122223333:role/prod-shop-web
   drawbridge migrate pod-identity --cluster prod --keys-of shop/web=arn:aws:iam::111122223333:user/shop
+  drawbridge migrate pod-identity --cluster prod --audit-log cloudtrail/
   drawbridge migrate pod-identity --cluster prod --apply --phase trust`,
 }
 
@@ -121,6 +123,7 @@ func newMigration(e *env, kind migration) *cobra.Command {
 	var do applyOptions
 	var settings migrate.Options
 	var logs auditLogs
+	var more func(context.Context, *env, *inputs) error
 	cmd := &cobra.Command{
 		Use: kind.name, Short: kind.short, Example: kind.example, Args: cobra.NoArgs,
 		Long: kind.long + `
@@ -139,6 +142,11 @@ loses access, or that is not known.`,
 				return err
 			}
 			settings.TrustedAccounts = o.trusted
+			if more != nil {
+				if err := more(cmd.Context(), e, &o.inputs); err != nil {
+					return err
+				}
+			}
 			all := access.New(s)
 			var migrations []*migrate.Migration
 			for _, c := range all.Clusters() {
@@ -169,7 +177,7 @@ loses access, or that is not known.`,
 	}
 	o.flags(cmd, planFormats())
 	if kind.flags != nil {
-		kind.flags(cmd, &settings)
+		more = kind.flags(cmd, &settings)
 	}
 	if kind.name == accessEntries.name {
 		logs.flags(cmd)

@@ -28,6 +28,8 @@ type Options struct {
 	KeysOf map[string]string
 	// TrustPolicyQuota is how many characters the trust policies of the account's roles may have; 0 is what every account has.
 	TrustPolicyQuota int
+	// NodeUse is what the roles of nodes were used for, or nil where no log was read.
+	NodeUse *NodeUse
 }
 
 // Migration is a plan in phases, with what stands in its way.

@@ -44,7 +44,12 @@ func PodIdentity(s *model.Snapshot, a *access.Access, c *access.Cluster, o Optio
 	if !m.needs(model.AreaCluster, model.AreaPodIdentityAssociations, model.AreaServiceAccounts, model.AreaPods, model.AreaWorkloads, model.AreaFargateProfiles) {
 		return m
 	}
-	if m.Holders = p.holders(); len(m.Holders) == 0 {
+	m.Holders = p.holders()
+	known := map[string]bool{}
+	for _, h := range m.Holders {
+		known[h.Account.Namespace+"/"+h.Account.Name] = true
+	}
+	if p.relying(m, known); len(m.Holders) == 0 {
 		return m
 	}
 	if d := c.Description; d != nil && !d.AutoMode && len(c.Agents()) == 0 {

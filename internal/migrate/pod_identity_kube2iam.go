@@ -97,7 +97,7 @@ func (p *planner) readRole(h *Holder) string {
 		case presence == access.Absent:
 			return "its role does not exist"
 		case arn.Account != p.cluster.Account:
-			return fmt.Sprintf("its role, of account %s, was not read, so that its trust cannot be carried over: give what `aws iam get-account-authorization-details` prints in that account with -f beside this input", arn.Account)
+			return fmt.Sprintf("its role, of account %s, was not read, so that its trust cannot be carried over: --account-role names a role of that account to read it with, and -f takes what `aws iam get-account-authorization-details` prints there", arn.Account)
 		}
 		return "its role was not read, so that its trust cannot be carried over"
 	}

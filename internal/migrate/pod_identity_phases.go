@@ -227,6 +227,9 @@ func (s *podSteps) restart() Phase {
 		p.Title = "take the access keys out of the workloads, restart them, and see them use Pod Identity"
 		p.Wait += "; no pod has keys, which every SDK uses first, and CloudTrail shows nothing more of them"
 	}
+	if slices.Contains(s.from, FromNode) {
+		p.Wait += "; CloudTrail shows nothing more from the sessions of the nodes that these need"
+	}
 	if slices.Contains(s.from, FromKube2IAM) {
 		p.Wait += "; the annotation " + kube2iamRole + " is out of their workloads, and CloudTrail shows no AssumeRole of their roles by the nodes or by kiam"
 	}

@@ -17,6 +17,7 @@ const (
 	FromIRSA     Source = "IRSA"
 	FromKube2IAM Source = "kube2iam or kiam" // by the annotation of pods that both read
 	FromKeys     Source = "access keys"
+	FromNode     Source = "the role of its nodes"
 )
 
 // kube2iamRole is the annotation of a pod by which kube2iam and kiam give it a role (jtblin/kube2iam and uswitch/kiam, README,
