@@ -19,12 +19,17 @@ import (
 	"drawbridge/internal/stream/file"
 )
 
-// auditLogs are the audit logs that tell who still comes in by aws-auth.
+// auditLogs are the logs that tell who still comes in by aws-auth, or what the roles of nodes are used for.
 type auditLogs struct{ paths []string }
 
-func (o *auditLogs) flags(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&o.paths, "audit-log", nil,
-		"`PATH` of Kubernetes audit logs, of days: a file or a folder, as the API server or CloudWatch Logs writes them, compressed or not, repeatable; tells who still comes in by aws-auth")
+// What --audit-log is to the commands that have it.
+const (
+	auditLogsHelp = "`PATH` of Kubernetes audit logs, of days: a file or a folder, as the API server or CloudWatch Logs writes them, compressed or not, repeatable; tells who still comes in by aws-auth"
+	nodeLogsHelp  = "`PATH` of CloudTrail logs: a file or a folder, compressed or not, repeatable; tells what the roles of nodes were used for"
+)
+
+func (o *auditLogs) flags(cmd *cobra.Command, help string) {
+	cmd.Flags().StringArrayVar(&o.paths, "audit-log", nil, help)
 }
 
 // check holds the flag against the inputs.
@@ -57,6 +62,21 @@ func (o *auditLogs) read(ctx context.Context, e *env, s *model.Snapshot, all *ac
 		}
 	}
 	return w.Evidence(), nil
+}
+
+// ofNodes reads all logs for what the roles of nodes were used for. It is nil without logs.
+func (o *auditLogs) ofNodes(ctx context.Context, e *env) (*migrate.NodeUse, error) {
+	if len(o.paths) == 0 {
+		return nil, nil
+	}
+	use := migrate.NewNodeUse()
+	if err := e.readLogs(ctx, o.paths, use.See); err != nil {
+		return nil, err
+	}
+	if use.Other > 0 {
+		fmt.Fprintf(e.stderr, "note: %d records of the logs are not CloudTrail's, and tell nothing of nodes\n", use.Other)
+	}
+	return use, nil
 }
 
 // readLogs hands out the records of logs, one after the other. A log that cannot be read to its end is an error; records that

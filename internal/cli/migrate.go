@@ -75,13 +75,15 @@ func planFormats() []string {
 // migration is one kind of migration: how a cluster's is planned, and what its help says.
 type migration struct {
 	name, short, long, example string
-	// flags are those of this kind alone, which change the options; what they return reads the files that they name.
-	flags func(*cobra.Command, *migrate.Options) func(context.Context, *env, *inputs) error
+	// logs is what --audit-log is to it.
+	logs string
+	// flags are those of this kind alone, which change the options.
+	flags func(*cobra.Command, *migrate.Options)
 	plan  func(*model.Snapshot, *access.Access, *access.Cluster, migrate.Options) *migrate.Migration
 }
 
 var accessEntries = migration{
-	name: "access-entries", plan: migrate.AccessEntries,
+	name: "access-entries", plan: migrate.AccessEntries, logs: auditLogsHelp,
 	short: "Move from aws-auth to access entries: plan, proof, code, apply",
 	long: `Plan the move of clusters from aws-auth to access entries: what becomes of each row, in which phases, what stands in
 the way, and the proof of what it does to everybody's effective access, in Kubernetes and in AWS.
@@ -99,7 +101,7 @@ to need, before they leave aws-auth.`,
 }
 
 var podIdentity = migration{
-	name: "pod-identity", plan: migrate.PodIdentity, flags: podIdentityFlags,
+	name: "pod-identity", plan: migrate.PodIdentity, flags: podIdentityFlags, logs: nodeLogsHelp,
 	short: "Move to Pod Identity, from IRSA, kube2iam and access keys: plan, proof, code, apply",
 	long: `Plan the move of service accounts to Pod Identity: from IRSA, and from the annotations of kube2iam and kiam, with the
 same roles; from access keys in variables and Secrets, with a role that somebody names. The plan says what becomes of
@@ -123,7 +125,6 @@ func newMigration(e *env, kind migration) *cobra.Command {
 	var do applyOptions
 	var settings migrate.Options
 	var logs auditLogs
-	var more func(context.Context, *env, *inputs) error
 	cmd := &cobra.Command{
 		Use: kind.name, Short: kind.short, Example: kind.example, Args: cobra.NoArgs,
 		Long: kind.long + `
@@ -142,8 +143,8 @@ loses access, or that is not known.`,
 				return err
 			}
 			settings.TrustedAccounts = o.trusted
-			if more != nil {
-				if err := more(cmd.Context(), e, &o.inputs); err != nil {
+			if kind.name == podIdentity.name {
+				if settings.NodeUse, err = logs.ofNodes(cmd.Context(), e); err != nil {
 					return err
 				}
 			}
@@ -157,8 +158,10 @@ loses access, or that is not known.`,
 				return failed(err, "this is a defect of drawbridge: the plan does not fit the snapshot it was made for")
 			}
 			r.Tool.Version, r.Time = version(), e.now().UTC()
-			if r.Evidence, err = logs.read(cmd.Context(), e, s, all); err != nil {
-				return err
+			if kind.name == accessEntries.name {
+				if r.Evidence, err = logs.read(cmd.Context(), e, s, all); err != nil {
+					return err
+				}
 			}
 			if do.apply {
 				return do.run(cmd.Context(), e, &o.inputs, r)
@@ -177,11 +180,9 @@ loses access, or that is not known.`,
 	}
 	o.flags(cmd, planFormats())
 	if kind.flags != nil {
-		more = kind.flags(cmd, &settings)
+		kind.flags(cmd, &settings)
 	}
-	if kind.name == accessEntries.name {
-		logs.flags(cmd)
-	}
+	logs.flags(cmd, kind.logs)
 	do.flags(cmd)
 	return cmd
 }
@@ -218,6 +219,6 @@ aws-auth.`,
 		},
 	}
 	o.flags(cmd, report.MigrationStatusFormats)
-	logs.flags(cmd)
+	logs.flags(cmd, auditLogsHelp)
 	return cmd
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,33 +11,14 @@ import (
 	"drawbridge/internal/migrate"
 )
 
-// podIdentityFlags are what a user decides about the roles of service accounts, and the logs that tell what nodes' roles were
-// used for.
-func podIdentityFlags(cmd *cobra.Command, o *migrate.Options) func(context.Context, *env, *inputs) error {
+// podIdentityFlags are what a user decides about the roles of service accounts.
+func podIdentityFlags(cmd *cobra.Command, o *migrate.Options) {
 	f := cmd.Flags()
-	var logs []string
-	f.StringArrayVar(&logs, "audit-log", nil, "`PATH` of CloudTrail logs: a file or a folder, compressed or not, repeatable; tells what the roles of nodes were used for")
 	f.Var(&byServiceAccount{to: &o.Roles, is: iam.ARN.IsRole, want: "role"}, "role", "`[CLUSTER/]NAMESPACE/NAME=ARN` of the cluster account's role that a service account is to get where its own cannot be, repeatable")
 	f.Var(&byServiceAccount{to: &o.KeysOf, is: iam.ARN.IsUser, want: "user"}, "keys-of", "`[CLUSTER/]NAMESPACE/NAME=ARN` of the IAM user whose access keys the pods of a service account have, repeatable")
 	f.Var((*trustPolicyQuota)(&o.TrustPolicyQuota), "trust-policy-quota", fmt.Sprintf("`CHARACTERS` that trust policies of the account may have; default %d, which every account has", migrate.TrustPolicyQuota))
 	f.Var(&convention{&o.RoleNames, migrate.ParseRoleNames}, "role-names", "`CONVENTION` of the names of roles, of {cluster}, {namespace} and {service-account}; default "+migrate.DefaultRoleNames)
 	f.Var(&convention{&o.ServiceAccountNames, migrate.ParseServiceAccountNames}, "service-account-names", "`CONVENTION` of the names of service accounts, of {workload}; default "+migrate.DefaultServiceAccountNames)
-	return func(ctx context.Context, e *env, in *inputs) error {
-		if len(logs) == 0 {
-			return nil
-		}
-		if err := (&auditLogs{logs}).check(in); err != nil {
-			return err
-		}
-		o.NodeUse = migrate.NewNodeUse()
-		if err := e.readLogs(ctx, logs, o.NodeUse.See); err != nil {
-			return err
-		}
-		if o.NodeUse.Other > 0 {
-			fmt.Fprintf(e.stderr, "note: %d records of the logs are not CloudTrail's, and tell nothing of nodes\n", o.NodeUse.Other)
-		}
-		return nil
-	}
 }
 
 // trustPolicyQuota is a flag that holds the length of trust policies.

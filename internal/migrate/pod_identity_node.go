@@ -42,7 +42,8 @@ func (p *planner) relying(m *Migration, known map[string]bool) {
 	on := p.reliant()
 	for _, who := range slices.Sorted(maps.Keys(on)) {
 		namespace, name, _ := strings.Cut(who, "/")
-		if role := p.roleOf(namespace, name); role != "" && !known[who] {
+		held, _ := p.cluster.HoldsAWSRole(namespace, name) // by pods that are made from now on
+		if role := p.roleOf(namespace, name); role != "" && held == "" && !known[who] {
 			m.Holders = append(m.Holders, p.offNode(namespace, name, role, on[who]))
 			delete(on, who)
 		}

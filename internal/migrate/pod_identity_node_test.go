@@ -121,6 +121,13 @@ func TestNodeRole(t *testing.T) {
 			t.Errorf("items %+v, blockers %v", r.Items, r.Blockers)
 		}
 	})
+	t.Run("a role that it has already, and its pods not yet", func(t *testing.T) {
+		s := bare(0)
+		s.Clusters[0].PodIdentityAssociations = []*model.PodIdentityAssociation{{Namespace: "shop", ServiceAccount: "web", RoleARN: role("web")}}
+		if r := migratePods(t, s, Options{Roles: map[string]string{"shop/web": role("web")}}); len(r.Items)+len(r.Steps) > 0 {
+			t.Errorf("items %+v", r.Items)
+		}
+	})
 	for name, c := range map[string]struct {
 		sa, role, want string
 	}{
