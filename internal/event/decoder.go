@@ -39,6 +39,7 @@ type Decoder struct {
 	list    bool    // inside an envelope's list
 	bare    bool    // which is a JSON list, without an object around it
 	control bool    // whose elements are no records: CloudWatch Logs tests a destination
+	noBreak int64   // up to this offset there is no line break
 	lines   int64   // up to this offset only lines are read
 	cluster Cluster // of the envelope
 	scratch []byte  // a record that was a JSON string
@@ -148,19 +149,26 @@ func (d *Decoder) emit(e *Event) {
 // line returns the bytes up to the next line break, reading on if need be; whole is false if the line is longer than a
 // record may be.
 func (d *Decoder) line() (line []byte, whole bool) {
-	searched := 0
 	for {
-		if n := bytes.IndexByte(d.buf[d.pos+searched:], '\n'); n >= 0 {
-			return d.buf[d.pos : d.pos+searched+n], searched+n <= d.max
+		if n := d.lineEnd(); n >= 0 {
+			return d.buf[d.pos : d.pos+n], n <= d.max
 		}
-		searched = len(d.buf) - d.pos
-		if searched > d.max {
-			return d.buf[d.pos:], false
-		}
-		if !d.more() {
-			return d.buf[d.pos:], len(d.buf)-d.pos <= d.max
+		if have := len(d.buf) - d.pos; have > d.max || !d.more() {
+			return d.buf[d.pos:], have <= d.max
 		}
 	}
+}
+
+// lineEnd returns how far the next line break is; -1 if none was read yet. No byte is looked at twice.
+func (d *Decoder) lineEnd() int {
+	from := max(d.pos, int(d.noBreak-d.base))
+	n := bytes.IndexByte(d.buf[from:], '\n')
+	if n < 0 {
+		d.noBreak = d.base + int64(len(d.buf))
+		return -1
+	}
+	d.noBreak = d.base + int64(from+n)
+	return from + n - d.pos
 }
 
 // top reads at the top of the stream: a record, or the beginning of an envelope.
@@ -185,13 +193,15 @@ func (d *Decoder) top(e *Event) (done bool, err error) {
 	if !looksBare && d.open() {
 		return false, nil
 	}
-	if n := bytes.IndexByte(d.buf[d.pos:], '\n'); n >= 0 {
-		if end := e.scanRecord(d.buf[d.pos : d.pos+n]); end > 0 && end <= d.max {
-			d.pos += end
-			d.cluster = d.given
-			d.emit(e)
-			return true, nil
-		}
+	n := d.lineEnd()
+	if n < 0 {
+		n = len(d.buf) - d.pos
+	}
+	if end := e.scanRecord(d.buf[d.pos : d.pos+n]); end > 0 && end <= d.max {
+		d.pos += end
+		d.cluster = d.given
+		d.emit(e)
+		return true, nil
 	}
 	if d.Offset() >= d.lines && looksBare && d.open() {
 		return false, nil
@@ -207,13 +217,13 @@ func (d *Decoder) object(e *Event) (done bool, err error) {
 	if whole && at >= d.lines && len(bytes.TrimSpace(line)) == 1 && d.isPretty(len(line)) {
 		return d.nested(e)
 	}
-	if !whole {
-		return false, d.skipLine(at)
-	}
 	end, reason := d.record(e, line, 0)
-	if reason == "" {
+	switch {
+	case reason == "" && end <= d.max: // more may follow on the line
 		d.pos += end
 		return true, nil
+	case !whole:
+		return false, d.skipLine(at)
 	}
 	d.pos += len(line)
 	return false, d.unparsed(at, reason)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -117,6 +118,7 @@ func TestUnreadable(t *testing.T) {
 		{"something else on a line", a1 + "\nI1123 10:00:00 server.go:1] started\n{\"a\":1}\n\"text\"\n" + a2, []string{"1", "2"}, []string{notRecord, notRecord, notRecord}},
 		{"something else in a list", "[" + a1 + `,1,null,"text",{"a":[]},` + a2 + "]", []string{"1", "2"}, []string{notRecord, notRecord, notRecord, notRecord}},
 		{"two values on a line", a1 + "x\n" + a2, []string{"1", "2"}, []string{notRecord}},
+		{"records that follow each other on a line longer than allowed", strings.Repeat(a1, 30) + "\n" + a2, append(slices.Repeat([]string{"1"}, 30), "2"), nil},
 		{"nothing", " \n\t\n", nil, nil},
 		{"zero bytes", "\x00\x00\n" + a1, []string{"1"}, []string{notRecord}},
 		{"zero byte in a string", strings.Replace(a1, "pods", "po\x00ds", 1) + "\n" + a2, []string{"2"}, []string{"not JSON"}},
