@@ -194,7 +194,7 @@ func (g *Engine) advance(to time.Time) {
 	if !to.After(g.watermark) {
 		return
 	}
-	g.watermark = to
+	g.watermark, g.ledger.Newest = to, to
 	if g.options.Lateness == 0 {
 		return
 	}

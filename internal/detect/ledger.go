@@ -29,6 +29,8 @@ type Ledger struct {
 	Instances       facts[instanceFacts]
 	NodeNames       facts[nodeNameFacts]
 	Calls           facts[callFacts]
+	// Newest is the time of the newest event of all.
+	Newest time.Time
 	// Limit is how many of each kind are kept.
 	Limit int
 }

@@ -195,7 +195,11 @@ func (l *look) silence() (from, to time.Time) {
 			to = s.First
 		}
 	}
-	if from.IsZero() || !to.IsZero() && to.Sub(from) < auditGap {
+	end := to
+	if to.IsZero() {
+		end = l.ledger.Newest
+	}
+	if from.IsZero() || end.Sub(from) < auditGap {
 		return time.Time{}, time.Time{}
 	}
 	return from, to

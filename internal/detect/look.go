@@ -89,6 +89,9 @@ func clusterOf(e *event.Event) string {
 
 func actorText(a *event.Actor) string {
 	who := strings.Clone(cmp.Or(a.SessionARN, a.Principal, a.Service, a.Username))
+	if who == "" && a.PrincipalID != "" { // of another account CloudTrail tells the unique id only
+		who = a.PrincipalID + " of account " + a.Account
+	}
 	if a.Username != "" && who != a.Username {
 		who = a.Username + " (" + who + ")"
 	}
