@@ -208,16 +208,15 @@ func (w *window) thin(c *correlation, want int) {
 	kept := w.Entries[:0]
 	for i, e := range w.Entries {
 		spare := false
-		if between := len(kept) > 0 && i+1 < len(w.Entries); drop > 0 {
-			switch c.kind {
-			case valueCount:
-				spare = last[e.Value] > i
-			case absence:
-				// The first are not looked up here, and a time is told by those around it if they are near enough.
-				spare = e.Rule == 0 || between && kept[len(kept)-1].Rule != 0 && w.Entries[i+1].Rule != 0 && w.Entries[i+1].At-kept[len(kept)-1].At <= int64(c.span)
-			default:
-				spare = between && kept[len(kept)-1].Rule == e.Rule && w.Entries[i+1].Rule == e.Rule
-			}
+		if drop > 0 && c.kind == valueCount {
+			spare = last[e.Value] > i
+		} else if drop > 0 && c.kind == absence && e.Rule == 0 {
+			spare = true // these are not looked up here
+		} else if drop > 0 && len(kept) > 0 && i+1 < len(w.Entries) {
+			// Between two of its kind, which are near enough to each other, it tells nothing that one of them does not.
+			before, after := kept[len(kept)-1], w.Entries[i+1]
+			alike := before.Rule == e.Rule && after.Rule == e.Rule || c.kind == absence && before.Rule != 0 && after.Rule != 0
+			spare = alike && after.At-before.At <= int64(c.span)
 		}
 		if spare {
 			drop--
