@@ -20,7 +20,7 @@ func lookAt(t testing.TB, record string, ctx *Context, g *Ledger) *look {
 	if err := event.Scan([]byte(record), e); err != nil {
 		t.Fatal(err)
 	}
-	l := &look{ctx: ctx, ledger: g, memo: map[int][]string{}}
+	l := &look{ctx: ctx, ledger: g, memo: make([]remembered, len(enrichments))}
 	l.reset(e, true)
 	return l
 }
