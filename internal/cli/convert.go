@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -25,7 +26,9 @@ func newConvert(e *env) *cobra.Command {
 		Use:   "convert RESULT.json",
 		Short: "Write a saved result in another format",
 		Long: `Read a result that was saved with -o json and write it in any other format. It gates as scan does, so that
-one job can scan and another decide; answers of access, attack paths and the status of migrations have no gate.`,
+one job can scan and another decide; answers of access, attack paths, plans and the status of migrations have no gate.
+A saved plan holds what is to be done and its proof, not the state of the clusters: the languages of other tools, and the
+way back, are written when it is planned.`,
 		Example: `  drawbridge scan --demo -o json=run.json
   drawbridge convert run.json -o html=report.html
   drawbridge scan --demo -o json | drawbridge convert - -o sarif`,
@@ -33,7 +36,7 @@ one job can scan and another decide; answers of access, attack paths and the sta
 		RunE: func(_ *cobra.Command, args []string) error {
 			formats, err := out.parse()
 			if err != nil {
-				return err
+				return cmp.Or(plannedOnly(out.specs), err)
 			}
 			if err := gate.parse(); err != nil {
 				return err
@@ -44,12 +47,15 @@ one job can scan and another decide; answers of access, attack paths and the sta
 			}
 			if kind, err := report.KindOf(text); err == nil {
 				if i := slices.IndexFunc(ungated, func(k savedKind) bool { return k.kind == kind }); i >= 0 {
+					if len(out.specs) == 0 {
+						formats = []output{{format: ungated[i].formats[0]}}
+					}
 					return e.convert(args[0], text, formats, ungated[i])
 				}
 			}
 			r, err := parseResult(args[0], text)
 			if err != nil {
-				return failed(err, "convert reads what scan, access, paths and migrate status wrote with -o json; a migration is planned anew")
+				return failed(err, "convert reads what scan, access, paths and migrate wrote with -o json")
 			}
 			write := func(w io.Writer, format string, to report.Options) error { return writeResult(w, format, r, to) }
 			if err := e.write(formats, write); err != nil {
@@ -69,6 +75,17 @@ one job can scan and another decide; answers of access, attack paths and the sta
 	out.flags(cmd, formats)
 	gate.flags(cmd)
 	return cmd
+}
+
+// plannedOnly says of a format that no saved plan can be written in why that is, or is nil.
+func plannedOnly(specs []string) error {
+	for _, spec := range specs {
+		format, _, _ := strings.Cut(spec, "=")
+		if _, ok := report.FindPlan(format); ok && !slices.Contains(report.SavedPlanFormats, format) {
+			return usage("%s needs the state of the cluster, which no saved plan holds: plan anew with migrate … -o %[1]s; a saved plan is written as %s", format, strings.Join(report.SavedPlanFormats, ", "))
+		}
+	}
+	return nil
 }
 
 // savedKind is a kind of result without a gate: what it is called, how it is read, and its formats.
@@ -103,6 +120,13 @@ var ungated = []savedKind{
 		return f.Write(w, d, to)
 	}),
 	saved(graph.KindPaths, "attack paths", report.PathFormats, report.Paths),
+	{migrate.KindPlan, "saved plans", report.SavedPlanFormats, func(text []byte) (func(io.Writer, string, report.Options) error, error) {
+		r, err := report.ParsePlan(text)
+		return func(w io.Writer, format string, to report.Options) error {
+			f, _ := report.FindPlan(format)
+			return f.Write(w, r, to)
+		}, err
+	}},
 	saved(migrate.KindStatus, "the status of migrations", report.MigrationStatusFormats, report.MigrationStatus),
 }
 

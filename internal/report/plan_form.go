@@ -54,7 +54,7 @@ type formAssociation struct {
 }
 
 func newForm(r *migrate.Result) (*form, error) {
-	if r.Before == nil || r.After == nil {
+	if !whole(r) {
 		return nil, errors.New("the migration's snapshots are not at hand: plan it again in this format")
 	}
 	f := &form{view: newPlanView(r)}

@@ -35,8 +35,12 @@ func writePlanMarkdown(w io.Writer, r *migrate.Result, _ Options) error {
 	if err := m.wayBack(v); err != nil {
 		return err
 	}
-	if r.Migration == migrationPods && r.After != nil {
+	switch {
+	case r.Migration == migrationPods && whole(r):
 		m.governance(r, v.clusters)
+	case r.Migration == migrationPods:
+		m.head("Roles and service accounts")
+		m.line("A saved plan does not hold which service account holds which role, and who owns it. Plan anew with `-o markdown` for that page.")
 	}
 	if len(v.gaps) > 0 {
 		m.head("Could not be read")
@@ -138,6 +142,11 @@ func (m *markdown) planStep(s planStep) {
 // wayBack says how each phase is undone, the last one first.
 func (m *markdown) wayBack(v *planView) error {
 	if len(v.Steps) == 0 {
+		return nil
+	}
+	if !whole(v.Result) {
+		m.head("Way back")
+		m.line("A saved plan does not hold what undoes its steps. Plan anew with `-o markdown`, or `-o aws-cli`, for the way back; a run of `--apply` keeps it in its journal.")
 		return nil
 	}
 	phases, err := waysBack(v.Result)

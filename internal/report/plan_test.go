@@ -199,3 +199,28 @@ func TestPlanProof(t *testing.T) {
 		})
 	}
 }
+
+// FuzzParsePlan feeds hostile plans to the parser; what it accepts must go through every format in which a saved plan is
+// written.
+func FuzzParsePlan(f *testing.F) {
+	for _, r := range []*migrate.Result{entriesPlan(f), podsPlan(f)} {
+		var out bytes.Buffer
+		if err := encodeJSON(&out, r); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(out.Bytes())
+	}
+	f.Add([]byte(`{"version":"drawbridge/v1","kind":"Plan","phases":[{"id":"x","steps":["1"]}],"steps":[{"id":"1","change":{"action":"SetAuthenticationMode"}}]}`))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		r, err := ParsePlan(in)
+		if err != nil {
+			return
+		}
+		for _, name := range SavedPlanFormats {
+			format, _ := FindPlan(name)
+			if err := format.Write(new(bytes.Buffer), r, Options{Width: 80}); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+	})
+}
