@@ -10,6 +10,7 @@ import (
 
 	"drawbridge/internal/model"
 	"drawbridge/internal/plan"
+	"drawbridge/internal/rbac"
 )
 
 // Options say how a plan is carried out.
@@ -25,6 +26,9 @@ type Options struct {
 	// Nodes are access entries that must stand, each of its type, before anything else is done and before each row of aws-auth is
 	// taken out: without them nodes would be locked out.
 	Nodes []NodeEntry
+	// Questions are requests, by step from 1, that the cluster's authorizer is to allow when the step is done, for the username
+	// and groups that they name. They are asked after the step was read back, where there is the right to ask.
+	Questions map[int][]rbac.Request
 	// Irreversible lets changes be made that cannot be undone.
 	Irreversible bool
 	// Progress is told of what happens; nil is nobody.
@@ -51,6 +55,8 @@ type Event struct {
 	Undo   bool
 	Change plan.Change
 	Stage  Stage
+	// Said is what the authorizer said of a step that is done, or why it was not asked; empty where there is nothing to ask.
+	Said string
 }
 
 // Stage is how far a step is.
@@ -61,7 +67,8 @@ const (
 	Calling  Stage = "calling"
 	Waiting  Stage = "waiting"
 	Verified Stage = "verified"
-	Skipped  Stage = "skipped" // it was intended and had not happened, so there is nothing to undo
+	ReadBack Stage = "read back" // it stands, and whether it does what it is for was not confirmed
+	Skipped  Stage = "skipped"   // it was intended and had not happened, so there is nothing to undo
 )
 
 // What keeps a run from starting.

@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+
+	"drawbridge/internal/rbac"
 )
 
 // fakeKube is a Kubernetes API of single objects, with versions and preconditions as the API server has them. The real one
@@ -19,6 +21,17 @@ type fakeKube struct {
 	version int
 	objects map[string]*unstructured.Unstructured
 	writes  int
+	// asked are the questions to the authorizer, which answer answers; nil allows.
+	asked  []rbac.Request
+	answer func(rbac.Request) (bool, error)
+}
+
+func (k *fakeKube) Allowed(_ context.Context, r rbac.Request) (bool, error) {
+	k.asked = append(k.asked, r)
+	if k.answer != nil {
+		return k.answer(r)
+	}
+	return true, nil
 }
 
 func newFakeKube() *fakeKube {

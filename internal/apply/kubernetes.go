@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
+
+	"drawbridge/internal/rbac"
 )
 
 // Kubernetes is what is called of a Kubernetes API: one object at a time.
@@ -20,6 +22,8 @@ type Kubernetes interface {
 	Patch(ctx context.Context, of schema.GroupVersionResource, namespace, name string, patch []byte) error
 	// Delete deletes the object if it still has this uid and resourceVersion.
 	Delete(ctx context.Context, of schema.GroupVersionResource, namespace, name string, uid types.UID, version string) error
+	// Allowed asks the authorizer about the user and the groups of a request. It changes nothing.
+	Allowed(ctx context.Context, r rbac.Request) (bool, error)
 }
 
 // NewKubernetes returns a client for a Kubernetes API. What it writes is owned by the field manager "drawbridge".

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -15,6 +16,7 @@ import (
 	"drawbridge/internal/lab/kube"
 	"drawbridge/internal/model"
 	"drawbridge/internal/plan"
+	"drawbridge/internal/rbac"
 )
 
 var real = kube.Shared{}
@@ -74,6 +76,25 @@ func TestRealKubernetes(t *testing.T) {
 	after, err := core.ServiceAccounts("shop").Get(t.Context(), "api", metav1.GetOptions{})
 	if err != nil || after.Annotations["note"] != "not ours" || len(after.ImagePullSecrets) != 1 || after.Labels["a"] != "b" || after.AutomountServiceAccountToken != nil {
 		t.Errorf("service account: %+v, %v", after, err)
+	}
+	// The real authorizer is asked with groups alone, and refuses who may not ask.
+	q := rbac.Request{Groups: []string{"auditors"}, Verb: "get", Resource: "pods", Namespace: "shop"}
+	if allowed, err := client.Allowed(t.Context(), q); err != nil || allowed {
+		t.Errorf("nobody bound: %v, %v", allowed, err)
+	}
+	q.Groups = []string{"system:masters"}
+	if allowed, err := client.Allowed(t.Context(), q); err != nil || !allowed {
+		t.Errorf("masters: %v, %v", allowed, err)
+	}
+	if config, err = c.Config("nobody"); err != nil {
+		t.Fatal(err)
+	}
+	poor, err := NewKubernetes(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := poor.Allowed(t.Context(), q); !apierrors.IsForbidden(err) {
+		t.Errorf("without the right to ask: %v", err)
 	}
 	if s, err = Undo(t.Context(), options()); err != nil || !s.Finished() {
 		t.Fatal(err)

@@ -18,6 +18,8 @@ type Rights struct {
 	Actions []string
 	// Rules are of Kubernetes RBAC, one for each resource.
 	Rules []rbacv1.PolicyRule
+	// Confirming are rules that it goes without: with them the authorizer is asked whether a step does what it is for.
+	Confirming []rbacv1.PolicyRule
 }
 
 // RightsOf returns the least rights for a plan. Those that EKS and Kubernetes demand besides, for what is in the objects, are
@@ -75,6 +77,9 @@ func RightsOf(p plan.Plan) (Rights, error) {
 			rule.ResourceNames = []string{"aws-auth"}
 		}
 		out.Rules = append(out.Rules, rule)
+	}
+	if slices.ContainsFunc(p, func(c plan.Change) bool { _, policy := c.(plan.AssociateAccessPolicy); return letsIn(c) && !policy }) {
+		out.Confirming = []rbacv1.PolicyRule{asking}
 	}
 	slices.SortFunc(out.Rules, func(a, b rbacv1.PolicyRule) int {
 		return cmp.Or(strings.Compare(a.APIGroups[0], b.APIGroups[0]), strings.Compare(a.Resources[0], b.Resources[0]))

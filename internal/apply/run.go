@@ -26,6 +26,9 @@ import (
 type run struct {
 	Options
 	journal *journal
+	// said and confirmed are about the step that was done last: see confirm.
+	said      string
+	confirmed bool
 }
 
 // forward goes on from the first step that is not verified.
@@ -121,7 +124,11 @@ func (r *run) carry(ctx context.Context, t task, c plan.Change, left *model.Snap
 	if err := r.attempt(ctx, t, c, left, &sent); err != nil {
 		return r.stopped(t, c, sent, err)
 	}
-	r.tell(t, c, Verified)
+	done := r.event(t, c, ReadBack)
+	if done.Said = r.said; r.confirmed {
+		done.Stage = Verified
+	}
+	r.Progress(done)
 	return nil
 }
 
@@ -351,6 +358,9 @@ func (r *run) verify(ctx context.Context, t task, c plan.Change) error {
 	if err != nil {
 		return err
 	}
+	if r.said, r.confirmed, err = r.confirm(ctx, t, c); err != nil {
+		return err
+	}
 	return r.journal.add(record{Kind: verified, task: t, Version: version})
 }
 
@@ -440,5 +450,9 @@ func (r *run) stopped(t task, c plan.Change, sent bool, err error) error {
 }
 
 func (r *run) tell(t task, c plan.Change, s Stage) {
-	r.Progress(Event{Step: t.Step, Steps: len(r.journal.plan), Undo: r.journal.undoing, Change: c, Stage: s})
+	r.Progress(r.event(t, c, s))
+}
+
+func (r *run) event(t task, c plan.Change, s Stage) Event {
+	return Event{Step: t.Step, Steps: len(r.journal.plan), Undo: r.journal.undoing, Change: c, Stage: s}
 }

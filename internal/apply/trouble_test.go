@@ -24,7 +24,7 @@ import (
 func at(o Options, step int, do func()) Options {
 	told := false
 	o.Progress = func(e Event) {
-		if e.Step == step && e.Stage == Verified && !told {
+		if e.Step == step && (e.Stage == Verified || e.Stage == ReadBack) && !told {
 			told = true
 			do()
 		}

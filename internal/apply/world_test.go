@@ -17,6 +17,7 @@ import (
 	lab "drawbridge/internal/lab/aws"
 	"drawbridge/internal/model"
 	"drawbridge/internal/plan"
+	"drawbridge/internal/rbac"
 )
 
 const mapRoles = `# kept by hand
@@ -227,4 +228,11 @@ func (d dyingKube) Patch(ctx context.Context, of schema.GroupVersionResource, na
 
 func (d dyingKube) Delete(ctx context.Context, of schema.GroupVersionResource, namespace, name string, uid types.UID, version string) error {
 	return d.write(func() error { return d.k.Delete(ctx, of, namespace, name, uid, version) })
+}
+
+func (d dyingKube) Allowed(ctx context.Context, r rbac.Request) (bool, error) {
+	if d.dead {
+		return false, errCrash
+	}
+	return d.k.Allowed(ctx, r)
 }

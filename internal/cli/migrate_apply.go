@@ -97,7 +97,7 @@ func (o *applyOptions) run(ctx context.Context, e *env, in *inputs, r *migrate.R
 	}
 	return e.carried(journal, func() (*apply.Status, error) {
 		return apply.Run(ctx, changes, apply.Options{
-			Journal: journal, Clients: clients, Planned: r.Before, Nodes: nodeEntries(cluster), Irreversible: o.irreversible, Now: e.now, Progress: e.applied,
+			Journal: journal, Clients: clients, Planned: r.Before, Nodes: nodeEntries(cluster), Questions: migrate.Questions(r.After, changes), Irreversible: o.irreversible, Now: e.now, Progress: e.applied,
 		})
 	})
 }
@@ -156,7 +156,11 @@ func (e *env) applied(ev apply.Event) {
 	if ev.Undo {
 		word = "undo "
 	}
-	fmt.Fprintf(e.stderr, "%sstep %d of %d, %s: %s\n", word, ev.Step, ev.Steps, ev.Stage, printable(ev.Change.String()))
+	said := ""
+	if ev.Said != "" {
+		said = "; " + ev.Said
+	}
+	fmt.Fprintf(e.stderr, "%sstep %d of %d, %s: %s\n", word, ev.Step, ev.Steps, ev.Stage, printable(ev.Change.String()+said))
 }
 
 // carried says how a run ended.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	rbacv1 "k8s.io/api/rbac/v1"
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"drawbridge/checks"
@@ -157,11 +158,17 @@ func addPermissions(pages map[string]string) error {
 
 // writeApplyRights writes what each type of change takes, from what package apply calls.
 func writeApplyRights(b *strings.Builder) {
-	b.WriteString("\n## Carrying out plans\n\nOnly `--apply`, `verify` and `rollback` need these, on the cluster and the objects of the plan, reading before and after included.\nChanges of IAM users need the same actions with `User` for `Role`. Who writes roles and bindings must also hold what these give,\nor the verbs `escalate` and `bind` (Kubernetes documentation, \"Using RBAC Authorization\", 2026-11).\n\n| change | AWS | Kubernetes |\n|---|---|---|\n")
+	b.WriteString("\n## Carrying out plans\n\nOnly `--apply`, `verify` and `rollback` need these, on the cluster and the objects of the plan, reading before and after included.\nChanges of IAM users need the same actions with `User` for `Role`. Who writes roles and bindings must also hold what these give,\nor the verbs `escalate` and `bind` (Kubernetes documentation, \"Using RBAC Authorization\", 2026-11).\n\nWhat is in brackets it goes without: with it the cluster's authorizer is asked whether the username and groups of a new entry may\ndo what the plan says. That shows what they are bound to, not that EKS takes the principal for them. A step that was not asked\nabout is \"read back\", not \"verified\".\n\n| change | AWS | Kubernetes |\n|---|---|---|\n")
 	for _, r := range apply.RightsByChange() {
 		var rules []string
+		text := func(rule rbacv1.PolicyRule) string {
+			return strings.Join(rule.Verbs, ", ") + " " + strings.Join(append(rule.Resources, rule.ResourceNames...), "/")
+		}
 		for _, rule := range r.Rules {
-			rules = append(rules, strings.Join(rule.Verbs, ", ")+" "+strings.Join(append(rule.Resources, rule.ResourceNames...), "/"))
+			rules = append(rules, text(rule))
+		}
+		for _, rule := range r.Confirming {
+			rules = append(rules, "("+text(rule)+")")
 		}
 		fmt.Fprintf(b, "| %s | %s | %s |\n", r.Change, strings.Join(r.Actions, ", "), strings.Join(rules, "; "))
 	}

@@ -101,7 +101,7 @@ func (w *world) carry(t *testing.T, r *migrate.Result) {
 	if clients.Kubernetes, err = apply.NewKubernetes(config); err != nil {
 		t.Fatal(err)
 	}
-	first, dir := 0, t.TempDir()
+	first, confirmed, dir := 0, 0, t.TempDir()
 	for _, p := range r.Phases {
 		changes := r.Changes[first : first+len(p.Steps)]
 		first += len(p.Steps)
@@ -109,12 +109,19 @@ func (w *world) carry(t *testing.T, r *migrate.Result) {
 			continue
 		}
 		s, err := apply.Run(t.Context(), changes, apply.Options{
-			Journal: filepath.Join(dir, p.ID), StateDir: dir, Clients: clients, Irreversible: true, Sleep: func(context.Context, time.Duration) error { return nil },
+			Journal: filepath.Join(dir, p.ID), StateDir: dir, Clients: clients, Irreversible: true, Questions: migrate.Questions(r.After, changes),
+			Progress: func(e apply.Event) {
+				if e.Stage == apply.Verified && e.Said != "" {
+					confirmed++
+				}
+			},
+			Sleep: func(context.Context, time.Duration) error { return nil },
 		})
 		if err != nil || !s.Finished() {
 			t.Fatalf("phase %s: %v", p.ID, err)
 		}
 	}
+	t.Logf("%d entries confirmed by the authorizer", confirmed)
 }
 
 // questions asks what each principal may do before the migration.
