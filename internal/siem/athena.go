@@ -245,6 +245,12 @@ func (s sql) scalar(field string) string {
 
 // key is a field that events are grouped by, with one spelling where CloudTrail has two.
 func (s sql) key(field string, decode bool) string {
+	if some := alternatives(field); len(some) > 1 {
+		for i := range some {
+			some[i] = s.key(some[i], decode)
+		}
+		return "coalesce(" + strings.Join(some, ", ") + ")"
+	}
 	k := s.scalar(field)
 	if decode {
 		for _, c := range []string{":", "/", "@", "+", "=", ","} {

@@ -167,6 +167,7 @@ func counted(j *join, prefix map[plane]string, time string) string {
 			some = append(some, dsl{q, prefix}.expr(q.expr))
 		}
 	}
+	j.oneField()
 	first := j.sides[0]
 	for _, s := range j.sides[1:] {
 		for i := range s.group {

@@ -43,6 +43,7 @@ const dslMapping = `{"mappings": {"dynamic_templates": [{"texts": {"match_mappin
 // sequence writes an EQL sequence (Elasticsearch Reference, "EQL syntax reference", 2026-11). In EQL `:` and `like~` ignore
 // case, `?field` is null where the index does not know the field, and a comparison with null is neither true nor false.
 func sequence(j *join) string {
+	j.oneField()
 	j.encodedKeys()
 	var b strings.Builder
 	fmt.Fprintf(&b, "sequence with maxspan=%ds\n", int64(j.Timespan.Seconds()))

@@ -28,8 +28,26 @@ func eventBridge() target {
 		if q.refused {
 			return ""
 		}
+		b.elements(all)
 		return b.write(all)
 	}}
+}
+
+// elements tells where EventBridge wants two fields below a list in one and the same element of it.
+func (b bridge) elements(all []conjunction) {
+	for _, c := range all {
+		seen := map[string]bool{}
+		for _, l := range c {
+			keys := segments(l.field)
+			for _, at := range listAt(keys) {
+				if list := strings.Join(keys[:at+1], "."); at+1 < len(keys) && seen[list] {
+					b.lose("%s: what is compared below it has to be in one element of the list", list)
+				} else {
+					seen[list] = true
+				}
+			}
+		}
+	}
 }
 
 // maxConjunctions bounds a pattern: EventBridge refuses more than 1,000 combinations of $or.

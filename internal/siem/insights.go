@@ -171,6 +171,7 @@ func insightsJoin(j *join) string {
 		j.refuse("Logs Insights has no search for several things within a time")
 		return ""
 	}
+	j.oneField()
 	first := j.sides[0]
 	var some []string
 	for _, s := range j.sides {

@@ -1,6 +1,9 @@
 package siem
 
 import (
+	"slices"
+	"strings"
+
 	"drawbridge/internal/sigma"
 )
 
@@ -40,7 +43,30 @@ func (x *exporter) joined(r *sigma.Rule) *join {
 		}
 		j.side(name)
 	}
+	for g := range j.GroupBy { // what one side cannot tell cannot join it with the others
+		if slices.ContainsFunc(j.sides, func(s side) bool { return s.group[g] == "" }) && !x.refused {
+			for i := range j.sides {
+				j.sides[i].group[g], j.sides[i].decode[g] = "", false
+			}
+		}
+	}
 	return j
+}
+
+// alternatives are the fields of which a record has one.
+func alternatives(field string) []string { return strings.Split(field, " or ") }
+
+// oneField leaves out group-by fields that are one of several, for targets that cannot choose.
+func (j *join) oneField() {
+	for g, name := range j.GroupBy {
+		if !slices.ContainsFunc(j.sides, func(s side) bool { return len(alternatives(s.group[g])) > 1 }) {
+			continue
+		}
+		j.lose("%s is in one of two fields (%s), by which the target cannot group: all are counted together", name, j.sides[0].group[g])
+		for i := range j.sides {
+			j.sides[i].group[g], j.sides[i].decode[g] = "", false
+		}
+	}
 }
 
 // least is the number that a count has to reach: drawbridge reports when it does, also for eq.

@@ -24,11 +24,16 @@ var ours = map[plane]map[string]struct{ field, loss string }{
 // grouping are such fields where only equality with other events counts.
 var grouping = map[plane]map[string]struct{ field, loss string }{
 	cloudTrail: {
-		"drawbridge.cluster":         {"requestParameters.name", "clusters of the same name in several accounts or regions are counted together"},
+		"drawbridge.cluster":         {clusterNames, "clusters of the same name in several accounts or regions are counted together"},
+		"drawbridge.cluster.name":    {field: clusterNames},
+		"drawbridge.entry.member":    {"requestParameters.principalArn", "a role with a path is not joined with what it does in the cluster: the audit log writes it without"},
 		"drawbridge.actor.principal": {"userIdentity.arn", "sessions of one IAM role are counted apart, by their names"},
 		"drawbridge.actor":           {"userIdentity.arn", "sessions of one IAM role are counted apart, by their names"},
 	},
 	audit: {
+		"drawbridge.cluster.name":          {"", "events of several clusters are counted together: run it for each cluster's log"},
+		"drawbridge.object":                {"objectRef.name", "objects of the same name in several namespaces count once"},
+		"drawbridge.entry.member":          {field: "user.extra.canonicalArn"},
 		"drawbridge.cluster":               {"", "events of several clusters are counted together: run it for each cluster's log"},
 		"drawbridge.actor":                 {field: "user.username"},
 		"drawbridge.actor.service_account": {field: "user.username"},
@@ -47,6 +52,9 @@ var members = map[string]string{
 var objects = []string{"userIdentity.sessionContext", "requestParameters", "responseElements", "additionalEventData", "serviceEventDetails", "tlsDetails",
 	"user.extra", "impersonatedUser.extra", "objectRef", "responseStatus", "requestObject", "responseObject", "annotations", "requestObject.metadata",
 	"requestObject.spec", "requestObject.data", "requestObject.roleRef", "requestObject.metadata.annotations", "requestObject.metadata.labels"}
+
+// clusterNames are the two members that name the cluster in EKS' and EKS Auth's calls; a call has one of them.
+const clusterNames = "requestParameters.name or requestParameters.clusterName"
 
 func isOurs(field string) bool { return strings.HasPrefix(field, "drawbridge.") }
 
@@ -116,7 +124,7 @@ func (q *query) known(x sigma.Expr, negated bool) sigma.Expr {
 func (q *query) knownMatch(m *sigma.Match) sigma.Expr {
 	field, ok := q.field(m.Field)
 	if !ok {
-		return nil
+		return q.said(m)
 	}
 	out := *m
 	out.Field = field

@@ -97,6 +97,8 @@ func TestVerdicts(t *testing.T) {
 		{"ours sets aside", "splunk", "  s: {eventName: x}\n  f: {drawbridge.actor.pipeline: true}\n  condition: s and not f", siem.Approximated, "not set aside"},
 		{"ours in a negated and", "splunk", "  s: {eventName: x}\n  f: {drawbridge.actor.pipeline: true, eventName: y}\n  condition: s and not f", siem.Approximated, "not set aside"},
 		{"ours twice negated", "splunk", "  s: {eventName: x}\n  f: {drawbridge.actor.pipeline: true}\n  condition: s and not not f", siem.Refused, "drawbridge.actor.pipeline"},
+		{"two fields below a list", "eventbridge", "  s: {requestParameters.logging.clusterLogging.enabled: false, requestParameters.logging.clusterLogging.types: audit}\n  condition: s", siem.Approximated, "one element"},
+		{"everything", "eventbridge", "  s: {errorCode: '*'}\n  condition: s", siem.Exact, ""},
 		{"encoded in sigma", "sigma", "  s: {requestParameters.principalArn: 'arn:aws:iam::1:role/x'}\n  condition: s", siem.Approximated, "percent-encodes"},
 		{"not of EKS", "sigma", "  s: {eventSource: sts.amazonaws.com, requestParameters.roleArn: 'arn:aws:iam::1:role/x'}\n  condition: s", siem.Exact, ""},
 		{"encoded regular expression", "athena", "  s: {requestParameters.principalArn|re: 'role/x'}\n  condition: s", siem.Approximated, "percent-encodes"},
@@ -126,6 +128,78 @@ func TestVerdicts(t *testing.T) {
 				t.Errorf("%s, and the text is %q", got.Verdict, got.Text)
 			}
 		})
+	}
+}
+
+// TestSaid has fields of ours that follow from the record.
+func TestSaid(t *testing.T) {
+	parsed, err := sigma.Parse("r.yml", []byte(`title: t
+logsource: {product: kubernetes, service: audit}
+detection:
+  s: {verb: create, drawbridge.done: "true"}
+  part: {drawbridge.actor.part: [controller, control plane]}
+  condition: s and not part
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{"athena", "elastic", "opensearch", "splunk", "logs-insights"} {
+		r, err := siem.Export(parsed, target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rule := r.Rules[0]
+		for _, want := range []string{"dryRun=All", "system:serviceaccount:kube-system:job-controller", "impersonatedUser", "accessKeyId"} {
+			if !strings.Contains(strings.ToLower(rule.Text), strings.ToLower(want)) {
+				t.Errorf("%s: no %s in %s", target, want, rule.Text)
+			}
+		}
+		if rule.Verdict != siem.Approximated || !strings.Contains(rule.Losses[0], "dry run") {
+			t.Errorf("%s: %s %q", target, rule.Verdict, rule.Losses)
+		}
+	}
+}
+
+// TestClusterKeys: what one log cannot tell joins nothing, and what stands in one of two fields is looked for in both.
+func TestClusterKeys(t *testing.T) {
+	parsed, err := sigma.Parse("k.yml", []byte(`title: burst
+name: k
+correlation: {type: temporal_ordered, rules: [k.a, k.b], group-by: [drawbridge.cluster], timespan: 5m}
+---
+title: a
+name: k.a
+logsource: {product: aws, service: cloudtrail}
+detection: {s: {eventSource: eks-auth.amazonaws.com}, condition: s}
+---
+title: b
+name: k.b
+logsource: {product: aws, service: cloudtrail}
+detection: {s: {eventSource: eks.amazonaws.com}, condition: s}
+---
+title: c
+name: k.c
+logsource: {product: kubernetes, service: audit}
+detection: {s: {verb: get}, condition: s}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(target string) string {
+		r, err := siem.Export(parsed, target)
+		if err != nil || len(r.Rules) != 1 || r.Rules[0].Verdict != siem.Approximated {
+			t.Fatalf("%s: %v %+v", target, err, r.Rules)
+		}
+		return r.Rules[0].Text
+	}
+	if got := text("athena"); !strings.Contains(got, `$."name"`) || !strings.Contains(got, `$."clusterName"`) {
+		t.Errorf("one of the two names is not asked for:\n%s", got)
+	}
+	if got := text("elastic"); strings.Contains(got, " by ") {
+		t.Errorf("joined by one of two fields:\n%s", got)
+	}
+	parsed[0].Correlation.Rules[1] = "k.c"
+	if got := text("athena"); strings.Contains(got, `$."name"`) || strings.Contains(got, `$."clusterName"`) {
+		t.Errorf("an audit event tells no cluster, so that nothing would be joined:\n%s", got)
 	}
 }
 

@@ -166,7 +166,13 @@ func splunkJoin(j *join) string {
 		name := func(field string, decode bool) string {
 			k := `"all"`
 			if field != "" {
-				k = fmt.Sprintf(`mvjoin(%s, ", ")`, splName(field))
+				var some []string
+				for _, f := range alternatives(field) {
+					some = append(some, fmt.Sprintf(`mvjoin(%s, ", ")`, splName(f)))
+				}
+				if k = some[0]; len(some) > 1 {
+					k = "coalesce(" + strings.Join(some, ", ") + ")"
+				}
 			}
 			if decode {
 				k = "urldecode(" + k + ")"

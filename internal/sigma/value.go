@@ -120,6 +120,13 @@ func NewValue(s string) Value {
 // NewBool is the value of `exists`.
 func NewBool(b bool) Value { return Value{text: strconv.FormatBool(b), kind: boolean, b: b} }
 
+// NewNumber is a value of `lt`, `lte`, `gt` and `gte`.
+func NewNumber(n float64) Value {
+	v := Value{text: strconv.FormatFloat(n, 'f', -1, 64), kind: number, num: n}
+	v.compile()
+	return v
+}
+
 // Escape writes a plain string as a value that means it.
 func Escape(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`).Replace(s)
