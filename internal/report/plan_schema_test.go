@@ -93,6 +93,39 @@ func TestPlanEksctlTypes(t *testing.T) {
 	}
 }
 
+// TestPlanEksctlRefuses has what eksctl itself refuses: the schema does, too.
+func TestPlanEksctlRefuses(t *testing.T) {
+	schema, err := compileSchema("eksctl.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const role, view = "arn:aws:iam::111122223333:role/x", "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
+	scoped := func(policy, kind string, namespaces ...string) []eksctlPolicy {
+		return []eksctlPolicy{{policy, model.AccessScope{Type: kind, Namespaces: namespaces}}}
+	}
+	for name, c := range map[string]struct {
+		entry eksctlEntry
+		fits  bool
+	}{
+		"a policy on a namespace":                  {eksctlEntry{PrincipalARN: role, AccessPolicies: scoped(view, "namespace", "shop")}, true},
+		"a policy on the cluster":                  {eksctlEntry{PrincipalARN: role, Type: "STANDARD", AccessPolicies: scoped(view, "cluster")}, true},
+		"nodes":                                    {eksctlEntry{PrincipalARN: role, Type: "EC2_LINUX"}, true},
+		"nodes with groups":                        {eksctlEntry{PrincipalARN: role, Type: "EC2_LINUX", KubernetesGroups: []string{"g"}}, false},
+		"nodes with a username":                    {eksctlEntry{PrincipalARN: role, Type: "EC2_WINDOWS", KubernetesUsername: "u"}, false},
+		"nodes with a policy":                      {eksctlEntry{PrincipalARN: role, Type: "FARGATE_LINUX", AccessPolicies: scoped(view, "cluster")}, false},
+		"the cluster, with namespaces":             {eksctlEntry{PrincipalARN: role, AccessPolicies: scoped(view, "cluster", "shop")}, false},
+		"namespaces, of which there are none":      {eksctlEntry{PrincipalARN: role, AccessPolicies: scoped(view, "namespace")}, false},
+		"a policy of IAM":                          {eksctlEntry{PrincipalARN: role, AccessPolicies: scoped("arn:aws:iam::aws:policy/AdministratorAccess", "cluster")}, false},
+		"a type that eksctl does not document":     {eksctlEntry{PrincipalARN: role, Type: "HYBRID_LINUX"}, false},
+		"a principal that is only named by a name": {eksctlEntry{PrincipalARN: "x"}, false},
+	} {
+		config := eksctlConfig{APIVersion: "eksctl.io/v1alpha5", Kind: "ClusterConfig", Metadata: eksctlMetadata{"prod", "eu-central-1"}, AccessConfig: &eksctlAccess{[]eksctlEntry{c.entry}}}
+		if err := fits(schema, config); (err == nil) != c.fits {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestPlanDynamicReference has a name that CloudFormation would replace by a secret: it is told, not written.
 func TestPlanDynamicReference(t *testing.T) {
 	r := entriesPlan(t)
