@@ -252,3 +252,17 @@ func TestNextDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations per event", n)
 	}
 }
+
+// TestReadsNoMoreThanItNeeds: on a live stream, a lone bracket does not make the decoder wait for its counterpart.
+func TestReadsNoMoreThanItNeeds(t *testing.T) {
+	stream := "{\n" + strings.Repeat(auditRecord("1")+"\n", 10)
+	rest := strings.NewReader(stream)
+	d := NewDecoder(iotest.OneByteReader(rest), Options{})
+	var e Event
+	if err := d.Next(&e); err == nil {
+		t.Error("a bracket was read as a record")
+	}
+	if err := d.Next(&e); err != nil || len(stream)-rest.Len() > len(auditRecord("1"))+4 {
+		t.Errorf("%v, %d bytes were read", err, len(stream)-rest.Len())
+	}
+}

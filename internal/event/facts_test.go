@@ -292,3 +292,28 @@ func TestFind(t *testing.T) {
 		t.Errorf("%v allocations in Find", n)
 	}
 }
+
+// TestControlCharacters: a byte that JSON does not allow in a string is seen wherever it stands in a field.
+func TestControlCharacters(t *testing.T) {
+	for at := range 40 {
+		text := strings.Repeat("a", at) + "\x01" + strings.Repeat("b", 40)
+		var e Event
+		err := Scan([]byte(`{"auditID":"1","verb":"get","userAgent":"`+text+`"}`), &e)
+		if u, ok := errors.AsType[*Unparsed](err); !ok || !strings.HasPrefix(u.Reason, notJSON) {
+			t.Errorf("at %d: %v", at, err)
+		}
+	}
+}
+
+// TestKeysAlike: a key that begins and ends as a known one is another.
+func TestKeysAlike(t *testing.T) {
+	for _, key := range []string{"responseStatus", "impersonatedUser"} {
+		for at := range key {
+			other := key[:at] + "_" + key[at+1:]
+			e := scanned(t, `{"verb":"get","`+other+`":{},"auditID":"1`+strings.Repeat("x", maxKey)+`"}`)
+			if v := e.Find(ParsePath(Kubernetes, key)).First(); v.Kind() != Absent {
+				t.Errorf("%s is taken for %s", other, key)
+			}
+		}
+	}
+}
