@@ -62,12 +62,28 @@ func agentOddities(spec event.Value) []string {
 	return out
 }
 
-// agentChange says what a request does to the agent's template: `template` where it names it, `other` where it does not.
+// agentChange says what a request does to the agent's DaemonSet: `specification` where it names it, `other` where it does not, as
+// where the agent is only started anew.
 func (l *look) agentChange() string {
-	if l.Field(event.Verb).Is("patch") && !l.touches("spec") {
+	o := l.Field(event.RequestObject)
+	if !l.Field(event.Verb).Is("patch") || l.creates() {
+		return "specification"
+	}
+	if o.Kind() == event.Object {
+		for _, member := range []string{"spec.template.spec", "spec.selector", "spec.updateStrategy", "spec.$patch", "spec.template.$patch"} {
+			if o.Find(member).First().Kind() != event.Absent {
+				return "specification"
+			}
+		}
 		return "other"
 	}
-	return "template"
+	for op := range o.Find("").All() {
+		path := op.Find("path").First().String()
+		if (path == "" || strings.HasPrefix(path, "/spec")) && !strings.HasPrefix(path, "/spec/template/metadata") {
+			return "specification"
+		}
+	}
+	return "other"
 }
 
 // agentFields are about the Pod Identity agent.
@@ -79,7 +95,7 @@ var agentFields = []enrichment{
 			}
 			return agentOddities(podSpecOf(l.object(), l.Field(event.Resource).String()))
 		}},
-	{Name: "drawbridge.agent.change", Text: "what a request changes of the agent's DaemonSet: `template`, or `other` where it does not name its specification", Planes: onKubernetes,
+	{Name: "drawbridge.agent.change", Text: "what a request changes of the agent's DaemonSet: `specification`, or `other` where it does not name that, as where the agent is started anew", Planes: onKubernetes,
 		Of: func(l *look) []string { return some(l.agentChange()) }},
 	{Name: "drawbridge.agent.images", Text: "the images of a workload's containers", Planes: onKubernetes,
 		Of: func(l *look) []string {

@@ -21,6 +21,12 @@ func (l *look) object() event.Value {
 // done says whether the request changed something: it was carried out, and was no dry run.
 func (l *look) done() bool { return succeeded(l.Event) && !l.dryRun() }
 
+// creates says whether the request made its object: server-side apply, and an update where that is allowed, do so too, and are
+// answered with 201 then (Kubernetes documentation, "Server-Side Apply", 2026-11).
+func (l *look) creates() bool {
+	return l.Field(event.Verb).Is("create") || l.Field(event.ResponseCode).String() == "201" && (l.Field(event.Verb).Is("patch") || l.Field(event.Verb).Is("update"))
+}
+
 var pathLevel = event.ParsePath(event.Kubernetes, "level")
 
 // dryRun says whether the request asked for no effect. A delete takes its options from its body, and then from there only
@@ -129,6 +135,8 @@ var auditFields = []enrichment{
 		Of: func(l *look) []string { return yes(l.done()) }},
 	{Name: "drawbridge.carried_out", Text: "whether a request was carried out, reads and dry runs included: `true` or `false`",
 		Of: func(l *look) []string { return yes(succeeded(l.Event)) }},
+	{Name: "drawbridge.created", Text: "whether the request made its object, by whatever verb: `true` or `false`", Planes: onKubernetes,
+		Of: func(l *look) []string { return yes(l.creates()) }},
 	{Name: "drawbridge.actor.part", Text: "the part of Kubernetes or EKS that makes the request: `kubelet`, `control plane`, `controller`, `EKS`; absent for everybody else", Planes: onKubernetes,
 		Of: func(l *look) []string { return some(l.part()) }},
 	{Name: "drawbridge.object", Text: "the object that the request is about: namespace/name, or name", Planes: onKubernetes,

@@ -22,7 +22,7 @@ func (l *look) roleChange() (roleChange, bool) {
 		return c, false
 	}
 	c.now = l.object().Find(annotationRole).First().String()
-	if l.Field(event.Verb).Is("create") {
+	if l.creates() {
 		c.known = true
 		return c, c.now != ""
 	}

@@ -45,17 +45,13 @@ func (p projection) injected() bool {
 // asked for: what stands in the request, or in a template, somebody wrote.
 func (l *look) byHand() []projection {
 	asked := l.Field(event.RequestObject)
-	if l.Field(event.Verb).Is("create") && asked.Kind() == event.Object || !l.Field(event.Resource).Is("pods") {
-		return l.projections(cmpObject(l.Field(event.Verb).Is("create"), asked, l.object()))
+	switch {
+	case l.creates() && asked.Kind() == event.Object:
+		return l.projections(asked)
+	case !l.Field(event.Resource).Is("pods"):
+		return l.projections(l.object())
 	}
 	return slices.DeleteFunc(l.projections(l.object()), projection.injected)
-}
-
-func cmpObject(first bool, a, b event.Value) event.Value {
-	if first && a.Kind() == event.Object {
-		return a
-	}
-	return b
 }
 
 var tokenFields = []enrichment{

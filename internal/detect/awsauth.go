@@ -109,6 +109,9 @@ func (l *look) awsAuthChange() (awsAuthChange, bool) {
 		return out, false
 	}
 	before, known := l.awsAuthBefore()
+	if l.creates() {
+		before, known = nil, true
+	}
 	out.known = known
 	old, now := mappings(before), mappings(after)
 	out.nodes = true

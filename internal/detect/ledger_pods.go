@@ -54,7 +54,7 @@ func (g *Ledger) notePod(l *look) {
 	}
 	sub := l.Field(event.Subresource).String()
 	switch verb := l.Field(event.Verb).String(); {
-	case verb == "create" && sub == "":
+	case sub == "" && l.creates():
 		if p := g.podOfRequest(l, l.first(pathPodName), l.first(pathPodUID)); p != nil {
 			p.ServiceAccount = l.first(pathPodSA)
 			p.Node = cmp.Or(l.first(pathPodNode), p.Node)

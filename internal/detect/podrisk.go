@@ -124,7 +124,7 @@ func (l *look) risks() (all, added []string) {
 	if all = risksOf(spec); len(all) == 0 {
 		return nil, nil
 	}
-	if !l.Field(event.Verb).Is("update") && !l.Field(event.Verb).Is("patch") {
+	if l.creates() {
 		return all, all
 	}
 	if f := l.ledger.Objects.Templates.get(l.objectKey()); f != nil {

@@ -205,7 +205,7 @@ func (l *look) gainedByRole() (wild, powers []string) {
 	}
 	rules, _ := l.rules()
 	wild, powers = wildcards(rules), powersOf(rules, l.Field(event.Namespace).String())
-	if l.Field(event.Verb).Is("create") {
+	if l.creates() {
 		return wild, powers
 	}
 	before, known := l.roleBefore()
@@ -256,7 +256,7 @@ func (l *look) newSubjects() []string {
 		return nil
 	}
 	now := subjectsOf(l.object())
-	if l.Field(event.Verb).Is("create") {
+	if l.creates() {
 		return now
 	}
 	at := Fact{l.Time(), l.ID()}
