@@ -76,6 +76,7 @@ type planner struct {
 	cluster  *access.Cluster
 
 	agents  map[string][]*access.Unit // kube2iam and kiam, once they were looked for
+	nodes   map[string]bool           // roles of the nodes of this cluster alone, once they were looked for
 	algebra *diff.AWS                 // once something was compared
 }
 

@@ -172,19 +172,30 @@ func (p *planner) takers(role *model.IAMRole) []string {
 }
 
 // unneeded are the node roles of the cluster that a role need not let in any longer, when its service accounts are moved: none
-// while something that stays, or another cluster, names the role too.
+// while something that stays names the role too.
 func (p *planner) unneeded(role *model.IAMRole, stays map[string]bool) []string {
 	if stays[role.ARN] {
 		return nil
 	}
-	nodes := p.cluster.NodeRoles()
+	return slices.DeleteFunc(p.takers(role), func(taker string) bool { return !p.ownNodes()[taker] })
+}
+
+// ownNodes are the roles that nodes of this cluster alone have: whether another cluster needs one is decided there.
+func (p *planner) ownNodes() map[string]bool {
+	if p.nodes != nil {
+		return p.nodes
+	}
+	p.nodes = map[string]bool{}
+	for arn := range p.cluster.NodeRoles() {
+		p.nodes[arn] = true
+	}
 	for _, c := range p.all.Clusters() {
 		if c.ID() == p.cluster.ID() {
 			continue
 		}
 		for arn := range c.NodeRoles() {
-			delete(nodes, arn) // whether that cluster needs it is decided there
+			delete(p.nodes, arn)
 		}
 	}
-	return slices.DeleteFunc(p.takers(role), func(taker string) bool { _, ok := nodes[taker]; return !ok })
+	return p.nodes
 }
