@@ -313,7 +313,7 @@ func (g *Engine) feed(f *feed, l *look) int {
 	}
 	if c.kind == temporalOrdered && f.at == c.rules-1 && c.variant != nil {
 		kept := l.Keep()
-		e.Raw, e.Origin = kept.Raw(), kept.Origin()
+		e.End = &ending{kept.Raw(), kept.Origin()}
 	}
 	run := g.windows.at(k).add(c, e)
 	if run == nil {
@@ -337,10 +337,10 @@ func (g *Engine) ending(l *look, run []entry) *look {
 	}
 	last := run[len(run)-1]
 	e := new(event.Event)
-	if last.Raw == nil || last.ID == l.ID() || event.Scan(last.Raw, e) != nil {
+	if last.End == nil || last.ID == l.ID() || event.Scan(last.End.Raw, e) != nil {
 		return l
 	}
-	e.SetOrigin(last.Origin)
+	e.SetOrigin(last.End.Origin)
 	end := &look{ctx: g.ctx, ledger: g.ledger, memo: make([]remembered, len(enrichments))}
 	end.reset(e, l.final)
 	return end

@@ -74,8 +74,13 @@ type entry struct {
 	ID    string
 	Value string
 	Text  string
-	// Raw and Origin are the event, without credentials, where it ends an ordered correlation: the finding is about it, also
-	// when an earlier event comes later and completes the window.
+	// End is the event itself where it ends an ordered correlation: the finding is about it, also when an earlier event comes
+	// later and completes the window.
+	End *ending
+}
+
+// ending is an event that is kept, without credentials.
+type ending struct {
 	Raw    []byte
 	Origin event.Origin
 }
