@@ -35,7 +35,8 @@ LOCATION 's3://BUCKET/audit/'`
 
 // athena writes SQL for Athena engine version 3 (Trino's functions and SQL/JSON paths).
 func athena() target {
-	return target{name: "athena", needs: []string{cloudTrailTable + ";", auditTable + ";",
+	return target{name: "athena", needs: []string{
+		cloudTrailTable + ";", auditTable + ";",
 		"Kubernetes audit events as JSON lines, one event a line, in kubernetes_audit: as Firehose delivers the messages of the log group /aws/eks/CLUSTER/cluster.",
 		"Athena engine version 3. Add a condition on the partitions or the time that is to be searched.",
 	}, event: func(q *query) string {

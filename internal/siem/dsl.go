@@ -194,7 +194,9 @@ func counted(j *join, prefix map[plane]string, time string) string {
 		inner["values"] = object{"cardinality": object{"field": prefix[first.queries[0].plane] + first.value, "precision_threshold": 40000}}
 	}
 	inner["enough"] = object{"bucket_selector": object{"buckets_path": object{"n": path}, "script": fmt.Sprintf("params.n >= %d", j.least())}}
-	return pretty(object{"size": 0,
+	return pretty(object{
+		"size":  0,
 		"query": object{"bool": object{"should": some, "minimum_should_match": 1}},
-		"aggs":  object{"groups": object{"composite": object{"size": 10000, "sources": sources}, "aggs": inner}}})
+		"aggs":  object{"groups": object{"composite": object{"size": 10000, "sources": sources}, "aggs": inner}},
+	})
 }

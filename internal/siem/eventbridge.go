@@ -162,10 +162,15 @@ func absent(field string) []conjunction {
 }
 
 func (b bridge) present(field string) []conjunction {
+	b.nulls(field)
+	return []conjunction{exists(field, true)}
+}
+
+// nulls tells that EventBridge takes a null for a value, where drawbridge takes it for none.
+func (b bridge) nulls(field string) {
 	if field != "errorCode" && field != "errorMessage" { // which CloudTrail leaves out where there is none
 		b.lose("%s: a null in the record counts as there", field)
 	}
-	return []conjunction{exists(field, true)}
 }
 
 // match writes one comparison.
@@ -267,10 +272,11 @@ func (b bridge) not(m *sigma.Match, want []any, null bool) []conjunction {
 	default:
 		out = b.foldedBut(m)
 	}
-	if !null {
-		out = append(out, exists(m.Field, false))
+	if null {
+		b.nulls(m.Field)
+		return out
 	}
-	return out
+	return append(out, exists(m.Field, false))
 }
 
 // oneKind keeps the numbers of a list that has each as number and as text: EventBridge excludes lists of texts or of numbers.

@@ -49,9 +49,11 @@ var members = map[string]string{
 }
 
 // objects are other members of records that hold more.
-var objects = []string{"userIdentity.sessionContext", "requestParameters", "responseElements", "additionalEventData", "serviceEventDetails", "tlsDetails",
+var objects = []string{
+	"userIdentity.sessionContext", "requestParameters", "responseElements", "additionalEventData", "serviceEventDetails", "tlsDetails",
 	"user.extra", "impersonatedUser.extra", "objectRef", "responseStatus", "requestObject", "responseObject", "annotations", "requestObject.metadata",
-	"requestObject.spec", "requestObject.data", "requestObject.roleRef", "requestObject.metadata.annotations", "requestObject.metadata.labels"}
+	"requestObject.spec", "requestObject.data", "requestObject.roleRef", "requestObject.metadata.annotations", "requestObject.metadata.labels",
+}
 
 // clusterNames are the two members that name the cluster in EKS' and EKS Auth's calls; a call has one of them.
 const clusterNames = "requestParameters.name or requestParameters.clusterName"

@@ -79,8 +79,10 @@ func parts(m *sigma.Match) sigma.Expr {
 	if !ok {
 		return nil
 	}
-	outside := sigma.And{present("user.extra.accessKeyId", false), present("user.extra.canonicalArn", false),
-		present("user.extra.authentication.kubernetes.io/pod-name", false), present("user.extra.authentication.k8s.io/pod-name", false)}
+	outside := sigma.And{
+		present("user.extra.accessKeyId", false), present("user.extra.canonicalArn", false),
+		present("user.extra.authentication.kubernetes.io/pod-name", false), present("user.extra.authentication.k8s.io/pod-name", false),
+	}
 	usernames, accounts := detect.Parts()
 	for i := range accounts {
 		accounts[i] = "system:serviceaccount:kube-system:" + accounts[i]

@@ -142,8 +142,10 @@ func TestEscape(t *testing.T) {
 
 func TestMatchesAllocatesNothing(t *testing.T) {
 	s := "arn:aws:sts::111122223333:assumed-role/ÉngineerRole/someone-with-a-long-session-name"
-	for _, field := range []string{`f: abc`, `f|contains: 'engineer'`, `f|contains: 'r?le*name'`, `f|startswith: ARN`, `f|endswith: -NAME`, `f|re: 'r[a-z]+/.*name$'`,
-		`f|cidr: 10.0.0.0/8`, `f|lt: 5`, `f|contains|cased: Engineer`, `f: '*:assumed-role/*'`} {
+	for _, field := range []string{
+		`f: abc`, `f|contains: 'engineer'`, `f|contains: 'r?le*name'`, `f|startswith: ARN`, `f|endswith: -NAME`, `f|re: 'r[a-z]+/.*name$'`,
+		`f|cidr: 10.0.0.0/8`, `f|lt: 5`, `f|contains|cased: Engineer`, `f: '*:assumed-role/*'`,
+	} {
 		m := oneField(t, field)
 		for _, s := range []string{s, "10.1.2.3", "2001:db8::1", "eks.amazonaws.com", "404"} {
 			if n := testing.AllocsPerRun(20, func() { m.matches(s) }); n > 0 {

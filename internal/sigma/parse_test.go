@@ -121,8 +121,10 @@ func TestRule(t *testing.T) {
 		t.Error(diff)
 	}
 	correlations := []*Correlation{
-		{Type: "temporal_ordered", Rules: []string{"entry-created", "entry-deleted"}, GroupBy: []string{"arn"}, Timespan: time.Hour, Op: "gte", Count: 2,
-			Aliases: map[string]map[string]string{"arn": {"entry-created": "requestParameters.principalArn", "entry-deleted": "requestParameters.principalArn"}}, Generate: true},
+		{
+			Type: "temporal_ordered", Rules: []string{"entry-created", "entry-deleted"}, GroupBy: []string{"arn"}, Timespan: time.Hour, Op: "gte", Count: 2,
+			Aliases: map[string]map[string]string{"arn": {"entry-created": "requestParameters.principalArn", "entry-deleted": "requestParameters.principalArn"}}, Generate: true,
+		},
 		{Type: "value_count", Rules: []string{"entry-created"}, GroupBy: []string{"userIdentity.arn"}, Timespan: 90 * time.Minute, Op: "gt", Count: 5, Field: "requestParameters.name"},
 	}
 	for i, want := range correlations {

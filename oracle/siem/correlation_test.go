@@ -47,7 +47,7 @@ func TestCorrelations(t *testing.T) {
 	m := maker{rand.New(rand.NewPCG(*seed, 11))}
 	a := newAthena(t)
 	for _, kind := range []string{
-		"  type: event_count\n  rules: [alone.refused]\n  condition: {gte: 3}", "  type: event_count\n  rules: [alone.entry, alone.refused]\n  condition: {gt: 3}",
+		"  type: event_count\n  rules: [alone.refused]\n  condition: {gte: 2}", "  type: event_count\n  rules: [alone.entry, alone.refused]\n  condition: {gt: 2}",
 		"  type: value_count\n  rules: [alone.entry, alone.policy]\n  condition: {gte: 2, field: requestParameters.name}",
 		"  type: temporal\n  rules: [alone.entry, alone.policy, alone.refused]", "  type: temporal_ordered\n  rules: [alone.entry, alone.refused]",
 		"  type: temporal_ordered\n  rules: [alone.entry, alone.policy, alone.refused]",
@@ -61,7 +61,7 @@ func TestCorrelations(t *testing.T) {
 			t.Fatalf("%s: %s %v", kind, e.Verdict, e.Losses)
 		}
 		p, found := compile(t, rules), 0
-		const rounds = 30
+		const rounds = 40
 		for range rounds {
 			var records []record
 			minutes := m.Perm(15)[:4+m.IntN(10)]
