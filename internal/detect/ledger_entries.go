@@ -377,7 +377,7 @@ var changeFields = []enrichment{
 		}},
 	{Name: "drawbridge.entry.policy", Text: "name of the access policy", Planes: onCloudTrail,
 		Of: func(l *look) []string { return some(policyName(l.first(pathPolicyARN))) }},
-	{Name: "drawbridge.entry.outside_pipeline", Text: "whether the actor is none of the roles of `--pipeline`; absent without them, and for AWS itself", Planes: onCloudTrail,
+	{Name: "drawbridge.entry.outside_pipeline", Text: "whether the actor is none of the roles of `--pipeline-role`; absent without them, and for AWS itself", Planes: onCloudTrail,
 		Of: func(l *look) []string { return l.outsidePipeline() }},
 	{Name: "drawbridge.entry.node_role", Text: "`yes` where nodes use the role of the entry, `no` where somebody else does", Planes: onCloudTrail, Ledger: true, Snapshot: true,
 		Of: func(l *look) []string { answer, _ := l.nodeRole(); return some(answer) }},

@@ -94,6 +94,11 @@ func (p *privilege) ofIdentity(c *access.Cluster, e *entryChange) {
 		}
 		return
 	}
+	for _, area := range []model.Area{model.AreaClusterRoleBindings, model.AreaClusterRoles, model.AreaRoleBindings, model.AreaRoles} {
+		if len(e.Groups) > 0 && !c.Complete(area) {
+			p.unknown = "what RBAC gives " + groupsText(e.Groups) + ": the snapshot lacks " + string(area)
+		}
+	}
 	everybody, _ := c.PowersOf(rbac.Authenticated(""))
 	for _, h := range c.EntryHolders(&model.AccessEntry{PrincipalARN: e.Entry, Type: e.Type, Username: e.Username, Groups: e.Groups}) {
 		held, missing := c.PowersOf(h)

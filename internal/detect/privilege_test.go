@@ -114,6 +114,9 @@ func TestPrivilegeOfGroups(t *testing.T) {
 			bind("run", group("system:authenticated")),
 		},
 	}
+	part := *c
+	c.MarkRead(model.AreaRoles, model.AreaClusterRoles, model.AreaRoleBindings, model.AreaClusterRoleBindings)
+	partly := &Context{Access: access.New(&model.Snapshot{Clusters: []*model.Cluster{&part}})}
 	known := &Context{Access: access.New(&model.Snapshot{Clusters: []*model.Cluster{c}})}
 	for _, x := range []struct {
 		name, params   string
@@ -128,6 +131,8 @@ func TestPrivilegeOfGroups(t *testing.T) {
 		{"a group that reads Secrets", `"kubernetesGroups":["backup"]`, known, reachNone, reachCluster, false},
 		{"a username that is bound", `"username":"oncall"`, known, reachEverything, reachEverything, false},
 		{"a group whose role is missing", `"kubernetesGroups":["ghosts"]`, known, reachNone, reachNone, true},
+		{"a group in a snapshot without RBAC", `"kubernetesGroups":["day"]`, partly, reachNone, reachNone, true},
+		{"a group that is bound in what was read", `"kubernetesGroups":["night"]`, partly, reachEverything, reachEverything, true},
 		{"what everybody may is nothing given", `"kubernetesGroups":["day"]`, known, reachNone, reachNone, false},
 		{"a node has no groups of its own", `"type":"EC2_LINUX","kubernetesGroups":["night"]`, known, reachNone, reachNone, false},
 	} {
