@@ -32,6 +32,13 @@ type EKSIssuer struct {
 	DualStack bool
 }
 
+// The domains of AWS' endpoints, and of those for IPv4 and IPv6, in each partition (AWS SDKs, partitions.json, 2026-11). A
+// name that only begins like an issuer of EKS is somebody else's.
+var (
+	awsDomains       = []string{"amazonaws.com", "amazonaws.com.cn", "c2s.ic.gov", "sc2s.sgov.gov", "cloud.adc-e.uk", "csp.hci.ic.gov", "amazonaws.eu"}
+	dualStackDomains = []string{"api.aws", "api.amazonwebservices.com.cn", "api.aws.ic.gov", "api.aws.scloud", "api.cloud-aws.adc-e.uk", "api.aws.hci.ic.gov", "api.amazonwebservices.eu"}
+)
+
 // ParseEKSIssuer recognises the issuer of an EKS cluster, oidc.eks.REGION.amazonaws.com/id/ID, or its dual-stack form
 // oidc-eks.REGION.api.aws/id/ID, in the domains of any partition.
 func ParseEKSIssuer(issuer string) (EKSIssuer, bool) {
@@ -41,12 +48,16 @@ func ParseEKSIssuer(issuer string) (EKSIssuer, bool) {
 	}
 	host = strings.ToLower(host)
 	if rest, ok := strings.CutPrefix(host, "oidc.eks."); ok {
-		region, _, found := strings.Cut(rest, ".")
-		return EKSIssuer{Region: region, ID: id}, found
+		region, domain, _ := strings.Cut(rest, ".")
+		if slices.Contains(awsDomains, domain) {
+			return EKSIssuer{Region: region, ID: id}, true
+		}
 	}
 	if rest, ok := strings.CutPrefix(host, "oidc-eks."); ok {
-		region, _, found := strings.Cut(rest, ".")
-		return EKSIssuer{Region: region, ID: id, DualStack: true}, found
+		region, domain, _ := strings.Cut(rest, ".")
+		if slices.Contains(dualStackDomains, domain) {
+			return EKSIssuer{Region: region, ID: id, DualStack: true}, true
+		}
 	}
 	return EKSIssuer{}, false
 }

@@ -197,6 +197,8 @@ func TestParseEKSIssuer(t *testing.T) {
 		{"oidc-eks.cn-north-1.api.amazonwebservices.com.cn/id/AB", EKSIssuer{Region: "cn-north-1", ID: "AB", DualStack: true}, true},
 		{"token.actions.githubusercontent.com", EKSIssuer{}, false},
 		{"oidc.eks.us-east-1.amazonaws.com/id/", EKSIssuer{}, false},
+		{"oidc.eks.us-east-1.amazonaws.com.example.org/id/AB", EKSIssuer{}, false},
+		{"oidc-eks.us-east-1.api.aws.example.org/id/AB", EKSIssuer{}, false},
 		{"oidc.eks.us-east-1.amazonaws.com", EKSIssuer{}, false},
 		{"oidc.eks.us-east-1.amazonaws.com/id/AB/CD", EKSIssuer{}, false},
 		{"", EKSIssuer{}, false},

@@ -29,6 +29,7 @@ type Ledger struct {
 	Instances       facts[instanceFacts]
 	NodeNames       facts[nodeNameFacts]
 	Calls           facts[callFacts]
+	RolePolicies    facts[rolePolicyFacts]
 	// Newest is the time of the newest event of all.
 	Newest time.Time
 	// Limit is how many of each kind are kept.
@@ -48,6 +49,8 @@ func (g *Ledger) note(l *look) {
 			g.noteEntry(l)
 			g.noteAssociation(l)
 			g.noteSettings(l)
+		case "iam.amazonaws.com":
+			g.notePolicy(l)
 		case "eks-auth.amazonaws.com":
 			g.noteCall(l)
 			g.noteNodeRole(l)
@@ -64,7 +67,7 @@ func (g *Ledger) note(l *look) {
 // Forgotten is the number of facts that were given up for want of room.
 func (g *Ledger) Forgotten() int {
 	return g.Keys.Forgotten + g.Pods.Forgotten + g.PodNames.Forgotten + g.Entries.Forgotten + g.Associations.Forgotten + g.ServiceAccounts.Forgotten +
-		g.Objects.forgotten() + g.Addresses.Forgotten + g.Places.Forgotten + g.Nodes.Forgotten + g.Instances.Forgotten + g.NodeNames.Forgotten + g.Calls.Forgotten +
+		g.Objects.forgotten() + g.Addresses.Forgotten + g.Places.Forgotten + g.Nodes.Forgotten + g.Instances.Forgotten + g.NodeNames.Forgotten + g.Calls.Forgotten + g.RolePolicies.Forgotten +
 		g.Sessions.Forgotten + g.Audits.Forgotten + g.Settings.Forgotten + g.Roles.Forgotten
 }
 

@@ -259,6 +259,17 @@ var associationFields = []enrichment{
 		}},
 	{Name: "drawbridge.association.role", Text: "IAM role that it gives, with the target role", Planes: onCloudTrail, Ledger: true, Snapshot: true,
 		Of: func(l *look) []string { return ofAssociation(l, func(a association) string { return a.through() }) }},
+	{Name: "drawbridge.association.role_arn", Text: "ARN of the role that it names, without the target role", Planes: onCloudTrail, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { return ofAssociation(l, func(a association) string { return a.role }) }},
+	{Name: "drawbridge.association.workload", Text: "the service account that it is for: namespace/name", Planes: onCloudTrail, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string {
+			return ofAssociation(l, func(a association) string {
+				if a.serviceAccount == "" {
+					return ""
+				}
+				return a.namespace + "/" + a.serviceAccount
+			})
+		}},
 	{Name: "drawbridge.association.role_before", Text: "IAM role that it gave before, with the target role; of a new association the role of the one that the service account had within a day before",
 		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: func(l *look) []string {
 			k, c, ok := l.changeOfAssociation()

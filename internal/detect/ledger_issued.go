@@ -19,6 +19,8 @@ var issuedFields = []enrichment{
 		}},
 	{Name: "drawbridge.issued.namespace", Text: "namespace of the pod that STS issues a key to", Planes: onCloudTrail,
 		Of: func(l *look) []string { return ofIssued(l, func(is *issue) string { return is.Namespace }) }},
+	{Name: "drawbridge.issued.service_account", Text: "name of the service account that STS issues a key to", Planes: onCloudTrail,
+		Of: func(l *look) []string { return ofIssued(l, func(is *issue) string { return is.ServiceAccount }) }},
 	{Name: "drawbridge.issued.pod", Text: "that pod's name", Planes: onCloudTrail,
 		Of: func(l *look) []string { return ofIssued(l, func(is *issue) string { return is.Pod }) }},
 	{Name: "drawbridge.issued.first_use", Text: "what the key that STS issues was used for first, and from where; absent until nothing more can tell", Planes: onCloudTrail, Ledger: true,
