@@ -11,7 +11,7 @@ import (
 // sessionFacts are when an IAM principal made requests to API servers of clusters of one name.
 type sessionFacts struct{ Uses []sessionUse }
 
-// sessionUse are the requests of a principal within a minute.
+// sessionUse are the requests of a principal within five minutes.
 type sessionUse struct {
 	Cluster event.Cluster
 	First   Fact
@@ -33,7 +33,8 @@ type auditSpan struct {
 const auditGap = 30 * time.Minute
 
 const (
-	sessionUsesKept = 256
+	usePeriod       = 5 * time.Minute
+	sessionUsesKept = 24 // two hours: what is asked for is an hour
 	auditSpansKept  = 256
 )
 
@@ -107,12 +108,12 @@ func (a *auditFacts) note(c event.Cluster, at time.Time) {
 }
 
 func (s *sessionFacts) note(c event.Cluster, l *look) {
-	minute := l.Time().Truncate(time.Minute)
+	period := l.Time().Truncate(usePeriod)
 	i := len(s.Uses)
-	for i > 0 && s.Uses[i-1].First.At.Truncate(time.Minute).After(minute) {
+	for i > 0 && s.Uses[i-1].First.At.Truncate(usePeriod).After(period) {
 		i--
 	}
-	for j := i - 1; j >= 0 && s.Uses[j].First.At.Truncate(time.Minute).Equal(minute); j-- {
+	for j := i - 1; j >= 0 && s.Uses[j].First.At.Truncate(usePeriod).Equal(period); j-- {
 		if u := &s.Uses[j]; u.Cluster == c {
 			if f := (Fact{l.Time(), l.ID()}); f.before(u.First) {
 				u.First, u.Action = l.fact(), actionOf(l.Event)
@@ -139,9 +140,17 @@ func (l *look) usedSince() string {
 	c, from, to := l.Cluster(), created.At, l.Time()
 	if s := l.ledger.Sessions.get(memberKey(c, created.Entry)); s != nil {
 		for i := range s.Uses {
-			if u := &s.Uses[i]; oneCluster(u.Cluster, c) && !u.First.At.After(to) && !u.Last.Before(from) {
-				return "it was used: " + u.Action + " at " + stamp(u.First.At)
+			u := &s.Uses[i]
+			if !oneCluster(u.Cluster, c) || u.First.At.After(to) || u.Last.Before(from) {
+				continue
 			}
+			switch {
+			case !u.First.At.Before(from):
+				return "it was used: " + u.Action + " at " + stamp(u.First.At)
+			case !u.Last.After(to):
+				return "it was used at " + stamp(u.Last)
+			}
+			return "whether it was used is not certain: its principal came before, and after"
 		}
 	}
 	if a := l.ledger.Audits.get(c.Name); a != nil {

@@ -96,14 +96,14 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// TestSessionUses: uses are by minute, and the first of a minute is the first in time, in whatever order they come.
+// TestSessionUses: uses are by five minutes, and the first of them is the first in time, in whatever order they come.
 func TestSessionUses(t *testing.T) {
 	record := func(second int, verb string) string {
 		return fmt.Sprintf(`{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"a%03d","stage":"ResponseComplete","verb":%q,"user":{"username":"u","extra":{"canonicalArn":["arn:aws:iam::111122223333:role/New"]}},"objectRef":{"resource":"pods"},"requestReceivedTimestamp":%q}`,
 			second, verb, start.Add(time.Duration(second)*time.Second).Format("2006-01-02T15:04:05.000000Z"))
 	}
-	events := []string{record(5, "get"), record(59, "list"), record(60, "create"), record(200, "delete")}
-	want := []string{"get pods 10:00:05 10:00:59", "create pods 10:01:00 10:01:00", "delete pods 10:03:20 10:03:20"}
+	events := []string{record(5, "get"), record(299, "list"), record(300, "create"), record(900, "delete")}
+	want := []string{"get pods 10:00:05 10:04:59", "create pods 10:05:00 10:05:00", "delete pods 10:15:00 10:15:00"}
 	for _, order := range [][]int{{0, 1, 2, 3}, {3, 2, 1, 0}, {1, 3, 0, 2, 1, 0}} {
 		g := newLedger(10)
 		for _, i := range order {
@@ -119,6 +119,33 @@ func TestSessionUses(t *testing.T) {
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("order %v: uses (-want +got):\n%s", order, d)
+		}
+	}
+}
+
+func TestUsedSince(t *testing.T) {
+	principal := `"principalArn":"arn:aws:iam::111122223333:role/new"`
+	for _, c := range []struct {
+		uses [][2]int // seconds of the first and the last of a period
+		want string
+	}{
+		{nil, "whether it was used is not known: no audit log of the time was read"},
+		{[][2]int{{15, 15}}, "it was used: get pods at 2026-11-01T10:00:15Z"},
+		{[][2]int{{15, 200}}, "it was used: get pods at 2026-11-01T10:00:15Z"},
+		{[][2]int{{0, 20}}, "it was used at 2026-11-01T10:00:20Z"},
+		{[][2]int{{0, 200}}, "whether it was used is not certain: its principal came before, and after"},
+		{[][2]int{{0, 5}, {50, 60}}, "whether it was used is not known: no audit log of the time was read"},
+	} {
+		g := newLedger(10)
+		g.note(lookAt(t, call(10, "CreateAccessEntry", principal), &Context{}, g))
+		cluster := event.Cluster{Name: "prod"}
+		s := g.Sessions.at(memberKey(cluster, "arn:aws:iam::111122223333:role/new"), 10)
+		for _, u := range c.uses {
+			at := func(second int) time.Time { return start.Add(time.Duration(second) * time.Second) }
+			s.Uses = append(s.Uses, sessionUse{Cluster: cluster, First: Fact{at(u[0]), "a"}, Last: at(u[1]), Action: "get pods"})
+		}
+		if got := lookAt(t, call(40, "DeleteAccessEntry", principal), &Context{}, g).usedSince(); got != c.want {
+			t.Errorf("uses %v: %q, want %q", c.uses, got, c.want)
 		}
 	}
 }
