@@ -99,6 +99,9 @@ func (p *planner) unreadable(r *Row) bool {
 // is another role.
 func (p *planner) resolve(r *Row) bool {
 	arn, err := iam.ParseARN(r.Mapping.Read.ARN)
+	if err != nil || !arn.IsRole() && !arn.IsUser() && !arn.IsRoot() {
+		arn, err = iam.ParseARN(strings.ToLower(r.Mapping.Read.ARN)) // as the authenticator finds it, whatever its case
+	}
 	if err != nil {
 		return r.nothing("it never let anybody in: %s", err)
 	}
@@ -133,7 +136,7 @@ func (p *planner) resolveUser(r *Row, arn iam.ARN) bool {
 	case access.Absent:
 		return r.nothing("%s does not exist: nobody comes in, and whoever makes a user of that name would", arn)
 	case access.Unread:
-		if arn.IsUser() && r.Mapping.Read.ARN == r.Mapping.Written.ARN {
+		if arn.IsUser() && arn.String() == r.Mapping.Read.ARN && r.Mapping.Read.ARN == r.Mapping.Written.ARN {
 			r.Principal = r.Mapping.Read.ARN
 			r.Notes = append(r.Notes, "the users of account "+arn.Account+" were not read: EKS refuses the access entry if there is no such user")
 			return false

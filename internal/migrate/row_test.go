@@ -151,6 +151,11 @@ func TestTraps(t *testing.T) {
 				entry(role("aws-reserved/sso.amazonaws.com/eu-central-1/AWSReservedSSO_Admin_0123456789abcdef"), "sso", "g"),
 			}}},
 		},
+		"in capitals": {
+			roles: `[{rolearn: "` + strings.ToUpper(role("dev")) + `", username: dev, groups: [g]}]`, principals: []string{role("team/dev")},
+			users: `[{userarn: "ARN:AWS:IAM::` + own + `:USER/JANE", username: jane, groups: [g]}]`,
+			rows:  []want{{outcome: BecomesEntry, changes: []plan.Change{entry(role("team/dev"), "dev", "g")}}, {outcome: Nothing, why: "does not exist"}},
+		},
 		"a root user": {
 			users: `[{userarn: "arn:aws:iam::` + own + `:root", username: root, groups: [g]}]`,
 			rows:  []want{{outcome: Blocked, why: "root user"}}, blockers: []string{"root user"},

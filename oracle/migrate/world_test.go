@@ -134,6 +134,8 @@ func (w *world) rowARN(p *principal) string {
 		return strings.ToLower(p.stripped())
 	case 2:
 		return p.sts("alice")
+	case 3:
+		return strings.ToUpper(p.stripped())
 	}
 	return p.stripped()
 }
