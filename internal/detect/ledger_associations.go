@@ -279,7 +279,7 @@ var associationFields = []enrichment{
 			before, _ := l.associationBefore(k, &c)
 			return some(before.through())
 		}},
-	{Name: "drawbridge.association.role_changed", Text: "whether the event gives the service account another role or target role than before: `true`, `false`, or `unknown`, once nothing more can tell",
+	{Name: "drawbridge.association.role_changed", Text: "whether the event gives the service account another role or target role than before: `true`, `false`, or `unknown`; absent until nothing more can tell",
 		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: roleChanged},
 	{Name: "drawbridge.association.tags_turned_off", Text: "whether the event turns session tags off that were on before; without knowledge of that, whether it says they are off",
 		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: tagsTurnedOff},
@@ -310,15 +310,15 @@ var associationFields = []enrichment{
 
 func roleChanged(l *look) []string {
 	k, c, ok := l.changeOfAssociation()
-	if !ok || c.Action == deleteAssociation {
-		return nil
+	if !ok || !l.final || c.Action == deleteAssociation {
+		return nil // a change between the two may yet come
 	}
 	before, known := l.associationBefore(k, &c)
-	if known {
+	switch {
+	case known:
 		after, _ := l.association()
 		return yes(after.role != before.role || after.target != before.target)
-	}
-	if l.final && c.Action == updateAssociation {
+	case c.Action == updateAssociation:
 		return []string{"unknown"}
 	}
 	return nil
@@ -334,8 +334,9 @@ func tagsTurnedOff(l *look) []string {
 	case c.Action == createAssociation:
 		return isTrue
 	}
-	if before, known := l.associationBefore(k, &c); known || l.final {
-		return yes(before.untagged != "true")
+	if !l.final {
+		return nil
 	}
-	return nil
+	before, _ := l.associationBefore(k, &c)
+	return yes(before.untagged != "true")
 }

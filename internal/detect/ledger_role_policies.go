@@ -129,8 +129,8 @@ func (l *look) iamRoleAt(arn string) (*access.Access, *model.IAMRole) {
 // words. Without the snapshot only those of policies that events attached are known.
 func (l *look) privileges() (kind access.PrivilegeKind, titles []string) {
 	a, ok := l.association()
-	if !ok || a.role == "" {
-		return "", nil
+	if !ok || !l.final || a.role == "" {
+		return "", nil // a policy may yet be taken away again
 	}
 	all, role := l.iamRoleAt(cmp.Or(a.target, a.role))
 	if role == nil {
@@ -153,7 +153,7 @@ func (l *look) privileges() (kind access.PrivilegeKind, titles []string) {
 
 // rolePolicyFields are about the policies of IAM roles.
 var rolePolicyFields = []enrichment{
-	{Name: "drawbridge.association.privilege", Text: "the most serious way in which the role is privileged that an association gives: `administrator`, `IAM write`, `escalation`, `whole service`, `reads secrets`",
+	{Name: "drawbridge.association.privilege", Text: "the most serious way in which the role is privileged that an association gives: `administrator`, `IAM write`, `escalation`, `whole service`, `reads secrets`; absent until nothing more can tell",
 		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: func(l *look) []string {
 			kind, _ := l.privileges()
 			return some(string(kind))

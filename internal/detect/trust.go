@@ -143,8 +143,12 @@ func (l *look) partition() string {
 	return "aws"
 }
 
-// trustWidened compares what a trust policy lets in with the one before, for roles that were or are for workloads.
+// trustWidened compares what a trust policy lets in with the one before, for roles that were or are for workloads. Which one
+// was before is known when nothing more can come between.
 func trustWidened(l *look) []string {
+	if !l.final {
+		return nil
+	}
 	after, before, known, ok := l.trustSet()
 	if !ok || !known || !after.workloads && !before.workloads {
 		return nil
