@@ -214,11 +214,13 @@ func (w *window) thin(c *correlation, want int) {
 	kept := w.Entries[:0]
 	for i, e := range w.Entries {
 		spare := false
-		if drop > 0 && c.kind == valueCount {
+		switch {
+		case drop == 0:
+		case c.kind == valueCount:
 			spare = last[e.Value] > i
-		} else if drop > 0 && c.kind == absence && e.Rule == 0 {
+		case c.kind == absence && e.Rule == 0:
 			spare = true // these are not looked up here
-		} else if drop > 0 && len(kept) > 0 && i+1 < len(w.Entries) {
+		case len(kept) > 0 && i+1 < len(w.Entries):
 			// Between two of its kind, which are near enough to each other, it tells nothing that one of them does not.
 			before, after := kept[len(kept)-1], w.Entries[i+1]
 			alike := before.Rule == e.Rule && after.Rule == e.Rule || c.kind == absence && before.Rule != 0 && after.Rule != 0
