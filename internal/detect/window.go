@@ -168,11 +168,6 @@ func (w *window) add(c *correlation, e entry) []entry {
 	if slices.ContainsFunc(w.Entries, func(o entry) bool { return o.ID == e.ID && o.Rule == e.Rule }) {
 		return nil
 	}
-	if c.kind == valueCount {
-		if i := slices.IndexFunc(w.Entries, func(o entry) bool { return o.Value == e.Value && abs(o.At-e.At) <= int64(c.span) }); i >= 0 && w.Entries[i].At >= e.At {
-			return nil
-		}
-	}
 	i, _ := slices.BinarySearchFunc(w.Entries, e, func(a, b entry) int { return cmp.Or(cmp.Compare(a.At, b.At), strings.Compare(a.ID, b.ID)) })
 	w.Entries = slices.Insert(w.Entries, i, e)
 	w.trim(c)
