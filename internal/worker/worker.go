@@ -4,10 +4,13 @@
 package worker
 
 import (
+	"bytes"
 	"context"
+	"encoding/gob"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -27,9 +30,11 @@ type Options struct {
 	Cluster string
 	// MaxRecord is the size of the largest record that is read, in bytes; 0 is the decoder's default.
 	MaxRecord int
-	// State is where the run saves its state; nil saves nothing.
-	State *State
-	// Every is how often it is saved; 0 is ten seconds.
+	// Store keeps the run's checkpoints, and Checkpoint is the one to go on from, as it was loaded; nil keeps none. Whoever
+	// loads it starts the stream at its positions.
+	Store      stream.Store
+	Checkpoint *stream.Checkpoint
+	// Every is how often one is saved; 0 is ten seconds.
 	Every time.Duration
 	// Now is the clock by which that is counted.
 	Now func() time.Time
@@ -67,6 +72,7 @@ type run struct {
 	Options
 	engine   *detect.Engine
 	summary  Summary
+	position map[string]string
 	clusters map[string]bool
 	last     event.Cluster
 	found    []finding.Finding
@@ -80,25 +86,25 @@ func Run(ctx context.Context, s stream.Stream, o Options) (*Summary, error) {
 	if o.Every == 0 {
 		o.Every = 10 * time.Second
 	}
-	r := &run{Options: o, clusters: map[string]bool{}}
+	r := &run{Options: o, clusters: map[string]bool{}, position: map[string]string{}}
 	report := func(f finding.Finding) { r.found = append(r.found, f) }
-	if o.State != nil && len(o.State.Engine) > 0 {
-		var err error
-		if r.engine, err = o.State.restore(o, report); err != nil {
+	r.engine = detect.New(o.Program, o.Context, o.Engine, report)
+	if c := o.Checkpoint; c != nil && len(c.State) > 0 {
+		if err := r.restore(c, report); err != nil {
 			return nil, err
 		}
-		r.summary.Unparsed = o.State.Unparsed
-	} else {
-		r.engine = detect.New(o.Program, o.Context, o.Engine, report)
 	}
 	err := s.Receive(ctx, r.batch)
-	if ctx.Err() == nil && o.Engine.Lateness == 0 {
+	switch {
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		err = nil // asked to stop is no failure: what was read is saved
+	case o.Engine.Lateness == 0:
 		r.engine.Flush()
 	}
 	// What was read counts, whether or not all could be.
 	end := context.WithoutCancel(ctx)
 	err = errors.Join(err, r.deliver(end))
-	if o.State != nil && err == nil {
+	if o.Store != nil && err == nil {
 		err = r.save(end)
 	}
 	return r.close(), err
@@ -176,14 +182,14 @@ func (r *run) deliver(ctx context.Context) error {
 
 // done notes where the input stands after a batch, and saves the state when it is time.
 func (r *run) done(ctx context.Context, b stream.Batch) error {
-	if r.State == nil {
+	if r.Store == nil {
 		if b.Ack != nil {
 			return b.Ack(ctx)
 		}
 		return nil
 	}
 	if b.Position != "" {
-		r.State.Positions[b.Input] = b.Position
+		r.position[b.Input] = b.Position
 	}
 	if b.Ack != nil {
 		r.acks = append(r.acks, b.Ack)
@@ -195,11 +201,43 @@ func (r *run) done(ctx context.Context, b stream.Batch) error {
 	return nil
 }
 
-// save writes the state, and only then tells the transport that it need not send again.
-func (r *run) save(ctx context.Context) error {
-	r.State.Unparsed = r.summary.Unparsed
-	if err := r.State.save(r.engine); err != nil {
+// saved is a run as a checkpoint holds it.
+type saved struct {
+	Engine   []byte
+	Unparsed []Unparsed
+	Count    int64
+	Clusters []string
+}
+
+func (r *run) restore(c *stream.Checkpoint, report func(finding.Finding)) error {
+	var s saved
+	if err := gob.NewDecoder(bytes.NewReader(c.State)).Decode(&s); err != nil {
+		return fmt.Errorf("restore a checkpoint: %w", err)
+	}
+	engine, err := detect.Restore(bytes.NewReader(s.Engine), r.Program, r.Context, r.Options.Engine, report)
+	if err != nil {
 		return err
+	}
+	r.engine, r.summary.Unparsed, r.summary.Events.Unparsed = engine, s.Unparsed, s.Count
+	for _, name := range s.Clusters {
+		r.clusters[name] = true
+	}
+	maps.Copy(r.position, c.Positions)
+	return nil
+}
+
+// save writes a checkpoint, and only then tells the transport that it need not send again.
+func (r *run) save(ctx context.Context) error {
+	var engine, state bytes.Buffer
+	if err := r.engine.Save(&engine); err != nil {
+		return err
+	}
+	err := gob.NewEncoder(&state).Encode(saved{engine.Bytes(), r.summary.Unparsed, r.summary.Events.Unparsed, slices.Sorted(maps.Keys(r.clusters))})
+	if err != nil {
+		return fmt.Errorf("save a checkpoint: %w", err)
+	}
+	if err := r.Store.Save(ctx, &stream.Checkpoint{Positions: maps.Clone(r.position), State: state.Bytes()}); err != nil {
+		return fmt.Errorf("save a checkpoint: %w", err)
 	}
 	for _, ack := range r.acks {
 		if err := ack(ctx); err != nil {
@@ -215,10 +253,7 @@ func (r *run) close() *Summary {
 	s.Stats = r.engine.Stats()
 	s.Events.Read, s.Events.Matched, s.Events.Duplicates = s.Stats.Read, s.Stats.Matched, s.Stats.Duplicates
 	s.From, s.To = r.engine.Span()
-	for c := range r.clusters {
-		s.Clusters = append(s.Clusters, c)
-	}
-	slices.Sort(s.Clusters)
+	s.Clusters = slices.Sorted(maps.Keys(r.clusters))
 	return s
 }
 

@@ -91,16 +91,19 @@ func TestKilled(t *testing.T) {
 		t.Run(fmt.Sprintf("after %d batches", every), func(t *testing.T) {
 			folder, got := t.TempDir(), map[string]string{}
 			for range len(logs) + 1 {
-				state, err := worker.OpenState(folder)
+				state, err := worker.OpenFolder(folder)
 				if err != nil {
 					t.Fatal(err)
 				}
 				o := options(got)
-				o.State = state
+				o.Store = state
+				if o.Checkpoint, err = state.Load(t.Context()); err != nil {
+					t.Fatal(err)
+				}
 				// Save only every other batch: the kill comes between two saves.
 				ticks := 0
 				o.Now = func() time.Time { ticks++; return time.Unix(int64(ticks/2), 0) }
-				s, err := worker.Run(t.Context(), &batches{from: state.Positions["in"], all: logs, killAfter: every}, o)
+				s, err := worker.Run(t.Context(), &batches{from: o.Checkpoint.Positions["in"], all: logs, killAfter: every}, o)
 				if err := state.Close(); err != nil {
 					t.Fatal(err)
 				}
@@ -121,19 +124,19 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-func TestStateIsLocked(t *testing.T) {
+func TestFolderIsLocked(t *testing.T) {
 	folder := t.TempDir()
-	state, err := worker.OpenState(folder)
+	state, err := worker.OpenFolder(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := worker.OpenState(folder); !errors.Is(err, worker.ErrLocked) {
+	if _, err := worker.OpenFolder(folder); !errors.Is(err, worker.ErrLocked) {
 		t.Fatalf("a second one opens the folder: %v", err)
 	}
 	if err := state.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if state, err = worker.OpenState(folder); err != nil {
+	if state, err = worker.OpenFolder(folder); err != nil {
 		t.Fatal(err)
 	}
 	state.Close()

@@ -1,0 +1,184 @@
+package nats
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/klauspost/compress/s2"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"drawbridge/internal/event"
+	"drawbridge/internal/stream"
+)
+
+// The headers of a block.
+const (
+	headerCluster = "Drawbridge-Cluster"
+	headerInput   = "Drawbridge-Input"
+)
+
+// blockSize is how many bytes of records are sent at once: a message of half a megabyte costs little more than one of a
+// record. A server takes a megabyte unless it is told otherwise.
+const blockSize = 512 << 10
+
+// Forwarded counts what was forwarded.
+type Forwarded struct {
+	Records, Bytes, Blocks, Unparsed int64
+}
+
+// Forward puts the records of a stream into the log, each in the partition of its account and without credentials, and
+// acknowledges a batch once all of it is stored. What is no record is handed to unparsed, and counted.
+func (l *Log) Forward(ctx context.Context, s stream.Stream, cluster string, unparsed func(*event.Unparsed)) (Forwarded, error) {
+	f := &forwarder{log: l, blocks: map[blockKey]*bytes.Buffer{}, unparsed: unparsed}
+	err := s.Receive(ctx, func(ctx context.Context, b stream.Batch) error {
+		if b.Cluster == "" {
+			b.Cluster = cluster
+		}
+		if err := f.batch(ctx, b); err != nil {
+			return err
+		}
+		if b.Ack != nil {
+			return b.Ack(ctx)
+		}
+		return nil
+	})
+	return f.Forwarded, err
+}
+
+type blockKey struct {
+	partition      int
+	cluster, input string
+}
+
+type forwarder struct {
+	Forwarded
+	log      *Log
+	blocks   map[blockKey]*bytes.Buffer
+	sent     []sending
+	unparsed func(*event.Unparsed)
+	record   []byte
+}
+
+// sending is a block that is on its way.
+type sending struct {
+	msg *nats.Msg
+	ack jetstream.PubAckFuture
+}
+
+func (f *forwarder) batch(ctx context.Context, b stream.Batch) error {
+	d := event.NewDecoder(b.Body, event.Options{Input: b.Input, Cluster: b.Cluster})
+	var e event.Event
+	for {
+		err := d.Next(&e)
+		var bad *event.Unparsed
+		switch {
+		case err == nil:
+			if err := f.add(ctx, &e); err != nil {
+				return err
+			}
+		case errors.Is(err, io.EOF):
+			for k, block := range f.blocks {
+				if err := f.send(ctx, k, block); err != nil {
+					return err
+				}
+			}
+			return f.stored(ctx, 0)
+		case errors.As(err, &bad):
+			f.Unparsed++
+			f.unparsed(bad)
+		default:
+			return fmt.Errorf("read %s: %w", b.Input, err)
+		}
+	}
+}
+
+// add puts a record into the block of its partition. Blocks are of one input and one cluster, which their headers say.
+func (f *forwarder) add(ctx context.Context, e *event.Event) error {
+	c := e.Cluster()
+	account := c.Account
+	if e.Plane() == event.CloudTrail {
+		account = cmp.Or(e.Field(event.RecipientAccount).String(), e.Actor().Account)
+	}
+	k := blockKey{partition: f.log.PartitionOf(cmp.Or(account, c.Name)), input: e.Input()}
+	if e.Plane() == event.Kubernetes {
+		k.cluster = cmp.Or(c.ARN(), c.Name)
+	}
+	block := f.blocks[k]
+	if block == nil {
+		block = &bytes.Buffer{}
+		k.cluster, k.input = strings.Clone(k.cluster), strings.Clone(k.input)
+		f.blocks[k] = block
+	}
+	f.record = event.Redact(f.record[:0], e.Raw())
+	block.Write(f.record)
+	block.WriteByte('\n')
+	f.Records++
+	f.Bytes += int64(len(f.record)) + 1
+	if block.Len() >= blockSize {
+		return f.send(ctx, k, block)
+	}
+	return nil
+}
+
+// send publishes a block under an id that its content decides: sent again, it is stored once.
+func (f *forwarder) send(ctx context.Context, k blockKey, block *bytes.Buffer) error {
+	if block.Len() == 0 {
+		return nil
+	}
+	sum := sha256.Sum256(block.Bytes())
+	msg := nats.NewMsg(f.log.subject(k.partition))
+	msg.Header.Set(nats.MsgIdHdr, hex.EncodeToString(sum[:16]))
+	msg.Header.Set(headerCluster, k.cluster)
+	msg.Header.Set(headerInput, k.input)
+	msg.Data = s2.Encode(nil, block.Bytes())
+	delete(f.blocks, k)
+	f.Blocks++
+	ack, err := f.log.js.PublishMsgAsync(msg)
+	if err != nil {
+		return fmt.Errorf("publish to %s: %w", msg.Subject, err)
+	}
+	f.sent = append(f.sent, sending{msg, ack})
+	return f.stored(ctx, 128)
+}
+
+// stored waits until no more than so many blocks are on their way. A block whose storing was not confirmed is sent again.
+func (f *forwarder) stored(ctx context.Context, most int) error {
+	for len(f.sent) > most {
+		s := f.sent[0]
+		f.sent = f.sent[1:]
+		select {
+		case <-s.ack.Ok():
+		case err := <-s.ack.Err():
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, jetstream.ErrAsyncPublishTimeout) || errors.Is(err, nats.ErrNoResponders) || transient(err) {
+				ack, err := f.log.js.PublishMsgAsync(s.msg)
+				if err != nil {
+					return fmt.Errorf("publish to %s again: %w", s.msg.Subject, err)
+				}
+				f.sent = append(f.sent, sending{s.msg, ack})
+				continue
+			}
+			return fmt.Errorf("store a block in %s: %w", s.msg.Subject, err)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// transient says whether a server's refusal can pass: a stream without a leader, or one that is being moved. A full disk is
+// refused too, and passes when there is room: a forwarder that waits loses nothing.
+func transient(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && (api.Code == 503 || api.Code == 500)
+}
