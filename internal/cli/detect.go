@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -129,7 +128,7 @@ func (o *detectOptions) run(ctx context.Context, e *env) error {
 		unread = append(unread, finding.Gap{Area: "events in " + input, Reason: err.Error()})
 	}})
 	summary, err := worker.Run(ctx, logs, worker.Options{
-		Program: program, Context: known, Cluster: o.cluster, Now: time.Now,
+		Program: program, Context: known, Cluster: o.cluster,
 		Deliver: func(_ context.Context, fs []finding.Finding) error {
 			found = append(found, slices.DeleteFunc(fs, func(f finding.Finding) bool { return !wanted[f.ID] })...)
 			return nil

@@ -19,8 +19,9 @@ type Log interface {
 	Stream(partition int, from *stream.Checkpoint) stream.Stream
 	// Store keeps a partition's checkpoints.
 	Store(partition int) stream.Store
-	// Hold takes a partition that nobody has; its context is done when the partition is lost.
-	Hold(ctx context.Context, partition int, worker string) (held context.Context, ok bool, err error)
+	// Hold takes a partition until release is called; its context is done when the partition is lost. It is nil if another
+	// worker has it.
+	Hold(ctx context.Context, partition int, worker string) (held context.Context, release context.CancelFunc, err error)
 	// Announce counts a worker among those that share until the context is done, and Workers is their number.
 	Announce(ctx context.Context, worker string) error
 	Workers(ctx context.Context) (int, error)
@@ -98,21 +99,21 @@ func (s *sharing) balance(ctx context.Context) {
 		if mine {
 			continue
 		}
-		held, ok, err := s.log.Hold(ctx, n, s.worker)
+		held, release, err := s.log.Hold(ctx, n, s.worker)
 		if err != nil {
 			if ctx.Err() == nil {
 				s.trouble(n, err)
 			}
 			return
 		}
-		if ok {
+		if held != nil {
 			have++
-			s.start(held, n)
+			s.start(held, release, n)
 		}
 	}
 }
 
-func (s *sharing) start(held context.Context, n int) {
+func (s *sharing) start(held context.Context, release context.CancelFunc, n int) {
 	held, stop := context.WithCancel(held)
 	s.mu.Lock()
 	s.running[n] = stop
@@ -120,6 +121,7 @@ func (s *sharing) start(held context.Context, n int) {
 	s.wait.Go(func() {
 		defer func() {
 			stop()
+			release()
 			s.mu.Lock()
 			delete(s.running, n)
 			s.mu.Unlock()

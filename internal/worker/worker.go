@@ -13,6 +13,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"drawbridge/internal/detect"
@@ -34,10 +35,8 @@ type Options struct {
 	// loads it starts the stream at its positions.
 	Store      stream.Store
 	Checkpoint *stream.Checkpoint
-	// Every is how often one is saved; 0 is ten seconds.
+	// Every is how often one is saved; 0 is every ten seconds, and less than 0 after each batch.
 	Every time.Duration
-	// Now is the clock by which that is counted.
-	Now func() time.Time
 	// Deliver takes findings as they are made, in order. An error ends the run; the findings come again after a restart.
 	Deliver func(context.Context, []finding.Finding) error
 	// Progress is told the input being read and the events read so far; nil if nobody wants to know.
@@ -77,7 +76,10 @@ type run struct {
 	last     event.Cluster
 	found    []finding.Finding
 	acks     []func(context.Context) error
-	saved    time.Time
+
+	mu sync.Mutex // a batch, or a save
+	// dirty says that batches were read since the last save, half that one was read in part.
+	dirty, half bool
 }
 
 // Run reads a stream to its end, or until the context is done, and returns what it has seen, also with an error. What the
@@ -94,23 +96,45 @@ func Run(ctx context.Context, s stream.Stream, o Options) (*Summary, error) {
 			return nil, err
 		}
 	}
-	err := s.Receive(ctx, r.batch)
+	reading, stop := context.WithCancelCause(ctx)
+	var saving sync.WaitGroup
+	if o.Store != nil && o.Every > 0 {
+		saving.Go(func() { r.saveOften(reading, stop) })
+	}
+	err := s.Receive(reading, r.batch)
+	broken := context.Cause(reading) // of saving, or the caller's
+	stop(nil)
+	saving.Wait()
 	switch {
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		err = nil // asked to stop is no failure: what was read is saved
+	case broken != nil && errors.Is(err, context.Canceled):
+		err = broken
 	case o.Engine.Lateness == 0:
 		r.engine.Flush()
 	}
 	// What was read counts, whether or not all could be.
 	end := context.WithoutCancel(ctx)
 	err = errors.Join(err, r.deliver(end))
-	if o.Store != nil && err == nil {
+	if o.Store != nil && err == nil && !r.half {
 		err = r.save(end)
 	}
 	return r.close(), err
 }
 
+// batch reads a batch. While it is half read there is nothing to save: the engine has what the position has not.
 func (r *run) batch(ctx context.Context, b stream.Batch) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.half = true
+	if err := r.read(ctx, b); err != nil {
+		return err
+	}
+	r.half = false
+	return r.done(ctx, b)
+}
+
+func (r *run) read(ctx context.Context, b stream.Batch) error {
 	d := event.NewDecoder(b.Body, event.Options{Input: b.Input, Cluster: orElse(b.Cluster, r.Cluster), MaxRecord: r.MaxRecord})
 	var e event.Event
 	for n := 0; ; n++ {
@@ -121,7 +145,7 @@ func (r *run) batch(ctx context.Context, b stream.Batch) error {
 			r.engine.Add(&e)
 			r.see(&e)
 		case errors.Is(err, io.EOF):
-			return r.done(ctx, b)
+			return nil
 		case errors.As(err, &bad):
 			r.unparsed(bad)
 		default:
@@ -180,7 +204,7 @@ func (r *run) deliver(ctx context.Context) error {
 	return nil
 }
 
-// done notes where the input stands after a batch, and saves the state when it is time.
+// done notes where the input stands after a batch.
 func (r *run) done(ctx context.Context, b stream.Batch) error {
 	if r.Store == nil {
 		if b.Ack != nil {
@@ -194,11 +218,35 @@ func (r *run) done(ctx context.Context, b stream.Batch) error {
 	if b.Ack != nil {
 		r.acks = append(r.acks, b.Ack)
 	}
-	if now := r.Now(); now.Sub(r.saved) >= r.Every {
-		r.saved = now
+	if r.Every < 0 {
 		return r.save(ctx)
 	}
+	r.dirty = true
 	return nil
+}
+
+// saveOften saves what was read every now and then, whether or not more comes. A save that fails ends the run.
+func (r *run) saveOften(ctx context.Context, stop context.CancelCauseFunc) {
+	tick := time.NewTicker(r.Every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		r.mu.Lock()
+		var err error
+		if r.dirty {
+			r.dirty = false
+			err = r.save(ctx)
+		}
+		r.mu.Unlock()
+		if err != nil {
+			stop(err)
+			return
+		}
+	}
 }
 
 // saved is a run as a checkpoint holds it.

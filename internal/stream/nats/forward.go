@@ -160,7 +160,7 @@ func (f *forwarder) stored(ctx context.Context, most int) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, jetstream.ErrAsyncPublishTimeout) || errors.Is(err, nats.ErrNoResponders) || transient(err) {
+			if passes(err) {
 				ack, err := f.log.js.PublishMsgAsync(s.msg)
 				if err != nil {
 					return fmt.Errorf("publish to %s again: %w", s.msg.Subject, err)
@@ -176,9 +176,16 @@ func (f *forwarder) stored(ctx context.Context, most int) error {
 	return nil
 }
 
-// transient says whether a server's refusal can pass: a stream without a leader, or one that is being moved. A full disk is
-// refused too, and passes when there is room: a forwarder that waits loses nothing.
-func transient(err error) bool {
+// passes says whether an error can pass by itself: a lost connection, a stream without a leader or that is being moved, an
+// answer that did not come. A full disk is refused as such a stream is, and passes when there is room: a forwarder that
+// waits loses nothing.
+func passes(err error) bool {
+	for _, soon := range []error{jetstream.ErrNoStreamResponse, jetstream.ErrAsyncPublishTimeout, nats.ErrNoResponders, nats.ErrDisconnected,
+		nats.ErrConnectionReconnecting, nats.ErrStaleConnection, nats.ErrTimeout, context.DeadlineExceeded} {
+		if errors.Is(err, soon) {
+			return true
+		}
+	}
 	var api *jetstream.APIError
 	return errors.As(err, &api) && (api.Code == 503 || api.Code == 500)
 }

@@ -13,24 +13,25 @@ import (
 	"drawbridge/internal/finding"
 )
 
-// Hold takes a partition for a worker, if nobody has it, and keeps it until the context it returns is done: because ctx is, or
-// because the partition was lost. It is false if somebody has it. Who holds a partition reads it; that two never save is
-// the checkpoint's doing, not this one's.
-func (l *Log) Hold(ctx context.Context, n int, worker string) (held context.Context, ok bool, err error) {
+// Hold takes a partition for a worker, if nobody has it, until release is called. Its context is done when ctx is, or when the
+// partition was lost. It is nil if somebody has it. Who holds a partition reads it; that two never save is the checkpoint's
+// doing, not this one's.
+func (l *Log) Hold(ctx context.Context, n int, worker string) (held context.Context, release context.CancelFunc, err error) {
 	key := "p" + strconv.Itoa(n)
 	revision, err := l.owners.Create(ctx, key, []byte(worker))
 	if errors.Is(err, jetstream.ErrKeyExists) {
-		return nil, false, nil
+		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("take partition %d: %w", n, err)
+		return nil, nil, fmt.Errorf("take partition %d: %w", n, err)
 	}
-	held, cancel := context.WithCancel(ctx)
+	held, lost := context.WithCancel(ctx)
+	mine, done := context.WithCancel(context.WithoutCancel(ctx)) // also while the last checkpoint is saved
 	go func() {
-		defer cancel()
-		l.renew(held, key, worker, revision)
+		defer lost()
+		l.renew(mine, key, worker, revision)
 	}()
-	return held, true, nil
+	return held, done, nil
 }
 
 // renew writes the key again before it runs out, until it cannot.
@@ -119,7 +120,7 @@ func (l *Log) Publish(ctx context.Context, found []finding.Finding, encode func(
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if !transient(err) && !errors.Is(err, jetstream.ErrNoStreamResponse) && !errors.Is(err, context.DeadlineExceeded) {
+			if !passes(err) {
 				return fmt.Errorf("publish finding %s: %w", f.Fingerprint, err)
 			}
 		}

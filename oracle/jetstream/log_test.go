@@ -1,0 +1,403 @@
+package jetstream_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"drawbridge/internal/detect"
+	"drawbridge/internal/event"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/stream"
+	"drawbridge/internal/stream/nats"
+	"drawbridge/internal/worker"
+)
+
+// accounts are synthetic: one cluster each.
+const accounts = 24
+
+// logs is a stream of n batches of audit events: refused requests of some users of each cluster, in bursts.
+type logs struct {
+	n int
+	// pace is called before each batch.
+	pace func(i int)
+}
+
+func (s *logs) Receive(ctx context.Context, handle func(context.Context, stream.Batch) error) error {
+	for i := range s.n {
+		if s.pace != nil {
+			s.pace(i)
+		}
+		account := fmt.Sprintf("%012d", 111122223333+i%accounts)
+		var b bytes.Buffer
+		for j := range 50 {
+			at := time.Date(2026, 11, 1, 10, 0, i/accounts, j*1000, time.UTC).Format("2006-01-02T15:04:05.000000Z")
+			fmt.Fprintf(&b, `{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"%d-%d","stage":"ResponseComplete","requestURI":"/api/v1/secrets","verb":"list","user":{"username":"user-%d"},"sourceIPs":["10.0.0.9"],"objectRef":{"resource":"secrets","apiVersion":"v1"},"responseStatus":{"code":403},"requestReceivedTimestamp":"%s","stageTimestamp":"%s"}`+"\n", i, j, j%10, at, at)
+		}
+		err := handle(ctx, stream.Batch{Input: "in", Cluster: "arn:aws:eks:eu-central-1:" + account + ":cluster/c", Body: &b})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// program counts: it is wrong as soon as one event is lost or counted twice.
+func program(t testing.TB, exactly int) *detect.Program {
+	t.Helper()
+	yml := fmt.Sprintf(`title: refused
+name: refused.one
+logsource: {product: kubernetes, service: audit}
+detection: {s: {responseStatus.code: 403}, condition: s}
+level: low
+---
+title: refused
+name: refused
+level: high
+correlation:
+  type: event_count
+  rules: [refused.one]
+  group-by: [drawbridge.cluster, user.username]
+  timespan: 1h
+  condition: {gte: %d}
+drawbridge: {message: "{user.username} of {drawbridge.cluster}"}
+`, exactly)
+	p, err := detect.Load(fstest.MapFS{"refused.yml": {Data: []byte(yml)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func open(t testing.TB, url string) *nats.Log {
+	t.Helper()
+	c, err := nats.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for attempt := range 20 {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		l, err := nats.Open(ctx, c)
+		cancel()
+		if err == nil {
+			t.Cleanup(l.Close)
+			return l
+		}
+		if attempt == 19 {
+			t.Fatal(err)
+		}
+	}
+	return nil
+}
+
+func options(p *detect.Program, l *nats.Log) worker.Options {
+	return worker.Options{Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute}, Every: 100 * time.Millisecond,
+		Deliver: func(ctx context.Context, fs []finding.Finding) error {
+			return l.Publish(ctx, fs, func(f finding.Finding) ([]byte, error) { return json.Marshal(f) })
+		}}
+}
+
+// found reads the findings' stream; nil while it has no leader.
+func found(t testing.TB, l *nats.Log) map[string]int {
+	t.Helper()
+	out, err := findings(t.Context(), l)
+	if err != nil {
+		t.Log(err)
+		return nil
+	}
+	return out
+}
+
+func findings(ctx context.Context, l *nats.Log) (map[string]int, error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	nc, err := natsgo.Connect(l.Servers)
+	if err != nil {
+		return nil, err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, err
+	}
+	s, err := js.Stream(ctx, l.Name+"-findings")
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]int{}
+	n := s.CachedInfo().State.Msgs
+	if n == 0 {
+		return out, nil
+	}
+	c, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		return nil, err
+	}
+	for range n {
+		m, err := c.Next(jetstream.FetchMaxWait(10 * time.Second))
+		if err != nil {
+			return nil, err
+		}
+		var f finding.Finding
+		if err := json.Unmarshal(m.Data(), &f); err != nil {
+			return nil, err
+		}
+		out[f.Message]++
+	}
+	return out, nil
+}
+
+// read is the number of events in the checkpoints of all partitions.
+func read(t testing.TB, p *detect.Program, l *nats.Log) int64 {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	n := int64(0)
+	for i := range l.Size() {
+		c, err := l.Store(i).Load(ctx)
+		if err != nil {
+			return -1 // no leader just now
+		}
+		s, err := worker.Run(ctx, empty{}, worker.Options{Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute}, Checkpoint: c})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += s.Events.Read
+	}
+	return n
+}
+
+type empty struct{}
+
+func (empty) Receive(context.Context, func(context.Context, stream.Batch) error) error { return nil }
+
+// until waits for something, looking again and again.
+func until(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	end := time.After(3 * time.Minute)
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-end:
+			t.Fatalf("after three minutes: not %s", what)
+		}
+	}
+}
+
+// want is what an undisturbed run over the same events finds, in one engine, without any transport.
+func want(t testing.TB, p *detect.Program, n int) map[string]int {
+	t.Helper()
+	out := map[string]int{}
+	_, err := worker.Run(t.Context(), &logs{n: n}, worker.Options{Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute},
+		Deliver: func(_ context.Context, fs []finding.Finding) error {
+			for _, f := range fs {
+				out[f.Message]++
+			}
+			return nil
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestChaos: three servers, three workers. The leader of the events' stream is killed twice, workers are killed at random,
+// and two workers at a time fight over each partition. In the end every event is in a checkpoint once, and the findings are
+// those of an undisturbed run, each once.
+func TestChaos(t *testing.T) {
+	const batches = 720
+	p := program(t, batches/accounts*5)
+	expected := want(t, p, batches)
+	if len(expected) != accounts*10 {
+		t.Fatalf("an undisturbed run finds %d, want %d: the program counts wrongly", len(expected), accounts*10)
+	}
+	c := start(t, 3, 0)
+	url := c.url("chaos", 6, 3)
+	l := open(t, url)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var wait sync.WaitGroup
+	defer func() { cancel(); wait.Wait() }()
+	// Workers that live for a short time, again and again.
+	for w := range 3 {
+		wait.Go(func() {
+			r := rand.New(rand.NewPCG(uint64(w), 7))
+			for life := 0; ctx.Err() == nil; life++ {
+				lives, end := context.WithTimeout(ctx, time.Duration(1500+r.IntN(3000))*time.Millisecond)
+				conf, _ := nats.ParseURL(url)
+				mine, err := nats.Open(lives, conf)
+				if err == nil {
+					_ = worker.Share(lives, mine, fmt.Sprintf("w%d-%d", w, life), options(p, mine), func(int, error) {})
+					mine.Close()
+				}
+				end()
+			}
+		})
+	}
+	// And one that ignores who holds what: two fight over each partition, and only one may save.
+	wait.Go(func() {
+		for n := 0; ctx.Err() == nil; n++ {
+			lives, end := context.WithTimeout(ctx, 700*time.Millisecond)
+			o := options(p, l)
+			o.Store = l.Store(n % 6)
+			var err error
+			if o.Checkpoint, err = o.Store.Load(lives); err == nil {
+				_, _ = worker.Run(lives, l.Stream(n%6, o.Checkpoint), o)
+			}
+			<-lives.Done()
+			end()
+		}
+	})
+	killed := 0
+	sent, err := l.Forward(ctx, &logs{n: batches, pace: func(i int) {
+		if i == batches/3 || i == batches*2/3 {
+			n := c.leader("chaos")
+			if n < 0 {
+				t.Errorf("batch %d: the stream has no leader to kill", i)
+				return
+			}
+			c.down(n)
+			killed++
+			wait.Go(func() {
+				// It comes back when another leads.
+				tick := time.NewTicker(50 * time.Millisecond)
+				defer tick.Stop()
+				for c.leader("chaos") < 0 && ctx.Err() == nil {
+					<-tick.C
+				}
+				c.up(t, n)
+			})
+		}
+	}}, "", func(u *event.Unparsed) { t.Error(u) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sent.Records != batches*50 || killed != 2 {
+		t.Fatalf("%d records were sent, want %d; %d leaders were killed, want 2", sent.Records, batches*50, killed)
+	}
+	until(t, "every event in a checkpoint", func() bool { return read(t, p, l) == sent.Records })
+	var got map[string]int
+	until(t, "every finding published", func() bool { got = found(t, l); return len(got) == len(expected) })
+	if diff := cmp.Diff(expected, got); diff != "" {
+		t.Errorf("findings (-undisturbed +disturbed):\n%s", diff)
+	}
+}
+
+// TestFenced: of two that loaded the same checkpoint one may save.
+func TestFenced(t *testing.T) {
+	c := start(t, 1, 0)
+	l := open(t, c.url("fence", 1, 1))
+	a, b := l.Store(0), l.Store(0)
+	for _, s := range []stream.Store{a, b} {
+		if _, err := s.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	big := strings.Repeat("x", 1000) + string(random(3<<20)) // too big for a key: an object
+	for i, state := range []string{"small", big, "small again", big} {
+		if err := a.Save(t.Context(), &stream.Checkpoint{Positions: map[string]string{"p": fmt.Sprint(i)}, State: []byte(state)}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := l.Store(0).Load(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got.State) != state || got.Positions["p"] != fmt.Sprint(i) {
+			t.Errorf("%d: another checkpoint was loaded than was saved", i)
+		}
+	}
+	if err := b.Save(t.Context(), &stream.Checkpoint{State: []byte("zombie")}); !errors.Is(err, stream.ErrFenced) {
+		t.Errorf("the second one saves: %v", err)
+	}
+	if err := a.Save(t.Context(), &stream.Checkpoint{State: []byte("x")}); err != nil {
+		t.Errorf("the first one does not: %v", err)
+	}
+}
+
+func random(n int) []byte {
+	r := rand.New(rand.NewPCG(1, 2))
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+	return b
+}
+
+// TestDiskFull: a full disk stops the forwarder, and loses nothing: when there is room again it goes on.
+func TestDiskFull(t *testing.T) {
+	c := start(t, 1, 0)
+	url := c.url("full", 1, 1)
+	l := open(t, url)
+	nc, err := natsgo.Connect(l.Servers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := js.Stream(t.Context(), "full")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The stream's own bound stands for the disk: JetStream refuses in the same way.
+	limited := s.CachedInfo().Config
+	limited.MaxBytes, limited.Discard = 8<<10, jetstream.DiscardNew
+	if _, err := js.UpdateStream(t.Context(), limited); err != nil {
+		t.Fatal(err)
+	}
+	const batches = 48
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	type result struct {
+		nats.Forwarded
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		f, err := l.Forward(ctx, &logs{n: batches}, "", func(u *event.Unparsed) { t.Error(u) })
+		done <- result{f, err}
+	}()
+	until(t, "full", func() bool {
+		info, err := s.Info(t.Context())
+		return err == nil && info.State.Bytes > 6<<10
+	})
+	select {
+	case r := <-done:
+		t.Fatalf("the forwarder ended with a full disk: %+v", r)
+	default:
+	}
+	limited.MaxBytes = -1
+	if _, err := js.UpdateStream(t.Context(), limited); err != nil {
+		t.Fatal(err)
+	}
+	r := <-done
+	if r.err != nil {
+		t.Fatal(r.err)
+	}
+	p := program(t, batches/accounts*5)
+	go worker.Share(ctx, l, "w", options(p, l), func(n int, err error) { t.Errorf("partition %d: %v", n, err) })
+	until(t, "every event in a checkpoint", func() bool { return read(t, p, l) == int64(batches*50) })
+	var got map[string]int
+	expected := want(t, p, batches)
+	until(t, "every finding published", func() bool { got = found(t, l); return len(got) == len(expected) })
+	if diff := cmp.Diff(expected, got); diff != "" {
+		t.Errorf("findings (-undisturbed +full):\n%s", diff)
+	}
+}
