@@ -426,7 +426,7 @@ func keywords(m *sigma.Match) predicate {
 	return func(l *look) bool {
 		raw := string(l.Raw())
 		for i := range values {
-			if values[i].Matches(sigma.Contains, m.Cased, raw) != m.All {
+			if values[i].Matches(m.Op, m.Cased, raw) != m.All {
 				return !m.All
 			}
 		}

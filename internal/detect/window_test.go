@@ -129,6 +129,16 @@ func TestWindows(t *testing.T) {
 	}
 }
 
+// TestKeywords: text anywhere in the record, as it is, with wildcards, or as a regular expression.
+func TestKeywords(t *testing.T) {
+	for keyword, want := range map[string]int{"[us*r-1]": 1, "['Ann', 'nobody']": 0, "{'|re': 'us.r-[0-9]'}": 1, "{'|re': 'us.r-[a-z]'}": 0} {
+		p := program(t, fmt.Sprintf(head, "t")+"detection: {s: "+keyword+", condition: s}\n")
+		if got := found(t, p, []happened{{0, "get", "user-1", "x"}}); len(got) != want {
+			t.Errorf("%s: found %d, want %d", keyword, len(got), want)
+		}
+	}
+}
+
 // TestOrderDoesNotMatter: whether something is found does not depend on the order in which the events come.
 func TestOrderDoesNotMatter(t *testing.T) {
 	a, b := part("t.a", "get"), part("t.b", "list")
