@@ -6,6 +6,9 @@ package stream
 import (
 	"context"
 	"io"
+	"strings"
+
+	"drawbridge/internal/event"
 )
 
 // Batch is a run of log bytes that ends where a record ends: a file or a part of one, an object, some messages.
@@ -18,7 +21,9 @@ type Batch struct {
 	Position string
 	// Cluster is the name or ARN of the cluster whose audit log it is, as far as the transport tells; else "".
 	Cluster string
-	// Body has the bytes, decompressed. It holds until the handler returns. A *bytes.Buffer is decoded where it stands.
+	// Body has the bytes, decompressed. It holds until the handler returns. A *bytes.Buffer is decoded where it stands. A
+	// stream that has nothing new hands out an empty body now and then while batches are not acknowledged, so that its caller
+	// may save its state and do so.
 	Body io.Reader
 	// Ack tells the transport that the batch need not be sent again. Nil where the transport keeps no account.
 	Ack func(context.Context) error
@@ -31,4 +36,24 @@ type Stream interface {
 	// could not read is in the error too, but does not keep it from reading on. A batch whose handler did not acknowledge
 	// it is received again, by this process or the next.
 	Receive(ctx context.Context, handle func(context.Context, Batch) error) error
+}
+
+// Right is an IAM action that a transport takes, and on what.
+type Right struct{ Action, On, Why string }
+
+// ClusterOfPath returns the cluster whose log group is part of a path: …/aws/eks/NAME/cluster/…. Its separator
+// is a slash.
+func ClusterOfPath(path string) string {
+	path = "/" + path + "/"
+	const group, end = "/aws/eks/", "/cluster/"
+	for {
+		_, rest, ok := strings.Cut(path, group)
+		if !ok {
+			return ""
+		}
+		if name, _, ok := strings.Cut(rest, "/"); ok && strings.HasPrefix(rest[len(name):], end) {
+			return event.ClusterOfLogGroup(group + name + strings.TrimSuffix(end, "/"))
+		}
+		path = "/" + rest
+	}
 }

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync"
 
-	"drawbridge/internal/event"
 	"drawbridge/internal/stream"
 )
 
@@ -145,7 +144,7 @@ func (s *Stream) inputs() (all []input, errs []error) {
 
 // hand gives the batches of one file to the handler.
 func (r *reading) hand(ctx context.Context, handle func(context.Context, stream.Batch) error) error {
-	cluster := clusterOf(r.path)
+	cluster := stream.ClusterOfPath(filepath.ToSlash(r.path))
 	for {
 		select {
 		case b, more := <-r.blocks:
@@ -163,21 +162,5 @@ func (r *reading) hand(ctx context.Context, handle func(context.Context, stream.
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-	}
-}
-
-// clusterOf returns the cluster whose log group is part of a path: …/aws/eks/NAME/cluster/….
-func clusterOf(path string) string {
-	path = "/" + filepath.ToSlash(path) + "/"
-	const group, end = "/aws/eks/", "/cluster/"
-	for {
-		_, rest, ok := strings.Cut(path, group)
-		if !ok {
-			return ""
-		}
-		if name, _, ok := strings.Cut(rest, "/"); ok && strings.HasPrefix(rest[len(name):], end) {
-			return event.ClusterOfLogGroup(group + name + strings.TrimSuffix(end, "/"))
-		}
-		path = "/" + rest
 	}
 }

@@ -303,7 +303,7 @@ func TestClusterOf(t *testing.T) {
 	for path, want := range map[string]string{
 		"/logs/aws/eks/prod/cluster/x.gz": "prod", "aws/eks/prod/cluster": "prod", "/aws/eks/a/b/aws/eks/c/cluster": "c", "/aws/eks/prod/clusters/x": "", "x.log": "",
 	} {
-		if got := clusterOf(path); got != want {
+		if got := stream.ClusterOfPath(path); got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
 	}

@@ -1,7 +1,6 @@
 package file
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -11,10 +10,8 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-
 	"drawbridge/internal/event"
+	"drawbridge/internal/stream"
 )
 
 const (
@@ -54,7 +51,7 @@ func (r *reading) run(ctx context.Context, resume string) {
 		r.err = err
 		return
 	}
-	in, closeAll, err := r.free.decompress(f, func() { _ = f.Close() })
+	in, closeAll, err := r.free.Open(f, func() { _ = f.Close() })
 	if err != nil {
 		closeAll()
 		r.err = fmt.Errorf("read %s: %w", r.path, err)
@@ -207,7 +204,7 @@ func (r *reading) runPipe(stdin io.Reader) {
 		r.err = errors.New("read -: there is no standard input")
 		return
 	}
-	in, closeAll, err := r.free.decompress(in, closeAll)
+	in, closeAll, err := r.free.Open(in, closeAll)
 	if err != nil {
 		closeAll()
 		r.err = fmt.Errorf("read %s: %w", r.path, err)
@@ -216,59 +213,11 @@ func (r *reading) runPipe(stdin io.Reader) {
 	r.blocks <- block{body: in, close: closeAll}
 }
 
-// decompress recognises gzip and Zstandard by their first bytes. What it returns is to be closed also after an error.
-func (b *buffers) decompress(in io.Reader, closeIn func()) (io.Reader, func(), error) {
-	var head [4]byte
-	n, err := io.ReadFull(in, head[:])
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, closeIn, err
-	}
-	var whole io.Reader = io.MultiReader(bytes.NewReader(head[:n]), in)
-	if f, ok := in.(io.Seeker); ok {
-		if _, err := f.Seek(0, io.SeekStart); err == nil {
-			whole = in
-		}
-	}
-	switch {
-	case head[0] == 0x1f && head[1] == 0x8b:
-		z, _ := b.gzips.Get().(*gzip.Reader)
-		if z == nil {
-			z = new(gzip.Reader)
-		}
-		if err := z.Reset(inMemory(whole)); err != nil {
-			return nil, closeIn, err
-		}
-		return z, func() { b.gzips.Put(z); closeIn() }, nil
-	case head == [4]byte{0x28, 0xb5, 0x2f, 0xfd}:
-		z, err := zstd.NewReader(whole, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
-		if err != nil {
-			return nil, closeIn, err
-		}
-		return z, func() { z.Close(); closeIn() }, nil
-	}
-	return whole, closeIn, nil
-}
-
-// inMemory reads a small compressed file at once, which is decompressed faster so.
-func inMemory(in io.Reader) io.Reader {
-	if f, ok := in.(*os.File); ok {
-		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() < maxBlock {
-			data := make([]byte, info.Size())
-			n, err := io.ReadFull(f, data)
-			if err == nil {
-				return bytes.NewReader(data)
-			}
-			return io.MultiReader(bytes.NewReader(data[:n]), f)
-		}
-	}
-	return bufio.NewReaderSize(in, 64<<10)
-}
-
 // buffers are blocks' bytes and decompressors, used again.
 type buffers struct {
-	mu    sync.Mutex
-	free  [][]byte
-	gzips sync.Pool
+	stream.Decompressor
+	mu   sync.Mutex
+	free [][]byte
 }
 
 func (b *buffers) get() []byte {
