@@ -44,6 +44,9 @@ type feed struct {
 	// group are the fields that the correlation groups by, for this rule.
 	group []field
 	value field
+	// closes says that what comes before it in the order has been judged when this is: an event that finds no window then has
+	// none.
+	closes bool
 }
 
 type compiler struct {
@@ -109,13 +112,14 @@ func (c *compiler) rule(r *sigma.Rule, v *variant) {
 // link gives every correlation its rules.
 func (c *compiler) link() {
 	for _, k := range c.program.correlations {
+		longest := time.Duration(0)
 		for i, name := range k.rule.Correlation.Rules {
 			rules := c.compiled[name]
 			if len(rules) == 0 {
 				c.fail(k.rule, k.rule.Line, "correlation: no rule is named %q", name)
 			}
 			for _, r := range rules {
-				f := feed{correlation: k, at: i, plane: r.plane}
+				f := feed{correlation: k, at: i, plane: r.plane, closes: k.kind == temporalOrdered && i > 0 && longest <= r.wait}
 				w := writer{compiler: c, rule: k.rule, plane: r.plane}
 				for _, g := range k.rule.Correlation.GroupBy {
 					if alias, ok := k.rule.Correlation.Aliases[g]; ok {
@@ -131,6 +135,9 @@ func (c *compiler) link() {
 				// A group that only the ledger can tell may be told late.
 				r.ledger = r.ledger || w.ledger
 				r.feeds = append(r.feeds, f)
+				if i+1 < len(k.rule.Correlation.Rules) {
+					longest = max(longest, r.wait)
+				}
 				if k.kind == absence && i == 0 {
 					c.program.absences[k.rule.Name] = append(c.program.absences[k.rule.Name], f)
 				}

@@ -293,7 +293,7 @@ func (g *Engine) fire(r *rule, l *look) int {
 
 func (g *Engine) feed(f *feed, l *look) int {
 	k, ok := f.key(l)
-	if !ok {
+	if !ok || f.closes && l.final && g.windows.open[k] == nil {
 		return nothing
 	}
 	e := entry{At: l.Time().UnixNano(), Rule: uint8(f.at), ID: strings.Clone(l.ID()), Text: eventText(l)}
