@@ -36,15 +36,15 @@ type policyChange struct {
 const changesKept = 16
 
 var (
-	pathRoleName          = event.ParsePath(event.CloudTrail, "requestParameters.roleName")
-	pathPolicyName        = event.ParsePath(event.CloudTrail, "requestParameters.policyName")
-	pathAttachedPolicy    = event.ParsePath(event.CloudTrail, "requestParameters.policyArn")
-	pathPolicyDocument    = event.ParsePath(event.CloudTrail, "requestParameters.policyDocument")
-	pathTrustOfNewRole    = event.ParsePath(event.CloudTrail, "requestParameters.assumeRolePolicyDocument")
-	pathOIDCURL           = event.ParsePath(event.CloudTrail, "requestParameters.url")
-	updateTrust           = "UpdateAssumeRolePolicy"
-	trustFact, policyFact = func(c *trustChange) Fact { return c.Fact }, func(c *policyChange) Fact { return c.Fact }
+	pathRoleName       = event.ParsePath(event.CloudTrail, "requestParameters.roleName")
+	pathPolicyName     = event.ParsePath(event.CloudTrail, "requestParameters.policyName")
+	pathAttachedPolicy = event.ParsePath(event.CloudTrail, "requestParameters.policyArn")
+	pathPolicyDocument = event.ParsePath(event.CloudTrail, "requestParameters.policyDocument")
+	pathTrustOfNewRole = event.ParsePath(event.CloudTrail, "requestParameters.assumeRolePolicyDocument")
+	pathOIDCURL        = event.ParsePath(event.CloudTrail, "requestParameters.url")
 )
+
+const updateTrust = "UpdateAssumeRolePolicy"
 
 // policyKey is the key of a role: its name is unique in an account, whatever its path and case (IAM User Guide, "IAM
 // identifiers", 2026-11).
@@ -72,10 +72,10 @@ func (g *Ledger) notePolicy(l *look) {
 	}
 	f := g.RolePolicies.at(policyKey(l.Field(event.RecipientAccount).String(), name), g.Limit)
 	if policy.Name != "" {
-		f.Policies = newest(note(f.Policies, policy, policyFact))
+		f.Policies = newest(note(f.Policies, policy, func(c *policyChange) Fact { return c.Fact }))
 		return
 	}
-	f.Trust = newest(note(f.Trust, trust, trustFact))
+	f.Trust = newest(note(f.Trust, trust, func(c *trustChange) Fact { return c.Fact }))
 }
 
 func newest[T any](list []T) []T {
