@@ -110,6 +110,7 @@ func TestWindows(t *testing.T) {
 		{"a burst that goes on is one", a + correlate("event_count", "  condition: {gte: 2}", "t.a"), []happened{{0, "get", "u", "x"}, {1, "get", "u", "x"}, {5, "get", "u", "x"}, {9, "get", "u", "x"}}, 1},
 		{"three values", a + correlate("value_count", "  condition: {gte: 3, field: objectRef.name}", "t.a"), []happened{{0, "get", "u", "x"}, {4, "get", "u", "y"}, {10, "get", "u", "z"}}, 1},
 		{"two values thrice", a + correlate("value_count", "  condition: {gte: 3, field: objectRef.name}", "t.a"), []happened{{0, "get", "u", "x"}, {4, "get", "u", "y"}, {10, "get", "u", "x"}}, 0},
+		{"three values, an earlier event of one after a later", a + correlate("value_count", "  condition: {gte: 3, field: objectRef.name}", "t.a"), []happened{{0, "get", "u", "x"}, {0, "get", "u", "z"}, {11, "get", "u", "y"}, {1, "get", "u", "y"}}, 1},
 		{"both, in any order", a + b + correlate("temporal", "", "t.a", "t.b"), []happened{{0, "list", "u", "x"}, {9, "get", "u", "x"}}, 1},
 		{"both, too far apart", a + b + correlate("temporal", "", "t.a", "t.b"), []happened{{0, "list", "u", "x"}, {11, "get", "u", "x"}}, 0},
 		{"in order", a + b + correlate("temporal_ordered", "", "t.a", "t.b"), []happened{{0, "get", "u", "x"}, {9, "list", "u", "x"}}, 1},
