@@ -159,6 +159,7 @@ func TestRisks(t *testing.T) {
 	for spec, want := range map[string][2][]string{
 		`{}`: {},
 		`{"containers":[{"securityContext":{"privileged":true}}]}`:                                                       {{"privileged"}, {"privileged"}},
+		`{"containers":[{"securityContext":{"\u0070rivileged":true}}]}`:                                                  {{"privileged"}, {"privileged"}},
 		`{"containers":[{"securityContext":{"privileged":false}},{}]}`:                                                   {},
 		`{"initContainers":[{"securityContext":{"capabilities":{"add":["cap_sys_admin","NET_RAW","CHOWN"]}}}]}`:          {{"capability NET_RAW", "capability SYS_ADMIN"}, {"capability SYS_ADMIN"}},
 		`{"hostNetwork":true,"containers":[{"securityContext":{"capabilities":{"add":["NET_ADMIN"]}}}]}`:                 {{"capability NET_ADMIN", "hostNetwork"}, {"capability NET_ADMIN"}},

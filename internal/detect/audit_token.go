@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -22,6 +23,9 @@ var pathAudiences = event.ParsePath(event.Kubernetes, "requestObject.spec.audien
 func (l *look) projections(o event.Value) []projection {
 	spec := podSpecOf(o, l.Field(event.Resource).String())
 	var out []projection
+	if raw := spec.Raw(); !bytes.Contains(raw, []byte("audience")) && bytes.IndexByte(raw, '\\') < 0 {
+		return nil
+	}
 	for v := range spec.Find("volumes").All() {
 		for s := range v.Find("projected.sources").All() {
 			t := s.Find("serviceAccountToken").First()

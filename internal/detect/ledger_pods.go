@@ -36,9 +36,7 @@ type podName struct {
 
 var (
 	pathPodUID          = event.ParsePath(event.Kubernetes, "responseObject.metadata.uid")
-	pathPodName         = event.ParsePath(event.Kubernetes, "responseObject.metadata.name")
 	pathPodSA           = event.ParsePath(event.Kubernetes, "responseObject.spec.serviceAccountName")
-	pathPodNode         = event.ParsePath(event.Kubernetes, "responseObject.spec.nodeName")
 	pathEphemeralImages = event.ParsePath(event.Kubernetes, "requestObject.spec.ephemeralContainers.image")
 	pathEphemeralNow    = event.ParsePath(event.Kubernetes, "responseObject.spec.ephemeralContainers.image")
 	pathBindingNode     = event.ParsePath(event.Kubernetes, "requestObject.target.name")
@@ -55,12 +53,14 @@ func (g *Ledger) notePod(l *look) {
 	sub := l.Field(event.Subresource).String()
 	switch verb := l.Field(event.Verb).String(); {
 	case sub == "" && l.creates():
-		if p := g.podOfRequest(l, l.first(pathPodName), l.first(pathPodUID)); p != nil {
-			p.ServiceAccount = l.first(pathPodSA)
-			p.Node = cmp.Or(l.first(pathPodNode), p.Node)
+		o := l.Field(event.ResponseObject)
+		meta, spec := o.Find("metadata").First(), o.Find("spec").First()
+		if p := g.podOfRequest(l, strings.Clone(meta.Find("name").First().String()), strings.Clone(meta.Find("uid").First().String())); p != nil {
+			p.ServiceAccount = strings.Clone(spec.Find("serviceAccountName").First().String())
+			p.Node = cmp.Or(strings.Clone(spec.Find("nodeName").First().String()), p.Node)
 			p.Created, p.Creator = l.fact(), actorText(l.actor())
 			p.Specified = true
-			p.Role, p.Via = credentials(l.Field(event.ResponseObject))
+			p.Role, p.Via = credentials(o)
 		}
 	case verb == "create" && sub == "binding":
 		if p := g.podOfRequest(l, l.text(event.ObjectName), l.first(pathBindingUID)); p != nil {

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"cmp"
 	"net/url"
 	"slices"
@@ -56,6 +57,9 @@ func (l *look) owned() bool {
 // the ARN for IRSA, for Pod Identity, whose role is not in the pod, only the way.
 func credentials(o event.Value) (role, via string) {
 	spec := o.Find("spec").First()
+	if raw := spec.Raw(); !bytes.Contains(raw, []byte("AWS_")) && !bytes.Contains(raw, []byte("audience")) && bytes.IndexByte(raw, '\\') < 0 {
+		return "", ""
+	}
 	for c := range spec.Find("containers.env").All() {
 		switch value := c.Find("value").First().String(); c.Find("name").First().String() {
 		case "AWS_CONTAINER_CREDENTIALS_FULL_URI":

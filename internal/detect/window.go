@@ -168,6 +168,9 @@ func (w *window) add(c *correlation, e entry) []entry {
 	if slices.ContainsFunc(w.Entries, func(o entry) bool { return o.ID == e.ID && o.Rule == e.Rule }) {
 		return nil
 	}
+	if c.kind == valueCount && w.enclosed(c, e) {
+		return nil
+	}
 	i, _ := slices.BinarySearchFunc(w.Entries, e, func(a, b entry) int { return cmp.Or(cmp.Compare(a.At, b.At), strings.Compare(a.ID, b.ID)) })
 	w.Entries = slices.Insert(w.Entries, i, e)
 	w.trim(c)
@@ -182,6 +185,33 @@ func (w *window) add(c *correlation, e entry) []entry {
 	}
 	w.Quiet = to
 	return complete
+}
+
+// enclosed says whether e lies between two events of its value that are within one timespan: wherever e counts, one of them
+// does. If it does not, those that e so encloses are given up.
+func (w *window) enclosed(c *correlation, e entry) bool {
+	before, before2, after, after2 := -1, -1, -1, -1 // the nearest of its value, and the next but one
+	for i := range w.Entries {
+		switch o := &w.Entries[i]; {
+		case o.Value != e.Value:
+		case o.At <= e.At:
+			before2, before = before, i
+		case after < 0:
+			after = i
+		case after2 < 0:
+			after2 = i
+		}
+	}
+	if before >= 0 && after >= 0 && w.Entries[after].At-w.Entries[before].At <= int64(c.span) {
+		return true
+	}
+	if after2 >= 0 && w.Entries[after2].At-e.At <= int64(c.span) {
+		w.Entries = slices.Delete(w.Entries, after, after+1)
+	}
+	if before2 >= 0 && e.At-w.Entries[before2].At <= int64(c.span) {
+		w.Entries = slices.Delete(w.Entries, before, before+1)
+	}
+	return false
 }
 
 // trim keeps what can still matter, and not more than a few times what completes the window. Many events of one kind do not
