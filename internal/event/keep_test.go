@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 const (
@@ -43,6 +44,9 @@ func TestRedact(t *testing.T) {
 		{"presigned URL", `{"url":"https://b/k?X-Amz-Credential=AKIAX%2F2026&X-Amz-Security-Token=IQo%2Fabc%3D&X-Amz-Signature=0a1b"}`, `{"url":"https://b/k?X-Amz-Credential=AKIAX%2F2026&X-Amz-Security-Token=(redacted)&X-Amz-Signature=(redacted)"}`},
 		{"a record in a string", `{"log":"{\"status\":{\"token\":\"abc\"},\"n\":1}"}`, `{"log":"{\"status\":{\"token\":\"(redacted)\"},\"n\":1}"}`},
 		{"a record in a string in a record", `{"message":` + quoted(`{"message":`+quoted(`{"token":"abc"}`)+`}`) + `}`, `{"message":` + quoted(`{"message":`+quoted(`{"token":"(redacted)"}`)+`}`) + `}`},
+		{"headers in a string", `{"log":` + quoted(`{"authorization":"abc"}`) + `}`, `{"log":` + quoted(`{"authorization":"(redacted)"}`) + `}`},
+		{"headers in a string, quotes written as escapes", `{"log":"{\u0022authorization\u0022:\u0022abc\u0022}"}`, `{"log":"{\"authorization\":\"(redacted)\"}"}`},
+		{"keys with letters equal to k and s", `{"toKen":"a","paſsword":"b"}`, `{"toKen":"(redacted)","paſsword":"(redacted)"}`},
 		{"lines and texts between", "2026-11-23T10:00:00Z {\"token\":\"abc\"}\n{\"token\":\"def\"}\nplain " + eksToken + "\n", "2026-11-23T10:00:00Z {\"token\":\"(redacted)\"}\n{\"token\":\"(redacted)\"}\nplain k8s-aws-v1.(redacted)\n"},
 		{"truncated", `{"a":{"token":"` + jwt, `{"a":{"token":"(redacted)`},
 		{"truncated, opaque token", `{"a":{"token":"abc","b":`, `{"a":{"token":"(redacted)","b":`},
@@ -70,6 +74,46 @@ func TestRedactLeavesTheRest(t *testing.T) {
 		if json.Valid(s) && !json.Valid(Redact(nil, s)) {
 			t.Errorf("%q became %q", s, Redact(nil, s))
 		}
+	}
+}
+
+// TestRedactOfTheUnsuspected: what Redact copies unseen is what it would have copied after a look, whole or broken.
+func TestRedactOfTheUnsuspected(t *testing.T) {
+	pieces := []string{
+		`{"a":"`, `"}`, `","b":"`, `","c":{"d":["`, `"]}}`, `{`, `}`, `[`, `]`, `"`, `\"`, `\\`, `:`, `,`, "\n", " ", `"kind":"Event"`, `"kind":"SecretList"`, `{"data":{"k":"v"}}`, `"objectRef":{"resource":"secrets"}`,
+		"tok", "en", "TOKEN", "K", "ſ", `"authorization":"abc"`, `authoriz`, `ation`, `\u0022`, `\u006e`, `\u0041`, "Bear", "er abc", "bearer abc", "k8s-aws-v1", ".abc",
+		"X-Amz-", "Signature=0a", "x-amz-security-", "token=0a", "ey", "JhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0", "secretAccess", "Key", "pass", "word", "sAMLAssertion", "webIdentity",
+		"AWS_SESSION_", `"name":"AWS_SECRET_ACCESS_KEY","value":"v"`, `"value":"v"`, "plain",
+	}
+	unsuspected, walked := 0, 0
+	rapid.Check(t, func(rt *rapid.T) {
+		x := []byte(strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 12).Draw(rt, "pieces"), ""))
+		if isSuspect(x) {
+			return
+		}
+		unsuspected++
+		if got := redact(nil, x); !bytes.Equal(got, x) {
+			rt.Fatalf("unsuspected, and a look changes it:\n%s\n%s", x, got)
+		}
+		if json.Valid(x) { // every value is walked, whether or not it looks suspect
+			var plain bytes.Buffer
+			if err := json.Compact(&plain, x); err != nil {
+				rt.Fatal(err)
+			}
+			r := redactor{secrets: true}
+			if r.value(plain.Bytes(), inRecord); !bytes.Equal(r.out, plain.Bytes()) {
+				rt.Fatalf("unsuspected, and a walk changes it:\n%s\n%s", plain.Bytes(), r.out)
+			}
+			walked++
+		}
+	})
+	for _, x := range samples(t) {
+		if got := redact(nil, x); !isSuspect(x) && !bytes.Equal(got, x) {
+			t.Errorf("unsuspected, and a look changes it:\n%s\n%s", x, got)
+		}
+	}
+	if unsuspected == 0 || walked == 0 {
+		t.Errorf("%d unsuspected, %d of them walked: nothing was tested", unsuspected, walked)
 	}
 }
 
@@ -121,6 +165,8 @@ func BenchmarkRedact(b *testing.B) {
 	out := make([]byte, 0, 2*len(corpus))
 	b.SetBytes(int64(len(corpus)))
 	for b.Loop() {
-		out = Redact(out[:0], corpus)
+		for record := range bytes.Lines(corpus) {
+			out = Redact(out[:0], record)
+		}
 	}
 }

@@ -1,11 +1,15 @@
 package event
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // suspicions are what every credential that Redact knows has near it, in whatever case; also letters written as escapes,
-// which no encoder does. What has none of them is copied as it is.
+// which no encoder does. What has none of them is copied as it is. A key ends with a quote, and in JSON inside a string with
+// an escaped one.
 var suspicions = [...]string{
-	"token", "secret", "password", "assertion", `zation"`, "bearer ", "k8s-aws-v1.", "x-amz-s", `\u004`, `\u005`, `\u006`, `\u007`,
+	"token", "secret", "password", "assertion", `zation"`, `zation\`, "bearer ", "k8s-aws-v1.", "x-amz-s", `\u004`, `\u005`, `\u006`, `\u007`,
 }
 
 // window is how many bytes of each suspicion are looked for first.
@@ -43,5 +47,9 @@ func isSuspect(text []byte) bool {
 		}
 		i += int(shift)
 	}
-	return bytes.Contains(text, []byte("eyJ"))
+	return slices.ContainsFunc(oddSuspicions[:], func(odd []byte) bool { return bytes.Contains(text, odd) })
 }
+
+// oddSuspicions are those too short for the search: how a JSON Web Token begins, and the two letters beyond ASCII that are
+// equal to k and s in another case.
+var oddSuspicions = [...][]byte{[]byte("eyJ"), []byte("\u212a"), []byte("\u017f")}
