@@ -12,7 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	rbacv1 "k8s.io/api/rbac/v1"
 
+	"drawbridge/internal/access"
 	"drawbridge/internal/event"
+	"drawbridge/internal/model"
 )
 
 // request is an audit event as the predicates see it. Its members are those of the record, as JSON.
@@ -317,4 +319,48 @@ func FuzzRequestFields(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestAWSAuthBefore: what was there before a change is told by the newer of the log and the snapshot, and by neither of what
+// came after.
+func TestAWSAuthBefore(t *testing.T) {
+	version := func(id, at, roles string) string {
+		return `{"kind":"Event","auditID":"` + id + `","stage":"ResponseComplete","verb":"update","requestReceivedTimestamp":"2026-11-01T` + at + `:00:00Z",
+			"objectRef":{"resource":"configmaps","namespace":"kube-system","name":"aws-auth"},"responseStatus":{"code":200},
+			"responseObject":{"kind":"ConfigMap","metadata":{"name":"aws-auth"},"data":{"mapRoles":"` + roles + `"}}}`
+	}
+	for name, c := range map[string]struct {
+		logged, snapshot string // hours
+		want             string
+	}{
+		"nothing":              {"", "", ""},
+		"log":                  {"08", "", "logged"},
+		"snapshot":             {"", "08", "snapshot"},
+		"snapshot after it":    {"", "12", ""},
+		"log is newer":         {"09", "08", "logged"},
+		"snapshot is newer":    {"08", "09", "snapshot"},
+		"log, snapshot after":  {"08", "12", "logged"},
+		"logged only later on": {"11", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, g := &Context{}, newLedger(10)
+			if c.snapshot != "" {
+				at, err := time.Parse("15", c.snapshot)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx.Access = access.New(&model.Snapshot{Time: time.Date(2026, 11, 1, at.Hour(), 0, 0, 0, time.UTC),
+					Clusters: []*model.Cluster{{AWSAuth: &model.AWSAuth{Data: map[string]string{"mapRoles": "snapshot"}}}}})
+			}
+			if c.logged != "" {
+				g.note(lookAt(t, version("a", c.logged, "logged"), ctx, g))
+			}
+			l := lookAt(t, version("b", "10", "now"), ctx, g)
+			g.note(l)
+			data, known := l.awsAuthBefore()
+			if got := data["mapRoles"]; got != c.want || known != (c.want != "") {
+				t.Errorf("%q, known %v; want %q", got, known, c.want)
+			}
+		})
+	}
 }
