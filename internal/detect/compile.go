@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"drawbridge/internal/event"
 	"drawbridge/internal/finding"
@@ -170,12 +171,48 @@ func (w *writer) expr(x sigma.Expr) predicate {
 	return never
 }
 
+// exprs writes the parts of a condition, the cheap ones first: which comes first decides nothing but the time it takes.
 func (w *writer) exprs(xs []sigma.Expr) []predicate {
 	out := make([]predicate, len(xs))
-	for i, x := range xs {
+	for i, x := range byCost(w.plane, xs) {
 		out[i] = w.expr(x)
 	}
 	return out
+}
+
+func byCost(p event.Plane, xs []sigma.Expr) []sigma.Expr {
+	return slices.SortedStableFunc(slices.Values(xs), func(a, b sigma.Expr) int { return cost(p, a) - cost(p, b) })
+}
+
+// cost is about what a condition takes: 1 for a field that the scanner finds, more for one inside another, most for what has
+// to be worked out.
+func cost(p event.Plane, x sigma.Expr) int {
+	sum := func(xs []sigma.Expr) int {
+		n := 0
+		for _, y := range xs {
+			n += cost(p, y)
+		}
+		return n
+	}
+	switch x := x.(type) {
+	case sigma.And:
+		return sum(x)
+	case sigma.Or:
+		return sum(x)
+	case sigma.Not:
+		return cost(p, x.X)
+	case *sigma.Match:
+		switch {
+		case x.Field == "":
+			return 64
+		case strings.HasPrefix(x.Field, "drawbridge."):
+			return 32
+		case event.ParsePath(p, x.Field).Field() != 0:
+			return 1
+		}
+		return 8
+	}
+	return 0
 }
 
 // likely is x with all that the ledger may yet tell taken as so.
@@ -188,14 +225,14 @@ func (w *writer) likely(x sigma.Expr) predicate {
 	switch x := x.(type) {
 	case sigma.And:
 		out := make([]predicate, len(x))
-		for i := range x {
-			out[i] = w.likely(x[i])
+		for i, y := range byCost(w.plane, x) {
+			out[i] = w.likely(y)
 		}
 		return all(out)
 	case sigma.Or:
 		out := make([]predicate, len(x))
-		for i := range x {
-			out[i] = w.likely(x[i])
+		for i, y := range byCost(w.plane, x) {
+			out[i] = w.likely(y)
 		}
 		return anyOf(out)
 	case *sigma.Match:
@@ -256,15 +293,13 @@ func (f *field) values(l *look, yield func(string) bool) bool {
 		return len(vs) > 0
 	}
 	found := false
-	for v := range l.Find(f.path).All() {
+	l.Find(f.path).Each(func(v event.Value) bool {
 		if v.Kind() == event.Null {
-			continue
+			return true
 		}
 		found = true
-		if !yield(v.String()) {
-			break
-		}
-	}
+		return yield(v.String())
+	})
 	return found
 }
 
@@ -372,6 +407,11 @@ func compare(m *sigma.Match, f field) predicate {
 		}
 		return all(ps)
 	}
+	if op == sigma.StartsWith && f.enrich == nil {
+		if p := begins(m, f); p != nil {
+			return p
+		}
+	}
 	values := m.Values
 	matches := func(s string) bool {
 		for i := range values {
@@ -401,6 +441,33 @@ func compare(m *sigma.Match, f field) predicate {
 		is := false
 		f.values(l, func(s string) bool {
 			is = matches(s)
+			return !is
+		})
+		return is
+	}
+}
+
+// begins compares only as much of the field as the patterns are long, and so mostly without unescaping it; nil where a
+// pattern has no fixed length.
+func begins(m *sigma.Match, f field) predicate {
+	longest := 0
+	for _, v := range m.Values {
+		s, ok := v.Literal()
+		if !ok {
+			return nil
+		}
+		longest = max(longest, len(s))
+	}
+	// Folding can change the length of letters outside ASCII: then more is compared, never less.
+	longest *= utf8.UTFMax
+	values := m.Values
+	return func(l *look) bool {
+		is := false
+		l.Find(f.path).Each(func(v event.Value) bool {
+			s := v.Begin(longest)
+			for i := range values {
+				is = is || v.Kind() != event.Null && values[i].Matches(sigma.StartsWith, m.Cased, s)
+			}
 			return !is
 		})
 		return is

@@ -296,8 +296,12 @@ func (g *Engine) feed(f *feed, l *look) int {
 	if !ok || f.closes && l.final && g.windows.open[k] == nil {
 		return nothing
 	}
-	e := entry{At: l.Time().UnixNano(), Rule: uint8(f.at), ID: strings.Clone(l.ID()), Text: eventText(l)}
 	c := f.correlation
+	e := entry{At: l.Time().UnixNano(), Rule: uint8(f.at), ID: strings.Clone(l.ID())}
+	w := g.windows.at(k)
+	if w.described(c) {
+		e.Text = eventText(l)
+	}
 	if c.kind == valueCount {
 		if e.Value, ok = f.value.one(l); !ok {
 			return nothing
@@ -305,7 +309,7 @@ func (g *Engine) feed(f *feed, l *look) int {
 		e.Value = strings.Clone(e.Value)
 	}
 	if c.kind == absence {
-		g.windows.at(k).add(c, e)
+		w.add(c, e)
 		if f.at == 0 {
 			g.wait(l.Keep(), l.Time().Add(c.span), c.rule.Name)
 		}
@@ -315,7 +319,7 @@ func (g *Engine) feed(f *feed, l *look) int {
 		kept := l.Keep()
 		e.End = &ending{kept.Raw(), kept.Origin()}
 	}
-	run := g.windows.at(k).add(c, e)
+	run := w.add(c, e)
 	if run == nil {
 		return nothing
 	}

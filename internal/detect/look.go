@@ -16,10 +16,11 @@ type look struct {
 	// final is set when late arrivals are over.
 	final bool
 
-	who   event.Actor
-	whoOK bool
-	key   *keyFacts
-	keyOK bool
+	who    event.Actor
+	whoOK  bool
+	groups []string // the memory of the actor's groups
+	key    *keyFacts
+	keyOK  bool
 	// memo are the enrichments worked out for this event, by slot: those that are of this turn.
 	memo []remembered
 	turn uint64
@@ -37,7 +38,10 @@ func (l *look) reset(e *event.Event, final bool) {
 
 func (l *look) actor() *event.Actor {
 	if !l.whoOK {
-		l.who, l.whoOK = l.Actor(), true
+		l.who, l.whoOK = l.ActorIn(l.groups[:0]), true
+		if l.who.Groups != nil {
+			l.groups = l.who.Groups
+		}
 	}
 	return &l.who
 }

@@ -2,6 +2,8 @@ package detect
 
 import (
 	"cmp"
+	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -263,12 +265,19 @@ func (w *window) thin(c *correlation, want int) {
 
 // complete is the earliest run of entries with e in it that makes the correlation so; nil if there is none.
 func (w *window) complete(c *correlation, e entry) []entry {
-	for i, first := range w.Entries {
+	if c.kind == valueCount {
+		return w.values(c, e)
+	}
+	for i := range w.Entries {
+		first := &w.Entries[i]
 		if e.At-first.At > int64(c.span) {
 			continue
 		}
 		if first.At > e.At {
 			break
+		}
+		if c.kind == eventCount && (i+c.least > len(w.Entries) || w.Entries[i+c.least-1].At-first.At > int64(c.span)) {
+			continue
 		}
 		end := i
 		for end < len(w.Entries) && w.Entries[end].At-first.At <= int64(c.span) {
@@ -281,21 +290,41 @@ func (w *window) complete(c *correlation, e entry) []entry {
 	return nil
 }
 
-// in is the part of entries, all within one timespan, that makes the correlation so.
+// values is complete for a count of values: a window slides over the entries, with how often each value is in it.
+func (w *window) values(c *correlation, e entry) []entry {
+	if len(w.Entries) < c.least {
+		return nil
+	}
+	in := make(map[string]int, 2*c.least)
+	end := 0
+	for i := range w.Entries {
+		first := &w.Entries[i]
+		if first.At > e.At {
+			return nil
+		}
+		for end < len(w.Entries) && w.Entries[end].At-first.At <= int64(c.span) {
+			in[w.Entries[end].Value]++
+			end++
+		}
+		if len(in) >= c.least && e.At-first.At <= int64(c.span) {
+			return w.Entries[i:end]
+		}
+		if in[first.Value]--; in[first.Value] == 0 {
+			delete(in, first.Value)
+		}
+	}
+	return nil
+}
+
+// in is the part of entries, all within one timespan, that makes the correlation so. It may be a part of the window itself,
+// which holds until the next event.
 func (c *correlation) in(entries []entry) []entry {
+	if !c.enough(entries) {
+		return nil
+	}
 	switch c.kind {
 	case eventCount:
-		if len(entries) >= c.least {
-			return slices.Clone(entries)
-		}
-	case valueCount:
-		seen := map[string]bool{}
-		for _, e := range entries {
-			seen[e.Value] = true
-		}
-		if len(seen) >= c.least {
-			return slices.Clone(entries)
-		}
+		return entries
 	case temporal:
 		var run []entry
 		var seen uint
@@ -305,21 +334,38 @@ func (c *correlation) in(entries []entry) []entry {
 				run = append(run, e)
 			}
 		}
-		if len(run) == c.rules {
-			return run
-		}
-	case temporalOrdered:
-		var run []entry
-		for _, e := range entries {
-			if int(e.Rule) == len(run) {
-				run = append(run, e)
-			}
-		}
-		if len(run) == c.rules {
-			return run
+		return run
+	}
+	var run []entry
+	for _, e := range entries {
+		if int(e.Rule) == len(run) {
+			run = append(run, e)
 		}
 	}
-	return nil
+	return run
+}
+
+// enough says whether the entries make the correlation so, without a list of those that do.
+func (c *correlation) enough(entries []entry) bool {
+	switch c.kind {
+	case eventCount:
+		return len(entries) >= c.least
+	case temporal:
+		var seen uint
+		for i := range entries {
+			seen |= 1 << entries[i].Rule
+		}
+		return bits.OnesCount(seen) == c.rules
+	case temporalOrdered:
+		next := 0
+		for i := range entries {
+			if int(entries[i].Rule) == next {
+				next++
+			}
+		}
+		return next == c.rules
+	}
+	return false
 }
 
 // broken says whether one of the other rules was seen in the timespan after from.
@@ -327,20 +373,28 @@ func (w *window) broken(c *correlation, from int64) bool {
 	return slices.ContainsFunc(w.Entries, func(o entry) bool { return o.Rule != 0 && o.At >= from && o.At-from <= int64(c.span) })
 }
 
-func abs(n int64) int64 { return max(n, -n) }
-
-// evidence is the entries as a finding shows them; the last is the event that the finding is about already.
+// evidence is the entries as a finding shows them: the first and the last of many.
 func evidence(entries []entry) []finding.Evidence {
 	const most = 8
 	var out []finding.Evidence
 	for i, e := range entries {
-		if len(entries) > most && i == most/2 {
-			out = append(out, finding.Evidence{Text: "…", Source: "more events between"})
-		}
 		if len(entries) > most && i >= most/2 && i < len(entries)-most/2 {
+			if i == most/2 {
+				out = append(out, finding.Evidence{Text: fmt.Sprintf("%d more events between", len(entries)-most), Source: "events of the same window"})
+			}
 			continue
 		}
-		out = append(out, finding.Evidence{Text: e.Text, Source: "event " + e.ID})
+		text := e.Text
+		if text == "" {
+			text = time.Unix(0, e.At).UTC().Format(time.RFC3339) + " another event of this kind"
+		}
+		out = append(out, finding.Evidence{Text: text, Source: "event " + e.ID})
 	}
 	return out
+}
+
+// described says whether the next event of a window is kept with what it was, in words: of those that are only counted the
+// first few are enough.
+func (w *window) described(c *correlation) bool {
+	return c.kind != eventCount && c.kind != valueCount || len(w.Entries) < 4
 }

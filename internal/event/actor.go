@@ -34,23 +34,31 @@ type Actor struct {
 }
 
 // Actor returns who acted.
-func (e *Event) Actor() Actor {
+func (e *Event) Actor() Actor { return e.ActorIn(nil) }
+
+// ActorIn is Actor with its groups in memory that the caller has.
+func (e *Event) ActorIn(groups []string) Actor {
 	if e.plane == Kubernetes {
-		return e.auditActor()
+		return e.auditActor(groups)
 	}
 	return e.cloudTrailActor()
 }
 
 // auditActor reads user as EKS' authenticator and the API server fill it (aws-iam-authenticator pkg/server/server.go,
 // 2026-07; Kubernetes API reference, "UserInfo", 2026-11).
-func (e *Event) auditActor() Actor {
-	a := Actor{Username: e.Field(Username).String(), Impersonated: e.Field(ImpersonatedUser).Find("username").First().String()}
-	for g := range e.Field(UserGroups).Find("").All() {
+func (e *Event) auditActor(groups []string) Actor {
+	a := Actor{Username: e.Field(Username).String(), Groups: groups, Impersonated: e.Field(ImpersonatedUser).Find("username").First().String()}
+	e.Field(UserGroups).Find("").Each(func(g Value) bool {
 		if g.Kind() == String {
 			a.Groups = append(a.Groups, g.String())
 		}
-	}
-	for key, value := range e.Field(UserExtra).members() {
+		return true
+	})
+	for c := e.Field(UserExtra).cursor(); ; {
+		key, value, ok := c.member()
+		if !ok {
+			break
+		}
 		text := value.Find("").First()
 		if text.Kind() != String {
 			continue
@@ -155,11 +163,17 @@ func cutLast(s, sep string) (before, after string, found bool) {
 
 // accountOf returns the account of an ARN, "" if it names none.
 func accountOf(arn string) string {
-	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) < 6 {
+	for range 4 {
+		var ok bool
+		if _, arn, ok = strings.Cut(arn, ":"); !ok {
+			return ""
+		}
+	}
+	account, _, ok := strings.Cut(arn, ":")
+	if !ok {
 		return ""
 	}
-	return parts[4]
+	return account
 }
 
 func serviceAccountOf(username string) Name {

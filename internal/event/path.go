@@ -49,10 +49,12 @@ func (e *Event) Find(p Path) Values {
 
 // All returns the values in the record's order.
 func (v Values) All() iter.Seq[Value] {
-	return func(yield func(Value) bool) {
-		v.from.walk(v.rest, yield)
-	}
+	return func(yield func(Value) bool) { v.Each(yield) }
 }
+
+// Each calls yield with the values in the record's order until it returns false. It does what All does and allocates
+// nothing.
+func (v Values) Each(yield func(Value) bool) { v.from.walk(v.rest, yield) }
 
 // First returns the first value, an absent one if there is none.
 func (v Values) First() Value {
@@ -74,7 +76,11 @@ func (v Value) walk(path string, yield func(Value) bool) bool {
 		return true
 	case List:
 		empty := true
-		for elem := range v.elements() {
+		for c := v.cursor(); ; {
+			elem, ok := c.element()
+			if !ok {
+				break
+			}
 			empty = false
 			if !elem.walk(path, yield) {
 				return false
@@ -94,10 +100,14 @@ func (v Value) walk(path string, yield func(Value) bool) bool {
 
 // walkObject walks the members whose key begins the path.
 func (v Value) walkObject(path string, yield func(Value) bool) bool {
-	for key, value := range v.members() {
-		rest, ok := strings.CutPrefix(path, key.String())
+	for c := v.cursor(); ; {
+		key, value, ok := c.member()
+		if !ok {
+			return true
+		}
+		rest, begins := strings.CutPrefix(path, key.String())
 		switch {
-		case !ok:
+		case !begins:
 		case rest == "":
 			if !value.walk("", yield) {
 				return false
@@ -108,50 +118,81 @@ func (v Value) walkObject(path string, yield func(Value) bool) bool {
 			}
 		}
 	}
-	return true
+}
+
+// cursor goes through an object or a list, up to where it is broken.
+type cursor struct {
+	b       []byte
+	i       int // the next member or element; less than 0 at the end
+	percent bool
+}
+
+func (v Value) cursor() cursor { return cursor{v.raw, space(v.raw, 1), v.percent} }
+
+// member returns the next member of an object.
+func (c *cursor) member() (key, value Value, ok bool) {
+	if c.i < 0 || c.b[c.i] != '"' {
+		return key, value, false
+	}
+	end := skipString(c.b, c.i)
+	if end < 0 {
+		return key, value, false
+	}
+	key = Value{raw: c.b[c.i:end]}
+	i := space(c.b, end)
+	if i < 0 || c.b[i] != ':' {
+		return key, value, false
+	}
+	if i = space(c.b, i+1); i < 0 {
+		return key, value, false
+	}
+	value, ok = c.value(i)
+	return key, value, ok
+}
+
+// element returns the next element of a list.
+func (c *cursor) element() (Value, bool) {
+	if c.i < 0 || c.b[c.i] == ']' {
+		return Value{}, false
+	}
+	return c.value(c.i)
+}
+
+// value is what stands at i; the cursor goes on behind it.
+func (c *cursor) value(i int) (Value, bool) {
+	end := skip(c.b, i)
+	if end < 0 {
+		return Value{}, false
+	}
+	c.i = space(c.b, end)
+	if c.i >= 0 && c.b[c.i] == ',' {
+		c.i = space(c.b, c.i+1)
+	} else {
+		c.i = -1
+	}
+	return Value{c.b[i:end:end], c.percent}, true
 }
 
 // members returns the keys and values of an object, up to where it is broken.
 func (v Value) members() iter.Seq2[Value, Value] {
 	return func(yield func(key, value Value) bool) {
-		b := v.raw
-		for i := space(b, 1); i >= 0 && b[i] == '"'; {
-			end := skipString(b, i)
-			if end < 0 {
+		for c := v.cursor(); ; {
+			key, value, ok := c.member()
+			if !ok || !yield(key, value) {
 				return
 			}
-			key := Value{raw: b[i:end]}
-			if i = space(b, end); i < 0 || b[i] != ':' {
-				return
-			}
-			if i = space(b, i+1); i < 0 {
-				return
-			}
-			end = skip(b, i)
-			if end < 0 || !yield(key, Value{b[i:end:end], v.percent}) {
-				return
-			}
-			if i = space(b, end); i < 0 || b[i] != ',' {
-				return
-			}
-			i = space(b, i+1)
 		}
 	}
 }
 
-// elements returns the values of a list.
+// elements returns the values of a list, up to where it is broken.
 func (v Value) elements() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
-		b := v.raw
-		for i := space(b, 1); i >= 0 && b[i] != ']'; {
-			end := skip(b, i)
-			if end < 0 || !yield(Value{b[i:end:end], v.percent}) {
+		for c := v.cursor(); ; {
+			elem, ok := c.element()
+			if !ok || !yield(elem) {
 				return
 			}
-			if i = space(b, end); i < 0 || b[i] != ',' {
-				return
-			}
-			i = space(b, i+1)
 		}
 	}
 }

@@ -81,6 +81,18 @@ func (v Value) String() string {
 	return borrow(inner)
 }
 
+// Begin returns the beginning of String, n bytes of it or more if it has them, and unescapes nothing if there is nothing to
+// unescape in it.
+func (v Value) Begin(n int) string {
+	if v.Kind() == String && n < len(v.raw)-2 {
+		head := v.raw[1 : 1+n]
+		if bytes.IndexByte(head, '\\') < 0 && !(v.percent && bytes.IndexByte(head, '%') >= 0) {
+			return borrow(head)
+		}
+	}
+	return v.String()
+}
+
 // Is says whether the value is this string.
 func (v Value) Is(s string) bool {
 	if v.Kind() != String {
