@@ -112,7 +112,7 @@ func (l *look) impersonatedHolds() string {
 	if rest, ok := strings.CutPrefix(name, "system:serviceaccount:"); ok {
 		namespace, sa, _ := strings.Cut(rest, ":")
 		roles := l.rolesOf(clusterOf(l.Event), namespace, sa)
-		if r, ok := l.annotated(namespace, sa, Fact{l.Time(), l.ID()}); ok && r != "" {
+		if r, ok := l.annotated(namespace, sa, l.now()); ok && r != "" {
 			roles = append(roles, r)
 		}
 		if len(roles) > 0 {

@@ -26,7 +26,7 @@ func (l *look) roleChange() (roleChange, bool) {
 		c.known = true
 		return c, c.now != ""
 	}
-	c.was, c.known = l.annotated(l.text(event.Namespace), strings.Clone(l.name()), Fact{l.Time(), l.ID()})
+	c.was, c.known = l.annotated(l.text(event.Namespace), strings.Clone(l.name()), l.now())
 	if c.known {
 		return c, c.was != c.now
 	}

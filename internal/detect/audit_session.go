@@ -36,7 +36,7 @@ func (g *objects) noteSession(l *look, limit int) {
 	switch {
 	case i < 0 && len(f.Clusters) < 64:
 		f.Clusters = append(f.Clusters, metOn{cloneCluster(c), l.fact()})
-	case i >= 0 && (Fact{l.Time(), l.ID()}).before(f.Clusters[i].First):
+	case i >= 0 && l.now().before(f.Clusters[i].First):
 		f.Clusters[i].First = l.fact()
 	}
 }
@@ -50,7 +50,7 @@ func (l *look) firstOfSession() bool {
 	c := l.Cluster()
 	for i := range f.Clusters {
 		if s := &f.Clusters[i]; s.Cluster == c {
-			return s.First == Fact{l.Time(), l.ID()}
+			return s.First == l.now()
 		}
 	}
 	return false
@@ -271,7 +271,7 @@ var policyFields = []enrichment{
 	{Name: "drawbridge.policy.first_use", Text: "whether the request is the first of its principal that an access policy allows that goes as far as the cluster", Planes: onKubernetes, Ledger: true, Early: true,
 		Of: func(l *look) []string {
 			first, ok := l.firstUse()
-			return yes(ok && first == Fact{l.Time(), l.ID()})
+			return yes(ok && first == l.now())
 		}},
 	{Name: "drawbridge.policy.granted", Text: "the last CreateAccessEntry or AssociateAccessPolicy for the principal in the week before, in words", Planes: onKubernetes, Ledger: true,
 		Of: func(l *look) []string { return some(l.grantedLately()) }},

@@ -71,7 +71,7 @@ func (l *look) awsAuthBefore() (map[string]string, bool) {
 	c := l.snapshotCluster()
 	if f := l.ledger.Objects.AWSAuth.get(clusterOf(l.Event)); f != nil {
 		for _, v := range slices.Backward(f.Versions) {
-			if !v.before(Fact{l.Time(), l.ID()}) {
+			if !v.before(l.now()) {
 				continue
 			}
 			if c != nil && c.AWSAuth != nil && v.At.Before(l.ctx.Access.Time()) && !l.ctx.Access.Time().After(l.Time()) {

@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"bytes"
+	"cmp"
 	"container/heap"
 	"strings"
 	"time"
@@ -141,7 +143,7 @@ func (g *Engine) worth(r *rule, l *look) bool {
 	}
 	at := l.Time()
 	k := [2]uint64{id ^ r.id, uint64(at.Unix() / int64(max(r.wait, time.Minute)/time.Second))}
-	if first, ok := g.waits.first[k]; ok && !(Fact{at, l.ID()}).before(first) {
+	if first, ok := g.waits.first[k]; ok && !l.now().before(first) {
 		return false
 	}
 	g.waits.put(k, l.fact(), g.options.Pending)
@@ -297,16 +299,16 @@ func (g *Engine) feed(f *feed, l *look) int {
 		return nothing
 	}
 	c := f.correlation
-	e := entry{At: l.Time().UnixNano(), Rule: uint8(f.at), ID: strings.Clone(l.ID())}
+	e := entry{At: l.Time().UnixNano(), Rule: uint8(f.at), ID: short(l.ID())}
 	w := g.windows.at(k)
 	if w.described(c) {
-		e.Text = eventText(l)
+		e.Text = short(eventText(l))
 	}
 	if c.kind == valueCount {
 		if e.Value, ok = f.value.one(l); !ok {
 			return nothing
 		}
-		e.Value = strings.Clone(e.Value)
+		e.Value = short(e.Value)
 	}
 	if c.kind == absence {
 		w.add(c, e)
@@ -341,7 +343,7 @@ func (g *Engine) ending(l *look, run []entry) *look {
 	}
 	last := run[len(run)-1]
 	e := new(event.Event)
-	if last.End == nil || last.ID == l.ID() || event.Scan(last.End.Raw, e) != nil {
+	if last.End == nil || last.ID == short(l.ID()) && last.At == l.Time().UnixNano() || event.Scan(last.End.Raw, e) != nil {
 		return l
 	}
 	e.SetOrigin(last.End.Origin)
@@ -372,10 +374,7 @@ func (p pending) Less(i, j int) bool {
 	if t, u := a.event.Time(), b.event.Time(); !t.Equal(u) {
 		return t.Before(u)
 	}
-	if a.event.ID() != b.event.ID() {
-		return a.event.ID() < b.event.ID()
-	}
-	return a.absence < b.absence
+	return cmp.Or(strings.Compare(a.event.ID(), b.event.ID()), strings.Compare(a.absence, b.absence), bytes.Compare(a.event.Raw(), b.event.Raw())) < 0
 }
 func (p pending) Swap(i, j int) { p[i], p[j] = p[j], p[i] }
 

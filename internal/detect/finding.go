@@ -2,6 +2,7 @@ package detect
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"drawbridge/internal/event"
@@ -38,10 +39,27 @@ func (v *variant) parts(l *look, run []entry, part func(string)) {
 	}
 	if run == nil {
 		part(l.ID())
+		l.request(part)
 	}
 	for _, e := range run {
 		part(e.ID)
+		part(strconv.FormatInt(e.At, 36))
 	}
+}
+
+// request tells a request to the API server from others of the same audit ID: a client may send that, as the header Audit-ID,
+// and the API server takes it as it is (k8s.io/apiserver v0.36.3, pkg/endpoints/filters/audit_init.go). Both stages of one
+// request say the same.
+func (l *look) request(part func(string)) {
+	if l.Plane() != event.Kubernetes {
+		return
+	}
+	part(strconv.FormatInt(l.Time().UnixNano(), 36))
+	for _, f := range []event.Field{event.Username, event.Verb, event.APIGroup, event.Resource, event.Subresource, event.Namespace} {
+		part(l.Field(f).String())
+	}
+	part(l.name())
+	part(string(event.Redact(nil, l.Field(event.RequestURI).Raw()))) // a kept event has it without credentials
 }
 
 func (g *Engine) finding(v *variant, l *look, id string, run []entry) finding.Finding {

@@ -161,7 +161,7 @@ func (l *look) before() entryState {
 			}
 		}
 	}
-	now := Fact{l.Time(), l.ID()}
+	now := l.now()
 	for _, e := range l.changesOf(principal) {
 		if !e.before(now) {
 			break

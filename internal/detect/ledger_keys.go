@@ -193,7 +193,7 @@ func (f *keyFacts) note(l *look) bool {
 		if u.Address != address || u.UserAgent != agent {
 			continue
 		}
-		if (Fact{at, l.ID()}).before(u.First) {
+		if l.now().before(u.First) {
 			u.First, u.Action = l.fact(), actionOf(l.Event)
 			f.sort()
 		}

@@ -106,7 +106,7 @@ func (l *look) iamRoleAt(arn string) (*access.Access, *model.IAMRole) {
 		return all, role
 	}
 	role.Attached, role.Inline = slices.Clone(role.Attached), slices.Clone(role.Inline)
-	now := Fact{l.Time(), l.ID()}
+	now := l.now()
 	for i := range f.Policies {
 		c := &f.Policies[i]
 		if now.before(c.Fact) {

@@ -115,7 +115,7 @@ func (s *sessionFacts) note(c event.Cluster, l *look) {
 	}
 	for j := i - 1; j >= 0 && s.Uses[j].First.At.Truncate(usePeriod).Equal(period); j-- {
 		if u := &s.Uses[j]; u.Cluster == c {
-			if f := (Fact{l.Time(), l.ID()}); f.before(u.First) {
+			if f := (l.now()); f.before(u.First) {
 				u.First, u.Action = l.fact(), actionOf(l.Event)
 			}
 			if l.Time().After(u.Last) {

@@ -64,7 +64,7 @@ func (l *look) auditOff() string {
 	if f == nil {
 		return ""
 	}
-	now := Fact{l.Time(), l.ID()}
+	now := l.now()
 	for _, c := range slices.Backward(f.Logs) {
 		if !c.before(now) || !oneCluster(c.Cluster, l.Cluster()) {
 			continue

@@ -2,6 +2,8 @@ package detect
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 	"time"
 
@@ -64,7 +66,43 @@ func (l *look) first(p event.Path) string { return strings.Clone(l.Find(p).First
 func (l *look) text(f event.Field) string { return strings.Clone(l.Field(f).String()) }
 
 // fact is that the event happened.
-func (l *look) fact() Fact { return Fact{l.Time(), strings.Clone(l.ID())} }
+func (l *look) fact() Fact { return Fact{l.Time(), short(l.ID())} }
+
+// now is the same, borrowed: to compare with facts.
+func (l *look) now() Fact {
+	if id := l.ID(); len(id) <= longest {
+		return Fact{l.Time(), id}
+	}
+	return l.fact()
+}
+
+// longest is how much is kept of a text that somebody else may make as long as a header of HTTP, or a URL.
+const longest = 512
+
+// short is a copy of a text; of one that is too long its beginning, and a hash that tells it from others.
+func short(s string) string {
+	if len(s) <= longest {
+		return strings.Clone(s)
+	}
+	sum := sha256.Sum256([]byte(s))
+	return strings.ToValidUTF8(s[:longest-32], "") + "…" + hex.EncodeToString(sum[:8])
+}
+
+// identity is who acts. Whoever takes a role chooses the session's name, and with it the username that EKS makes of it: neither
+// tells one from another. Nodes of one role are told apart.
+func (l *look) identity() string {
+	a := l.actor()
+	if l.Plane() == event.CloudTrail {
+		if l.Field(event.SessionContext).Find("ec2RoleDelivery").First().Kind() == event.String {
+			return a.SessionARN
+		}
+		return cmp.Or(a.Principal, a.PrincipalID, a.Service)
+	}
+	if a.Node != "" && a.ServiceAccount.Name == "" {
+		return a.Username
+	}
+	return cmp.Or(a.Principal, a.Username)
+}
 
 func compareText(a, b string) int { return cmp.Compare(a, b) }
 

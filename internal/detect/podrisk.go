@@ -146,7 +146,7 @@ func (l *look) risks() (all, added []string) {
 		return all, all
 	}
 	if f := l.ledger.Objects.Templates.get(l.objectKey()); f != nil {
-		at := Fact{l.Time(), l.ID()}
+		at := l.now()
 		for _, c := range slices.Backward(f.Changes) {
 			if c.before(at) {
 				return all, without(all, c.Risks)

@@ -142,7 +142,7 @@ func (l *look) awsRoles() (roles []string, via string, known bool) {
 	}
 	if sa != "" {
 		roles = l.rolesOf(clusterOf(l.Event), namespace, sa)
-		if r, ok := l.annotated(namespace, sa, Fact{l.Time(), l.ID()}); ok && r != "" && !slices.Contains(roles, r) && via != viaPodIdentity {
+		if r, ok := l.annotated(namespace, sa, l.now()); ok && r != "" && !slices.Contains(roles, r) && via != viaPodIdentity {
 			roles = append(roles, r)
 		}
 	}

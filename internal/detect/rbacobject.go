@@ -160,7 +160,7 @@ func clusterWide(power string) bool {
 
 // roleBefore is what a role gave before the event; false where nothing tells.
 func (l *look) roleBefore() (roleState, bool) {
-	at := Fact{l.Time(), l.ID()}
+	at := l.now()
 	if s, ok := l.roleAt(l.objectKey(), at); ok {
 		return s, true
 	}
@@ -259,7 +259,7 @@ func (l *look) newSubjects() []string {
 	if l.creates() {
 		return now
 	}
-	at := Fact{l.Time(), l.ID()}
+	at := l.now()
 	if f := l.ledger.Objects.Bindings.get(l.objectKey()); f != nil {
 		for _, c := range slices.Backward(f.Changes) {
 			if c.before(at) {
@@ -291,7 +291,7 @@ var everybody = []string{"User system:anonymous", "Group system:unauthenticated"
 func (l *look) boundPowers() []string {
 	o := l.object()
 	kind, name := o.Find("roleRef.kind").First().String(), o.Find("roleRef.name").First().String()
-	namespace, at := l.Field(event.Namespace).String(), Fact{l.Time(), l.ID()}
+	namespace, at := l.Field(event.Namespace).String(), l.now()
 	resource, in := "clusterroles", ""
 	if kind == "Role" {
 		resource, in = "roles", namespace

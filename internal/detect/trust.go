@@ -115,7 +115,7 @@ func (l *look) trustSet() (after, before trustReach, known, ok bool) {
 		}
 	}
 	if f := l.ledger.RolePolicies.get(policyKey(account, name)); f != nil {
-		now := Fact{l.Time(), l.ID()}
+		now := l.now()
 		for i := range f.Trust {
 			if f.Trust[i].before(now) {
 				old, told = f.Trust[i].Document, true

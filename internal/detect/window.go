@@ -81,6 +81,16 @@ type entry struct {
 	End *ending
 }
 
+// same says that two entries are of one event: its id alone does not, because a client of the API server may choose it (see
+// [look.request]).
+func (e entry) same(o entry) bool {
+	return e.At == o.At && e.ID == o.ID && e.Rule == o.Rule && e.Value == o.Value
+}
+
+func (e entry) compare(o entry) int {
+	return cmp.Or(cmp.Compare(e.At, o.At), strings.Compare(e.ID, o.ID), strings.Compare(e.Value, o.Value))
+}
+
 // ending is an event that is kept, without credentials.
 type ending struct {
 	Raw    []byte
@@ -167,13 +177,13 @@ func (ws *windows) expire(before func(windowKey) int64) {
 
 // add puts an event into its window and returns the events of the window if it is complete with it.
 func (w *window) add(c *correlation, e entry) []entry {
-	if slices.ContainsFunc(w.Entries, func(o entry) bool { return o.ID == e.ID && o.Rule == e.Rule }) {
+	if slices.ContainsFunc(w.Entries, e.same) {
 		return nil
 	}
 	if c.kind == valueCount && w.enclosed(c, e) {
 		return nil
 	}
-	i, _ := slices.BinarySearchFunc(w.Entries, e, func(a, b entry) int { return cmp.Or(cmp.Compare(a.At, b.At), strings.Compare(a.ID, b.ID)) })
+	i, _ := slices.BinarySearchFunc(w.Entries, e, entry.compare)
 	w.Entries = slices.Insert(w.Entries, i, e)
 	w.trim(c)
 	complete := w.complete(c, e)

@@ -28,6 +28,7 @@ var grouping = map[plane]map[string]struct{ field, loss string }{
 		"drawbridge.cluster.name":    {field: clusterNames},
 		"drawbridge.entry.member":    {"requestParameters.principalArn", "a role with a path is not joined with what it does in the cluster: the audit log writes it without"},
 		"drawbridge.actor.principal": {"userIdentity.arn", "sessions of one IAM role are counted apart, by their names"},
+		"drawbridge.actor.identity":  {"userIdentity.arn", "sessions of one IAM role are counted apart, by their names"},
 		"drawbridge.actor":           {"userIdentity.arn", "sessions of one IAM role are counted apart, by their names"},
 	},
 	audit: {
@@ -36,6 +37,7 @@ var grouping = map[plane]map[string]struct{ field, loss string }{
 		"drawbridge.entry.member":          {field: "user.extra.canonicalArn"},
 		"drawbridge.cluster":               {"", "events of several clusters are counted together: run it for each cluster's log"},
 		"drawbridge.actor":                 {field: "user.username"},
+		"drawbridge.actor.identity":        {"user.username", "sessions of one IAM role are counted apart, by their names"},
 		"drawbridge.actor.service_account": {field: "user.username"},
 		"drawbridge.source":                {"sourceIPs", "all addresses of a request are compared, proxies' too"},
 	},
