@@ -100,6 +100,31 @@ func (l *look) public() bool {
 	return !bytes.Contains(l.Raw(), []byte("vpcEndpointId")) || l.Find(pathEndpoint).First().Kind() != event.String
 }
 
+var pathEndpointAccount = event.ParsePath(event.CloudTrail, "vpcEndpointAccountId")
+
+// strangeEndpoint is the account of the VPC endpoint that a request came through, where it is none that the key may be expected
+// in: that of its role, of its cluster, or a trusted one. Whoever has a key may use it from a VPC of his own, and the address is
+// then a private one (CloudTrail User Guide, "CloudTrail record contents", vpcEndpointAccountId, 2026-11).
+func (l *look) strangeEndpoint() string {
+	if !bytes.Contains(l.Raw(), []byte("vpcEndpointAccountId")) {
+		return ""
+	}
+	owner := l.Find(pathEndpointAccount).First().String()
+	if owner == "" || owner == l.actor().Account || slices.Contains(l.ctx.Trusted, owner) {
+		return ""
+	}
+	home := ""
+	if f := l.keyOf(); f != nil && f.Issue != nil {
+		home = l.clusterOfIssue(f.Issue)
+	} else if f := l.ledger.Instances.get(instanceOf(l.Event)); f != nil && len(f.Clusters) > 0 {
+		home = f.cluster()
+	}
+	if owner == event.ParseCluster(home).Account {
+		return ""
+	}
+	return owner
+}
+
 // carrierGrade is RFC 6598's range, which EKS clusters use for pods (EKS Best Practices Guide, "Custom networking", 2026-11).
 var carrierGrade = netip.MustParsePrefix("100.64.0.0/10")
 
@@ -107,6 +132,8 @@ var carrierGrade = netip.MustParsePrefix("100.64.0.0/10")
 var addressFields = []enrichment{
 	{Name: "drawbridge.source.public", Text: "whether the request came from an address of the internet: not from an AWS service, not through a VPC endpoint", Planes: onCloudTrail,
 		Of: func(l *look) []string { return yes(l.public()) }},
+	{Name: "drawbridge.source.strange_endpoint", Text: "account of the VPC endpoint that the request came through, where it is neither that of the key's role, nor of its cluster, nor a trusted one; absent where the record does not name it",
+		Planes: onCloudTrail, Ledger: true, Of: func(l *look) []string { return some(l.strangeEndpoint()) }},
 	{Name: "drawbridge.source.outside", Text: "whether that address is outside what --egress names; absent without --egress", Planes: onCloudTrail,
 		Of: func(l *look) []string {
 			if len(l.ctx.Egress) == 0 {
