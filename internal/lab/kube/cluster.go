@@ -27,6 +27,9 @@ type Options struct {
 	// it is not started. Without them the ClusterRoles admin, edit and view have no rules, namespaces get no default
 	// service account and are never deleted.
 	Controllers []string
+	// OwnAccounts lets each controller act as the service account that Kubernetes has for it, as EKS does, and only what has
+	// none as system:kube-controller-manager; otherwise all do as that, in the group system:masters.
+	OwnAccounts bool
 	// AuditPolicy is a policy in YAML, [FullAudit] or [EKSAudit]; empty means no audit log.
 	AuditPolicy string
 	// Issuer is the issuer of service account tokens, https://kubernetes.default.svc if empty.
@@ -70,6 +73,7 @@ type Cluster struct {
 	Took time.Duration
 
 	options   Options
+	as        *rest.Config // of who writes objects; nil is the administrator
 	authority *authority
 	held      []*os.File // ports
 	processes []*process
@@ -249,14 +253,18 @@ func (c *Cluster) startControllers(ctx context.Context) error {
 	if len(c.options.Controllers) == 0 {
 		return nil
 	}
-	kubeconfig, err := c.WriteKubeconfig("system:kube-controller-manager", "system:masters")
+	groups := []string{"system:masters"}
+	if c.options.OwnAccounts {
+		groups = nil
+	}
+	kubeconfig, err := c.WriteKubeconfig("system:kube-controller-manager", groups...)
 	if err != nil {
 		return err
 	}
 	p, err := c.run(controllerManager, nil, "--kubeconfig="+kubeconfig, "--controllers="+strings.Join(c.options.Controllers, ","),
 		"--service-account-private-key-file="+c.path("sa.key"), "--root-ca-file="+c.path("ca.crt"),
 		"--cluster-signing-cert-file="+c.path("ca.crt"), "--cluster-signing-key-file="+c.path("ca.key"),
-		"--use-service-account-credentials=false", "--leader-elect=false", "--secure-port=0")
+		"--use-service-account-credentials="+strconv.FormatBool(c.options.OwnAccounts), "--leader-elect=false", "--secure-port=0")
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ import (
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 )
 
@@ -58,6 +59,14 @@ func (c *Cluster) apply(ctx context.Context, objects []runtime.Object) error {
 		u.SetManagedFields(nil)
 		return r.Apply(ctx, u.GetName(), u, metav1.ApplyOptions{FieldManager: "drawbridge-lab", Force: true})
 	})
+}
+
+// As is the same cluster to write objects into as somebody else: [Cluster.Load], [Cluster.Apply] and [Cluster.InstallEKS] of
+// it use the configuration.
+func (c *Cluster) As(cfg *rest.Config) *Cluster {
+	other := *c
+	other.as = cfg
+	return &other
 }
 
 // Parse reads the objects of a YAML or JSON stream.
@@ -94,9 +103,12 @@ func step(u *unstructured.Unstructured) int {
 }
 
 func (c *Cluster) write(ctx context.Context, objects []runtime.Object, put writer) error {
-	cfg, err := c.Config("admin", "system:masters")
-	if err != nil {
-		return err
+	cfg := c.as
+	if cfg == nil {
+		var err error
+		if cfg, err = c.Config("admin", "system:masters"); err != nil {
+			return err
+		}
 	}
 	client, err := dynamic.NewForConfig(cfg)
 	if err != nil {
