@@ -80,7 +80,8 @@ func sessionIsInstance(session string) bool {
 }
 
 // nodeElsewhere is the address in a node's name, where a request in its name comes from another private address. Names of
-// EC2 instances are made of their address (EC2 User Guide, "EC2 instance hostnames and domains", 2026-11).
+// EC2 instances are made of their address (EC2 User Guide, "EC2 instance hostnames and domains", 2026-11). All addresses of a
+// request but the last can be set by its client (k8s.io/apiserver v0.36.3, pkg/apis/audit, Event.SourceIPs).
 func (l *look) nodeElsewhere() (at string, ok bool) {
 	name, isNode := strings.CutPrefix(l.Field(event.Username).String(), "system:node:ip-")
 	if !isNode {
@@ -95,7 +96,7 @@ func (l *look) nodeElsewhere() (at string, ok bool) {
 	if len(from) == 0 {
 		return "", false
 	}
-	source, err := netip.ParseAddr(from[0])
+	source, err := netip.ParseAddr(from[len(from)-1]) // those before it the caller chose, by X-Forwarded-For
 	if err != nil || !source.IsPrivate() || source.Unmap() == own {
 		return "", false
 	}
@@ -169,11 +170,15 @@ func (l *look) accessPolicy() (arn string, namespaced bool) {
 	if !ok {
 		return "", false
 	}
-	_, role, ok := strings.Cut(reason, ` of ClusterRole "`)
+	binding, role, ok := strings.Cut(reason, ` of ClusterRole "`)
 	if !ok {
 		return "", false
 	}
-	arn, _, _ = strings.Cut(role, `"`)
+	if arn, _, _ = strings.Cut(role, `"`); !strings.HasPrefix(arn, "arn:") { // the binding's name has it too: PRINCIPAL+POLICY
+		if i := strings.LastIndex(binding, "+arn:"); i >= 0 {
+			arn = strings.TrimSuffix(binding[i+1:], `"`)
+		}
+	}
 	return arn, strings.HasPrefix(reason, "RoleBinding")
 }
 

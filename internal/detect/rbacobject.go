@@ -143,7 +143,7 @@ func powersOf(rules []rbacv1.PolicyRule, namespace string) []string {
 		if namespace != "" && clusterWide(id) {
 			continue
 		}
-		if rbac.Has(rules, id, 0) {
+		if h, ok := halves[id]; ok && slices.ContainsFunc(rules, h.in) || !ok && rbac.Has(rules, id, 0) {
 			out = append(out, id)
 		}
 	}
@@ -151,6 +151,33 @@ func powersOf(rules []rbacv1.PolicyRule, namespace string) []string {
 		out = append(out, "write-aws-auth")
 	}
 	return out
+}
+
+// half is the verb of a power that is given for nothing else. What else the power takes is little, and may stand in another
+// role, where it says nothing: who splits it over two is seen by this half.
+type half struct {
+	verb, group string
+	resources   []string
+	// names, if not empty, begins the names that matter, where the rule is limited to some.
+	names string
+}
+
+var halves = map[string]half{
+	"bind":     {verb: "bind", group: "rbac.authorization.k8s.io", resources: []string{"roles", "clusterroles"}},
+	"escalate": {verb: "escalate", group: "rbac.authorization.k8s.io", resources: []string{"roles", "clusterroles"}},
+	// Signers of others, as certificate managers have, make nobody an identity of Kubernetes' (Kubernetes documentation,
+	// "Certificates and Certificate Signing Requests", 2026-11).
+	"approve-csrs": {verb: "approve", group: "certificates.k8s.io", resources: []string{"signers"}, names: "kubernetes.io/"},
+	"sign-csrs":    {verb: "sign", group: "certificates.k8s.io", resources: []string{"signers"}, names: "kubernetes.io/"},
+}
+
+// in says that a rule gives the half.
+func (h half) in(r rbacv1.PolicyRule) bool {
+	has := func(list []string, one ...string) bool {
+		return slices.ContainsFunc(list, func(s string) bool { return s == "*" || slices.Contains(one, s) })
+	}
+	return has(r.Verbs, h.verb) && has(r.APIGroups, h.group) && has(r.Resources, h.resources...) &&
+		(len(r.ResourceNames) == 0 || slices.ContainsFunc(r.ResourceNames, func(n string) bool { return strings.HasPrefix(n, h.names) }))
 }
 
 // clusterWide says that a power is about objects outside namespaces, so that no Role gives it.

@@ -13,7 +13,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
@@ -90,12 +89,22 @@ func (a *act) told(format string, args ...any) {
 	a.trail = append(a.trail, fmt.Sprintf(format, args...))
 }
 
+// byPlatform is a call of EKS by somebody who gives access.
+func (a *act) byPlatform(call, by, parameters string) {
+	a.told(`{"eventVersion":"1.11","eventID":"trail-%[1]s-%[2]s","eventTime":%[3]q,"eventSource":"eks.amazonaws.com","eventName":%[2]q,"awsRegion":%[4]q,"recipientAccountId":%[5]q,`+
+		`"userIdentity":{"type":"AssumedRole","principalId":"AROASYNTHETIC:%[6]s","arn":"arn:aws:sts::%[5]s:assumed-role/Platform/%[6]s","accountId":%[5]q,"accessKeyId":"ASIASYNTHETIC%[1]s","sessionContext":{"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::%[5]s:role/Platform","accountId":%[5]q,"userName":"Platform"}}},`+
+		`"requestParameters":{"name":%[7]q,%[8]s}}`,
+		a.id, call, time.Now().Add(-time.Minute).UTC().Format(time.RFC3339), region, home, by, cluster, parameters)
+}
+
 // policyGranted is AssociateAccessPolicy for a role.
 func (a *act) policyGranted(role, by string) {
-	a.told(`{"eventVersion":"1.11","eventID":"trail-policy-%[1]s","eventTime":%[2]q,"eventSource":"eks.amazonaws.com","eventName":"AssociateAccessPolicy","awsRegion":%[3]q,"recipientAccountId":%[4]q,`+
-		`"userIdentity":{"type":"AssumedRole","principalId":"AROASYNTHETIC:%[5]s","arn":"arn:aws:sts::%[4]s:assumed-role/Platform/%[5]s","accountId":%[4]q,"accessKeyId":"ASIASYNTHETIC%[1]s","sessionContext":{"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::%[4]s:role/Platform","accountId":%[4]q,"userName":"Platform"}}},`+
-		`"requestParameters":{"name":%[6]q,"principalArn":"arn%%3Aaws%%3Aiam%%3A%%3A%[4]s%%3Arole%%2F%[7]s","policyArn":"arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy","accessScope":{"type":"cluster"}}}`,
-		a.id, time.Now().Add(-time.Minute).UTC().Format(time.RFC3339), region, home, by, cluster, role)
+	a.byPlatform("AssociateAccessPolicy", by, `"principalArn":"arn%3Aaws%3Aiam%3A%3A`+home+`%3Arole%2F`+role+`","policyArn":"`+policyPrefix+`AmazonEKSClusterAdminPolicy","accessScope":{"type":"cluster"}`)
+}
+
+// entryOfNodes is CreateAccessEntry for a role of nodes.
+func (a *act) entryOfNodes(role string) {
+	a.byPlatform("CreateAccessEntry", "terraform", `"principalArn":"arn:aws:iam::`+home+`:role/`+role+`","type":"EC2_LINUX"`)
 }
 
 // keyIssued is AssumeRole by EKS for a pod: the access key of a session goes to it.
@@ -145,12 +154,12 @@ var sessionAttacks = []attack{
 			a.keyIssued("ShopWeb", a.who, "web")
 			return []string{a.accessKey("ShopWeb", a.who), "shop/web"}
 		}},
-		{name: "a node's role from elsewhere", severity: "medium", do: func(a *act) []string {
-			a.cfg, a.who = a.kubelet(a, 1), "system:node:"+a.nodes[1]
-			a.fromAddress("10.99.0.7")
-			_, err := a.client().CoreV1().Pods("").List(a.Context(), metav1.ListOptions{FieldSelector: "spec.nodeName=" + a.nodes[1]})
+		{name: "a node's key, not as the node", do: func(a *act) []string {
+			a.cfg, a.who = a.session(a, "NodeOps", instanceOf(2)), instanceOf(2)
+			a.entryOfNodes("NodeOps")
+			_, err := a.client().CoreV1().Pods("shop").List(a.Context(), metav1.ListOptions{})
 			a.must(err)
-			return []string{"10.99.0.7"}
+			return []string{"role/NodeOps/" + instanceOf(2)}
 		}},
 	}},
 	{detection: "grant-then-secrets", severity: "high", ways: []way{{name: "a policy, then all Secrets", do: func(a *act) []string {
@@ -161,21 +170,3 @@ var sessionAttacks = []attack{
 		return nil
 	}}}},
 }
-
-// fromAddress lets the requests that follow say that they came through a proxy from an address: the API server writes it
-// down before the peer's.
-func (a *act) fromAddress(addresses ...string) {
-	cfg := rest.CopyConfig(a.cfg)
-	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return roundTripper(func(r *http.Request) (*http.Response, error) {
-			r = r.Clone(r.Context())
-			r.Header.Set("X-Forwarded-For", strings.Join(addresses, ", "))
-			return next.RoundTrip(r)
-		})
-	})
-	a.cfg = cfg
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -32,7 +32,7 @@ type attack struct {
 	ways      []way
 }
 
-// way is one way to carry it out. It returns what the finding's message must name, beside who did it.
+// way is one way to carry it out. It returns what the finding's message, or its subject, must name beside who did it.
 type way struct {
 	name string
 	do   func(*act) []string
@@ -118,7 +118,8 @@ func (s *site) seen(t *testing.T, found []finding.Finding, attack, detection str
 	t.Helper()
 	var near []string
 	for _, f := range found {
-		named := !slices.ContainsFunc(want, func(w string) bool { return !strings.Contains(f.Message, w) })
+		text := f.Message + " " + f.Subject.Namespace + "/" + f.Subject.Name
+		named := !slices.ContainsFunc(want, func(w string) bool { return !strings.Contains(text, w) })
 		if named && f.ID == detection && rank(f.Severity) >= rank(severity) {
 			return true
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -43,7 +44,9 @@ egressSelections:
 // cluster's VPC: there are no such addresses here, and the API server goes to none of loopback for anybody.
 func reachKubelets(t *testing.T) func(context.Context, *kube.Cluster) ([]string, error) {
 	return func(_ context.Context, c *kube.Cluster) ([]string, error) {
-		kubelet := httptest.NewTLSServer(http.HandlerFunc(kubelets))
+		kubelet := httptest.NewUnstartedServer(http.HandlerFunc(kubelets))
+		kubelet.Config.ErrorLog = log.New(io.Discard, "", 0) // the API server gives up connections
+		kubelet.StartTLS()
 		t.Cleanup(kubelet.Close)
 		socket := filepath.Join(c.Dir, "egress.sock")
 		listener, err := net.Listen("unix", socket)
