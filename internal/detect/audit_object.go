@@ -126,7 +126,7 @@ var kinds = map[string]string{
 	"configmaps": "ConfigMap", "namespaces": "Namespace", "nodes": "Node", "serviceaccounts": "ServiceAccount", "pods": "Pod", "daemonsets": "DaemonSet",
 	"podtemplates": "Workload", "deployments": "Workload", "statefulsets": "Workload", "replicasets": "Workload", "replicationcontrollers": "Workload",
 	"jobs": "Workload", "cronjobs": "Workload", "roles": "Role", "clusterroles": "ClusterRole", "rolebindings": "RoleBinding",
-	"clusterrolebindings": "ClusterRoleBinding", "mutatingwebhookconfigurations": "MutatingWebhookConfiguration",
+	"clusterrolebindings": "ClusterRoleBinding", "persistentvolumes": "PersistentVolume", "mutatingwebhookconfigurations": "MutatingWebhookConfiguration",
 }
 
 // auditFields are about a request to the API server.

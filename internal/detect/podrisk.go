@@ -124,9 +124,27 @@ func strongRisk(r, namespace string, all []string) bool {
 
 func under(p, dir string) bool { return p == dir || strings.HasPrefix(p, dir+"/") }
 
+// volumeRisks are what a persistent volume shows of its node where it holds secrets: a pod that mounts it by a claim names no
+// host path. Its source cannot be changed later. Volumes on disks of the node are what such volumes are for.
+func volumeRisks(spec event.Value) []string {
+	var out []string
+	for _, source := range []string{"hostPath.path", "local.path"} {
+		if p := spec.Find(source).First().String(); p != "" {
+			if r := "hostPath " + path.Clean("/"+p); strongRisk(r, "", nil) {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}
+
 // risks are those of the pods that the request makes, and of them those that it adds.
 func (l *look) risks() (all, added []string) {
 	resource := l.Field(event.Resource).String()
+	if resource == "persistentvolumes" && l.creates() && l.done() {
+		all = volumeRisks(l.object().Find("spec").First())
+		return all, all
+	}
 	if _, ok := templates[resource]; !ok || !l.done() {
 		return nil, nil
 	}

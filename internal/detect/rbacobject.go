@@ -323,7 +323,12 @@ func (l *look) boundPowers() []string {
 	if kind == "Role" {
 		resource, in = "roles", namespace
 	}
-	if powers, ok := ownRoles[name]; ok && in == "" {
+	powers, ok := ownRoles[name]
+	switch {
+	case !ok || resource == "roles":
+	case namespace != "":
+		return slices.DeleteFunc(slices.Clone(powers), clusterWide)
+	default:
 		return powers
 	}
 	s, ok := l.roleAt(key(clusterOf(l.Event), resource, in, name), at)
@@ -336,13 +341,33 @@ func (l *look) boundPowers() []string {
 	return slices.DeleteFunc(slices.Clone(s.Powers), clusterWide)
 }
 
-// ownRoles are the powers of Kubernetes' own user-facing roles (Kubernetes documentation, "Using RBAC Authorization",
+// ownRoles are the powers of Kubernetes' own roles; of the user-facing ones (Kubernetes documentation, "Using RBAC Authorization",
 // 2026-11).
 var ownRoles = map[string][]string{
 	"cluster-admin": {everything},
 	"admin":         {"impersonate", "mint-tokens", "enter-pods", "run-pods", "read-secrets", "write-bindings", "write-roles", "write-service-accounts"},
 	"edit":          {"impersonate", "mint-tokens", "enter-pods", "run-pods", "read-secrets", "write-service-accounts"},
 	"view":          {},
+	// Roles of Kubernetes' own parts (Kubernetes v1.36.3, plugin/pkg/auth/authorizer/rbac/bootstrappolicy/testdata).
+	"system:aggregate-to-admin":                            {"write-bindings", "write-roles"},
+	"system:aggregate-to-edit":                             {"impersonate", "mint-tokens", "enter-pods", "run-pods", "read-secrets", "write-service-accounts"},
+	"system:kube-controller-manager":                       {"mint-tokens", "read-secrets", "write-service-accounts"},
+	"system:kubelet-api-admin":                             {"reach-kubelets"},
+	"system:node":                                          {"mint-tokens", "run-pods", "read-secrets"},
+	"system:controller:certificate-controller":             {"approve-csrs", "sign-csrs"},
+	"system:controller:clusterrole-aggregation-controller": {"escalate", "write-roles"},
+	"system:controller:generic-garbage-collector":          {"reach-kubelets", "write-webhooks", "write-ack-identity", "enter-pods", "run-pods", "read-secrets", "write-bindings", "write-roles", "write-service-accounts"},
+	"system:controller:namespace-controller":               {"reach-kubelets", "enter-pods", "read-secrets"},
+	"system:controller:resourcequota-controller":           {"read-secrets"},
+	"system:controller:service-account-controller":         {"write-service-accounts"},
+	"system:controller:cronjob-controller":                 {"run-pods"},
+	"system:controller:daemon-set-controller":              {"run-pods"},
+	"system:controller:deployment-controller":              {"run-pods"},
+	"system:controller:job-controller":                     {"run-pods"},
+	"system:controller:persistent-volume-binder":           {"run-pods"},
+	"system:controller:replicaset-controller":              {"run-pods"},
+	"system:controller:replication-controller":             {"run-pods"},
+	"system:controller:statefulset-controller":             {"run-pods"},
 }
 
 func only(all, of []string) []string {
