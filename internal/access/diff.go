@@ -31,6 +31,8 @@ type Difference struct {
 	// Equal says that nobody gained or lost anything, and that nothing is unknown.
 	Equal      bool                 `json:"equal"`
 	Identities []IdentityDifference `json:"identities"`
+	// Shared is what several identities gained and lost alike, which is then not among Identities: only DiffShared tells it so.
+	Shared []SharedDifference `json:"shared,omitempty"`
 	// Unknown is what could not be compared whoever it is about.
 	Unknown []Undecided `json:"unknown"`
 	// Notes say what was taken for what.
@@ -46,6 +48,15 @@ type IdentityDifference struct {
 	Unknown  []Undecided `json:"unknown"`
 	// Powers are what the changes in clusters come to, by name.
 	Powers PowerChanges `json:"powers,omitzero"`
+}
+
+// SharedDifference is what several identities gained and lost alike: the roles that they can go on into. Chains are those of
+// the first.
+type SharedDifference struct {
+	Identities []Identity  `json:"identities"`
+	Gained     []Change    `json:"gained"`
+	Lost       []Change    `json:"lost"`
+	Unknown    []Undecided `json:"unknown"`
 }
 
 // PowerChanges are the powers that somebody gained and lost. Those that were only widened or narrowed are not among them.
@@ -128,27 +139,47 @@ func AreasOfDiff() []model.Area { return AreasOfGrants() }
 // their names; one cluster on each side is compared whatever it is called. Every change is proven by a request that is
 // allowed on one side and denied on the other; what cannot be proven is unknown. Tool, time and the names of the inputs are
 // left to the caller.
-func Diff(before, after *Access) *Difference {
-	d := &differ{before: before, after: after, aws: diff.NewAWS(), rules: map[[2]string]*ruleDifference{}, powers: map[powerKey][]NamedPower{}, statements: map[[2]string]*statementDifference{}}
+func Diff(before, after *Access) *Difference { return newDiffer(before, after).compare(false) }
+
+// DiffShared is Diff, but says what several identities gain and lose alike on their way to other roles once, in Shared.
+func DiffShared(before, after *Access) *Difference { return newDiffer(before, after).compare(true) }
+
+func newDiffer(before, after *Access) *differ {
+	d := &differ{
+		before: before, after: after, aws: diff.NewAWS(), rules: map[[2]string]*ruleDifference{}, powers: map[powerKey][]NamedPower{}, statements: map[[2]string]*statementDifference{},
+		hopSets: map[hopSetKey]*hopSet{}, joined: map[string]*hopSet{}, hopDifferences: map[string]*hopDifference{}, alike: map[hopPlace][]*identityPair{}, ways: map[*Access]*ways{},
+	}
 	d.result = &Difference{
 		Version: finding.Version, Kind: KindDiff, Clusters: []finding.Cluster{}, Identities: []IdentityDifference{}, Unknown: []Undecided{}, Notes: []string{}, Gaps: []finding.Gap{},
 	}
+	return d
+}
+
+func (d *differ) compare(share bool) *Difference {
 	d.pairClusters()
 	d.unreadAreas()
-	d.trusts()
-	for _, p := range d.identities() {
-		one := IdentityDifference{Identity: p.shown(), Gained: []Change{}, Lost: []Change{}, Unknown: []Undecided{}}
+	d.alikes()
+	pairs := d.identities()
+	for _, p := range pairs {
 		for _, c := range d.clusters {
 			if p.after.ARN != "" || p.cluster == c {
-				d.kubernetes(&one, p, c)
+				d.kubernetes(&p.changed, p, c)
 			}
 		}
-		d.sessions(&one, p)
+		d.sessions(&p.changed, p)
+	}
+	for _, p := range pairs {
+		one := &p.changed
+		if p.hops != nil {
+			d.placeHops(one, p, share)
+		}
 		if len(one.Gained)+len(one.Lost)+len(one.Unknown) > 0 {
-			d.result.Identities = append(d.result.Identities, one)
+			one.Identity = p.shown()
+			one.Gained, one.Lost, one.Unknown = append([]Change{}, one.Gained...), append([]Change{}, one.Lost...), append([]Undecided{}, one.Unknown...)
+			d.result.Identities = append(d.result.Identities, *one)
 		}
 	}
-	d.result.Equal = len(d.result.Identities)+len(d.result.Unknown) == 0
+	d.result.Equal = len(d.result.Identities)+len(d.result.Shared)+len(d.result.Unknown) == 0
 	return d.result
 }
 
@@ -163,14 +194,31 @@ type differ struct {
 	powers      map[powerKey][]NamedPower
 	statements  map[[2]string]*statementDifference
 	trustChange map[string]bool // ARNs of roles whose trust policies differ
+	roleChange  map[string]bool // ARNs of roles of which anything may differ
 	// sameAccounts says that all that accounts lay on their principals is the same.
 	sameAccounts bool
+
+	hopSets        map[hopSetKey]*hopSet
+	joined         map[string]*hopSet
+	hopDifferences map[string]*hopDifference
+	alike          map[hopPlace][]*identityPair // who has the same difference
+	ways           map[*Access]*ways            // into the roles of trustChange
+
+	work work
+}
+
+// work counts what a run has done.
+type work struct {
+	sides   int // identities whose sessions were opened, on either side
+	hops    int // roles that sessions were asked for
+	changes int // roles by which sets of them were compared
 }
 
 // clusterPair is one cluster in both inputs; one of the two may be nil.
 type clusterPair struct {
 	before, after *Cluster
 	label         string
+	alike         bool // but for service accounts and associations
 }
 
 // pairClusters finds the clusters of one input in the other.
@@ -204,7 +252,7 @@ func (d *differ) pairClusters() {
 		d.result.Notes = append(d.result.Notes, fmt.Sprintf("cluster %s before is compared with cluster %s after: they have different names", pairs[all[0]].ID(), all[0].ID()))
 	}
 	for _, c := range d.after.Clusters() {
-		d.clusters = append(d.clusters, &clusterPair{pairs[c], c, c.label()})
+		d.clusters = append(d.clusters, &clusterPair{before: pairs[c], after: c, label: c.label()})
 		d.result.Clusters = append(d.result.Clusters, c.Facts())
 		if pairs[c] == nil {
 			d.result.Notes = append(d.result.Notes, fmt.Sprintf("cluster %s is in the input after only", c.label()))
@@ -216,7 +264,7 @@ func (d *differ) pairClusters() {
 		}
 	}
 	for _, c := range rest {
-		d.clusters = append(d.clusters, &clusterPair{c, nil, c.label()})
+		d.clusters = append(d.clusters, &clusterPair{before: c, label: c.label()})
 		d.result.Clusters = append(d.result.Clusters, c.Facts())
 		d.result.Notes = append(d.result.Notes, fmt.Sprintf("cluster %s is in the input before only", c.label()))
 	}
@@ -248,6 +296,10 @@ func (d *differ) unreadAreas() {
 type identityPair struct {
 	before, after Identity
 	cluster       *clusterPair // nil for IAM principals
+
+	changed IdentityDifference
+	hops    *hopDifference // nil for none
+	sides   [2]*awsSide    // with which hops was found: before, after
 }
 
 // shown is the identity as results name it.

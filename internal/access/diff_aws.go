@@ -3,56 +3,13 @@ package access
 import (
 	"cmp"
 	"fmt"
-	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
 	"drawbridge/internal/diff"
-	"drawbridge/internal/finding"
 	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
 )
-
-// trusts finds the roles whose trust policies differ, so that whoever is neither changed nor concerned need not be asked.
-func (d *differ) trusts() {
-	d.trustChange = map[string]bool{}
-	documents := func(a *Access) map[string]*model.IAMRole {
-		all := map[string]*model.IAMRole{}
-		for _, acct := range a.snapshot.Accounts {
-			for _, r := range acct.Roles {
-				all[r.ARN] = r
-			}
-		}
-		return all
-	}
-	before, after := documents(d.before), documents(d.after)
-	d.sameAccounts = sameOrganizations(d.before.snapshot, d.after.snapshot)
-	for arn, r := range after {
-		if old := before[arn]; old == nil || old.Trust != r.Trust {
-			d.trustChange[arn] = true
-		}
-	}
-	for arn := range before {
-		if after[arn] == nil {
-			d.trustChange[arn] = true
-		}
-	}
-}
-
-// sameOrganizations says whether accounts stand alike in their organizations, and were read alike.
-func sameOrganizations(before, after *model.Snapshot) bool {
-	if len(before.Accounts) != len(after.Accounts) {
-		return false
-	}
-	for _, b := range before.Accounts {
-		a := after.Account(b.ID)
-		if a == nil || !reflect.DeepEqual(a.Organization, b.Organization) || !maps.Equal(a.Read, b.Read) {
-			return false
-		}
-	}
-	return reflect.DeepEqual(before.Gaps, after.Gaps)
-}
 
 // awsSide is what one side gives an identity in AWS.
 type awsSide struct {
@@ -70,6 +27,7 @@ type awsSide struct {
 }
 
 func (d *differ) awsSide(a *Access, id Identity) *awsSide {
+	d.work.sides++
 	s := &awsSide{access: a}
 	var callers []string
 	for _, session := range a.AWSSessions(id) {
@@ -151,12 +109,20 @@ func (d *differ) sessions(one *IdentityDifference, p *identityPair) {
 	if p.cluster == nil && d.sameAccounts && len(d.trustChange) == 0 && d.sameRole(p.after.ARN) {
 		return
 	}
-	before, after := &awsSide{access: d.before}, &awsSide{access: d.after}
-	if p.cluster == nil || p.cluster.before != nil {
-		before = d.awsSide(d.before, p.before)
+	untouched := d.untouched(p)
+	if untouched && len(d.roleChange) == 0 {
+		return
 	}
+	before, after := &awsSide{access: d.before}, &awsSide{access: d.after}
 	if p.cluster == nil || p.cluster.after != nil {
 		after = d.awsSide(d.after, p.after)
+	}
+	switch {
+	case untouched && d.sameSessions(p, after):
+		same := *after
+		same.access, before = d.before, &same
+	case p.cluster == nil || p.cluster.before != nil:
+		before = d.awsSide(d.before, p.before)
 	}
 	label := ""
 	if p.cluster != nil {
@@ -166,7 +132,7 @@ func (d *differ) sessions(one *IdentityDifference, p *identityPair) {
 		d.statementsOf(one, before, after, label)
 	}
 	if other := before.key != after.key || before.tokens != after.tokens; other || len(d.trustChange) > 0 {
-		d.hops(one, before, after, other, label)
+		d.hops(p, before, after, other, label)
 	}
 }
 
@@ -305,97 +271,4 @@ func (s *awsSide) change(p *diff.Permission, other *awsSide) (c Change, reason s
 		}
 	}
 	return c, "it cannot be shown"
-}
-
-// hops compares which roles the sessions can go on into: all, or where the sessions are the same those whose trust differs.
-func (d *differ) hops(one *IdentityDifference, before, after *awsSide, all bool, label string) {
-	b, a := d.hopsOf(before, all), d.hopsOf(after, all)
-	for _, way := range []struct {
-		side       string
-		has, other map[string]Hop
-		otherSide  *awsSide
-		to         *[]Change
-	}{{SideGained, a, b, before, &one.Gained}, {SideLost, b, a, after, &one.Lost}} {
-		for _, arn := range sortedARNs(way.has) {
-			h, there := way.has[arn], way.other[arn]
-			if there.Role != nil && (there.Verdict == h.Verdict || there.Verdict == Allowed) {
-				continue
-			}
-			what := Statement{Actions: []string{h.action()}, Resources: []string{arn}}
-			reason := ""
-			switch _, presence := way.otherSide.access.Role(arn); {
-			case h.Verdict == Unknown:
-				reason = describe(h.Conditions)
-			case there.Role != nil:
-				reason = "on the other side: " + describe(there.Conditions)
-			case presence == Unread:
-				reason = "the role was not read on the other side"
-			case way.otherSide.doubtful():
-				reason = "which AWS identity it has on the other side is not certain"
-			}
-			if reason != "" {
-				u := Undecided{Side: way.side, Cluster: label, Scope: arn, What: what.String(), Reason: reason}
-				if !slices.Contains(one.Unknown, u) {
-					one.Unknown = append(one.Unknown, u)
-				}
-				continue
-			}
-			*way.to = append(*way.to, Change{
-				Grant:   Grant{Verdict: Allowed, Cluster: label, Scope: arn, Statement: &what, Chain: append(slices.Clip(h.Chain), becomes(h.Role)), Conditions: h.Conditions},
-				Witness: Witness{Action: h.action(), Resource: arn},
-			})
-		}
-	}
-}
-
-// action is the call of STS that the hop is.
-func (h *Hop) action() string {
-	if h.ByToken {
-		return webIdentityAction
-	}
-	return assumeRole
-}
-
-func becomes(r *model.IAMRole) finding.Evidence {
-	return finding.Evidence{Text: fmt.Sprintf("it can become %s, with all that this may do", r.Name), Source: r.Subject().String()}
-}
-
-func sortedARNs(m map[string]Hop) []string {
-	all := make([]string, 0, len(m))
-	for arn := range m {
-		all = append(all, arn)
-	}
-	slices.Sort(all)
-	return all
-}
-
-// hopsOf are the roles that the sessions of a side can go on into, each by its best hop.
-func (d *differ) hopsOf(s *awsSide, all bool) map[string]Hop {
-	found := map[string]Hop{}
-	holding := slices.Concat(s.sessions, s.shut)
-	for i := range holding {
-		session := &holding[i]
-		if session.ARN == "" {
-			continue
-		}
-		for _, role := range s.access.ways().candidates(session) {
-			if !all && !d.trustChange[role.ARN] {
-				continue
-			}
-			h := s.access.hop(session, role)
-			if h.Verdict == Denied {
-				continue
-			}
-			if !h.ByToken {
-				h.Chain = append(slices.Clip(session.Chain), h.Chain...)
-			}
-			if session.Verdict == Unknown && !h.ByToken {
-				h.Verdict, h.Conditions = Unknown, append(slices.Clip(session.Conditions), h.Conditions...)
-			}
-			if have, ok := found[role.ARN]; !ok || h.Verdict.rank() < have.Verdict.rank() {
-				found[role.ARN] = h
-			}
-		}
-	}
-	return found
 }

@@ -70,6 +70,9 @@ func (d *differ) ruleDifference(before, after *holding) *ruleDifference {
 
 // kubernetes compares what an identity can do in one cluster.
 func (d *differ) kubernetes(one *IdentityDifference, p *identityPair, c *clusterPair) {
+	if d.untouched(p) {
+		return
+	}
 	before, after := holdings(c.before, p.before), holdings(c.after, p.after)
 	if before.key == after.key {
 		return

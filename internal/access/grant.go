@@ -39,6 +39,8 @@ type Grant struct {
 	// Conditions are what the verdict depends on: for unknown what decides it, for allowed what was taken for granted
 	// because no snapshot can tell it.
 	Conditions []string `json:"conditions,omitempty"`
+	// Alike names further identities of which the same is true, where the result lists such; the chain is that of Identity.
+	Alike string `json:"alike,omitempty"`
 }
 
 // ScopeCluster is the scope of what counts in the whole cluster, and of cluster-scoped objects.

@@ -116,7 +116,7 @@ func TestPodIdentityProofHolds(t *testing.T) {
 		}
 		buckets := map[string]string{"a": role("a"), "b": role("b"), "shop": abroadRole} // by who may read each, and nobody else
 		for _, id := range ids {
-			if slices.ContainsFunc(r.Proof.Unknown, func(g access.Grant) bool { return g.Identity == id }) || onlyPods(before, id.ARN) && onlyPods(after, id.ARN) {
+			if slices.ContainsFunc(r.Proof.Unknown, func(g access.Grant) bool { return r.Proof.Of(g, id) }) || onlyPods(before, id.ARN) && onlyPods(after, id.ARN) {
 				continue
 			}
 			for bucket, through := range buckets {
@@ -126,7 +126,7 @@ func TestPodIdentityProofHolds(t *testing.T) {
 					continue
 				}
 				side := map[bool][]access.Grant{true: r.Proof.Gained, false: r.Proof.Lost}[now.Verdict == access.Allowed]
-				if !slices.ContainsFunc(side, func(g access.Grant) bool { return g.Identity == id && announces(g, q, through) }) {
+				if !slices.ContainsFunc(side, func(g access.Grant) bool { return r.Proof.Of(g, id) && announces(g, q, through) }) {
 					t.Fatalf("%s may %s on %s: %s before, %s after, and the proof (equal: %v) does not say so\n%v\n%v\n%s", id, q.Action, q.Resource, old.Verdict, now.Verdict, r.Proof.Equal, old.Chain, now.Chain, r.Changes)
 				}
 			}

@@ -1,6 +1,8 @@
 package migrate
 
 import (
+	"fmt"
+	"reflect"
 	"slices"
 
 	"drawbridge/internal/access"
@@ -16,6 +18,8 @@ type Proof struct {
 	Unknown []access.Grant `json:"unknown"`
 	// Witnesses are requests, one for each gain and then for each loss, that are allowed on one side only.
 	Witnesses []string `json:"witnesses"`
+	// Alike are the identities besides the one that a grant names, of which the same is true: a grant names such a list by its id.
+	Alike []Alike `json:"alike,omitempty"`
 	// Requests counts what was asked: once for each identity, all that it may do.
 	Requests int `json:"requests"`
 	// Phases say the same of each phase by itself, so that one can stop after any of them.
@@ -23,9 +27,16 @@ type Proof struct {
 
 	// Changes are the same by identity, for programs.
 	Changes []access.IdentityDifference `json:"-"`
+	Shared  []access.SharedDifference   `json:"-"`
 }
 
-// PhaseProof says what one phase does.
+// Alike are identities that gain or lose the same as another one.
+type Alike struct {
+	ID         string            `json:"id"`
+	Identities []access.Identity `json:"identities"`
+}
+
+// PhaseProof says what one phase does. Counts are of grants as the proof lists them: once for all identities alike.
 type PhaseProof struct {
 	ID      string `json:"id"`
 	Cluster string `json:"cluster"`
@@ -47,38 +58,61 @@ func (p *Proof) Phase(id string) (PhaseProof, bool) {
 }
 
 // Compare compares everybody's access in two snapshots. The snapshots must not change afterwards.
-func Compare(before, after *model.Snapshot) *Proof { return compare(answers(before), answers(after)) }
+func Compare(before, after *model.Snapshot) *Proof {
+	from := answers(before)
+	p := compare(from, answers(after))
+	p.Requests = len(from.Identities())
+	return p
+}
 
 // answers prepares a snapshot for comparison: it is worked out once, however often it is compared.
 func answers(s *model.Snapshot) *access.Access { return access.New(withCreator(s)) }
 
 func compare(before, after *access.Access) *Proof {
-	d := access.Diff(before, after)
+	d := access.DiffShared(before, after)
 	p := &Proof{Equal: len(d.Unknown) == 0, Gained: []access.Grant{}, Lost: []access.Grant{}, Unknown: []access.Grant{}, Witnesses: []string{}, Phases: []PhaseProof{}}
 	for _, u := range d.Unknown {
 		p.Unknown = append(p.Unknown, undecided(access.Identity{}, u))
 	}
 	var lost []string
-	for _, one := range d.Identities {
+	tell := func(id access.Identity, alike string, gains, losses []access.Change, unknown []access.Undecided) {
+		p.Equal = false
+		for _, c := range gains {
+			p.Gained = append(p.Gained, grant(id, alike, c))
+			p.Witnesses = append(p.Witnesses, id.String()+": "+c.Witness.String())
+		}
+		for _, c := range losses {
+			p.Lost = append(p.Lost, grant(id, alike, c))
+			lost = append(lost, id.String()+": "+c.Witness.String())
+		}
+		for _, u := range unknown {
+			g := undecided(id, u)
+			g.Alike = alike
+			p.Unknown = append(p.Unknown, g)
+		}
+	}
+	for i := range d.Identities {
+		one := &d.Identities[i]
 		if id := one.Identity; id.Kind == access.KindIAMRole && onlyPods(before, id.ARN) && onlyPods(after, id.ARN) {
 			continue // nobody has it but pods, which are compared themselves
 		}
-		p.Equal, p.Changes = false, append(p.Changes, one)
-		for _, c := range one.Gained {
-			p.Gained = append(p.Gained, grant(one.Identity, c))
-			p.Witnesses = append(p.Witnesses, one.Identity.String()+": "+c.Witness.String())
-		}
-		for _, c := range one.Lost {
-			p.Lost = append(p.Lost, grant(one.Identity, c))
-			lost = append(lost, one.Identity.String()+": "+c.Witness.String())
-		}
-		for _, u := range one.Unknown {
-			p.Unknown = append(p.Unknown, undecided(one.Identity, u))
-		}
+		p.Changes = append(p.Changes, *one)
+		tell(one.Identity, "", one.Gained, one.Lost, one.Unknown)
+	}
+	for i := range d.Shared {
+		of := &d.Shared[i]
+		alike := Alike{ID: fmt.Sprint("alike-", i+1), Identities: of.Identities[1:]}
+		p.Alike, p.Shared = append(p.Alike, alike), append(p.Shared, *of)
+		tell(of.Identities[0], alike.ID, of.Gained, of.Lost, of.Unknown)
 	}
 	p.Witnesses = append(p.Witnesses, lost...)
-	p.Requests = len(before.Identities())
 	return p
+}
+
+// Of says whether a grant of the proof is about an identity: in its own name, or as one of those alike.
+func (p *Proof) Of(g access.Grant, id access.Identity) bool {
+	i := slices.IndexFunc(p.Alike, func(a Alike) bool { return a.ID == g.Alike })
+	return g.Identity == id || i >= 0 && slices.Contains(p.Alike[i].Identities, id)
 }
 
 // withCreator leaves aside who created the clusters in mode CONFIG_MAP: that principal is in system:masters, no API names it, and
@@ -99,9 +133,9 @@ func withCreator(s *model.Snapshot) *model.Snapshot {
 	return &out
 }
 
-func grant(id access.Identity, c access.Change) access.Grant {
+func grant(id access.Identity, alike string, c access.Change) access.Grant {
 	g := c.Grant
-	g.Identity = id
+	g.Identity, g.Alike = id, alike
 	return g
 }
 
@@ -136,13 +170,17 @@ func (r *Result) prove() error {
 			if err != nil {
 				return err
 			}
-			p.BackEqual = compare(known, answers(undone)).Equal
+			p.BackEqual = same(now, undone) || compare(known, answers(undone)).Equal
 		}
 		phases = append(phases, p)
 		now, known = after, then
 	}
 	r.After = now
 	r.Proof = compare(before, known)
+	r.Proof.Requests = len(before.Identities())
 	r.Proof.Phases = append(r.Proof.Phases, phases...)
 	return nil
 }
+
+// same says whether two snapshots hold the same, in the same order: then so is everybody's access.
+func same(a, b *model.Snapshot) bool { return reflect.DeepEqual(a, b) }
