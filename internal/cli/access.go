@@ -72,10 +72,7 @@ func (o *accessOptions) answer(ctx context.Context, e *env, question string, are
 	if err != nil {
 		return nil, err
 	}
-	// The process is over in a moment: what is garbage by then is not worth collecting twice. The limit keeps large
-	// snapshots within bounds.
-	debug.SetGCPercent(400)
-	debug.SetMemoryLimit(1 << 30)
+	collectRarely()
 	snapshot, err := o.load(ctx, e, areas...)
 	if err != nil {
 		return nil, err
@@ -88,6 +85,13 @@ func (o *accessOptions) answer(ctx context.Context, e *env, question string, are
 		f, _ := report.FindAccess(format)
 		return f.Write(w, r, to)
 	})
+}
+
+// collectRarely is for commands that are over in a moment: what is garbage by then is not worth collecting twice. The limit
+// keeps large snapshots within bounds.
+func collectRarely() {
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(1 << 30)
 }
 
 // questionOptions are the flags that say what a question in Kubernetes is about.

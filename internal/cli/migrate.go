@@ -138,6 +138,7 @@ loses access, or that is not known.`,
 			if err := cmp.Or(do.check(&o.inputs), logs.check(&o.inputs)); err != nil {
 				return err
 			}
+			collectRarely()
 			formats, s, err := o.read(cmd.Context(), e)
 			if err != nil {
 				return err

@@ -83,13 +83,46 @@ func manyPods() *model.Snapshot {
 	return s
 }
 
-// BenchmarkPodIdentity plans a migration; what its proof takes is in what it compares, which package access measures.
+// BenchmarkPodIdentity plans a migration and proves it: with nodes whose role pods reach, so that everybody loses the way to the
+// roles of kube2iam, and of service accounts with IRSA alone.
 func BenchmarkPodIdentity(b *testing.B) {
-	s := manyPods()
-	for b.Loop() {
-		a := access.New(s)
-		if m := PodIdentity(s, a, a.Clusters()[0], Options{}); len(m.Holders) != 3000 || len(m.Blockers) > 0 {
-			b.Fatalf("%d service accounts, blockers %v", len(m.Holders), m.Blockers[:min(3, len(m.Blockers))])
+	for name, of := range map[string]struct {
+		snapshot *model.Snapshot
+		holders  int
+	}{"kube2iam": {manyPods(), 3000}, "IRSA": {onlyIRSA(manyPods()), 2000}} {
+		for _, proved := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%s/proved=%v", name, proved), func(b *testing.B) {
+				s := of.snapshot
+				for b.Loop() {
+					a := access.New(s)
+					m := PodIdentity(s, a, a.Clusters()[0], Options{})
+					if len(m.Holders) != of.holders || len(m.Blockers) > 0 {
+						b.Fatalf("%d service accounts, blockers %v", len(m.Holders), m.Blockers[:min(3, len(m.Blockers))])
+					}
+					if !proved {
+						continue
+					}
+					r, err := NewResult("pod-identity", s, []*Migration{m})
+					if err != nil {
+						b.Fatal(err)
+					}
+					if r.Proof.Equal != (name == "IRSA") {
+						b.Fatalf("equal: %v", r.Proof.Equal)
+					}
+				}
+			})
 		}
 	}
+}
+
+// onlyIRSA takes the annotations of kube2iam off, and the way of pods to the role of their nodes.
+func onlyIRSA(s *model.Snapshot) *model.Snapshot {
+	c := s.Clusters[0]
+	for _, w := range c.Workloads {
+		w.TemplateAnnotations = nil
+	}
+	for _, i := range c.Instances {
+		i.HopLimit = 1
+	}
+	return s
 }

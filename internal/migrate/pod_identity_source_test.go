@@ -55,10 +55,15 @@ func keyed() *model.Snapshot {
 	return s
 }
 
-func grantsOf(grants []access.Grant) []string {
+func grantsOf(grants []access.Grant, of ...*Proof) []string {
 	var all []string
 	for _, g := range grants {
 		all = append(all, g.Identity.String()+" "+g.What())
+		for _, p := range of {
+			for _, id := range p.AlikeIn(g) {
+				all = append(all, id.String()+" "+g.What())
+			}
+		}
 	}
 	return all
 }
@@ -92,7 +97,7 @@ func TestKube2IAM(t *testing.T) {
 		if diff := cmp.Diff(gained, grantsOf(r.Proof.Gained), sorted); diff != "" {
 			t.Errorf("gained (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff(lost, grantsOf(r.Proof.Lost), sorted); diff != "" {
+		if diff := cmp.Diff(lost, grantsOf(r.Proof.Lost, r.Proof), sorted); diff != "" {
 			t.Errorf("lost (-want +got):\n%s", diff)
 		}
 		for _, p := range r.Proof.Phases {

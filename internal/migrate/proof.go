@@ -111,8 +111,19 @@ func compare(before, after *access.Access) *Proof {
 
 // Of says whether a grant of the proof is about an identity: in its own name, or as one of those alike.
 func (p *Proof) Of(g access.Grant, id access.Identity) bool {
+	return g.Identity == id || slices.Contains(p.AlikeIn(g), id)
+}
+
+// AlikeIn are the identities besides the one that a grant names, of which the same is true.
+func (p *Proof) AlikeIn(g access.Grant) []access.Identity {
+	if g.Alike == "" {
+		return nil
+	}
 	i := slices.IndexFunc(p.Alike, func(a Alike) bool { return a.ID == g.Alike })
-	return g.Identity == id || i >= 0 && slices.Contains(p.Alike[i].Identities, id)
+	if i < 0 {
+		return nil
+	}
+	return p.Alike[i].Identities
 }
 
 // withCreator leaves aside who created the clusters in mode CONFIG_MAP: that principal is in system:masters, no API names it, and

@@ -238,11 +238,13 @@ func (c UpdateTrustPolicy) find(s *model.Snapshot) (*principal, error) {
 		return nil, err
 	}
 	object := "trust policy of " + c.RoleARN
-	switch trust, err := iam.Parse([]byte(c.After)); {
-	case p.user:
+	if p.user {
 		return nil, &Unmet{object, "a role", "a user"}
-	case err != nil || len(trust.Statements) == 0:
-		return nil, &Unmet{object, "a policy document with statements", "what IAM would refuse"}
+	}
+	if err := c.taken(); err != nil {
+		return nil, err
+	}
+	switch {
 	case p.account.Roles[p.index].Trust != c.Before:
 		return nil, &Unmet{object, "the document that was read", "another"}
 	case c.Before == c.After:
@@ -251,12 +253,24 @@ func (c UpdateTrustPolicy) find(s *model.Snapshot) (*principal, error) {
 	return p, nil
 }
 
-// Inverse writes the old document.
+// taken says why IAM would not take the new document.
+func (c UpdateTrustPolicy) taken() error {
+	if trust, err := iam.Parse([]byte(c.After)); err != nil || len(trust.Statements) == 0 {
+		return &Unmet{"trust policy of " + c.RoleARN, "a policy document with statements", "what IAM would refuse"}
+	}
+	return nil
+}
+
+// Inverse writes the old document, if IAM would take it.
 func (c UpdateTrustPolicy) Inverse(before *model.Snapshot) ([]Change, error) {
 	if _, err := c.find(before); err != nil {
 		return nil, err
 	}
-	return undoing(before, c, UpdateTrustPolicy{c.RoleARN, c.After, c.Before})
+	undo := UpdateTrustPolicy{c.RoleARN, c.After, c.Before}
+	if err := undo.taken(); err != nil {
+		return nil, notTakenBack(err)
+	}
+	return []Change{undo}, nil
 }
 
 func (c UpdateTrustPolicy) String() string { return "write the trust policy of " + c.RoleARN }

@@ -68,10 +68,14 @@ func undoing(before *model.Snapshot, c Change, undo ...Change) ([]Change, error)
 	}
 	for _, u := range undo {
 		if err := u.Apply(after); err != nil {
-			return nil, &Irreversible{"what was there before would not be taken back: " + err.Error()}
+			return nil, notTakenBack(err)
 		}
 	}
 	return undo, nil
+}
+
+func notTakenBack(why error) error {
+	return &Irreversible{"what was there before would not be taken back: " + why.Error()}
 }
 
 // Plan is changes in the order in which they are to be made.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"drawbridge/internal/access"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/migrate"
 	"drawbridge/internal/plan"
@@ -189,6 +190,20 @@ func (v *planView) proven() (word, text string) {
 		text += fmt.Sprintf(", %d unknown", len(p.Unknown))
 	}
 	return "NOT EQUAL", text
+}
+
+// who names the identities of a grant: up to a few of them.
+func (v *planView) who(g access.Grant) string {
+	const most = 2
+	names := []string{g.Identity.String()}
+	for i, id := range v.Proof.AlikeIn(g) {
+		if i == most {
+			names = append(names, fmt.Sprintf("%d more", len(v.Proof.AlikeIn(g))-i))
+			break
+		}
+		names = append(names, id.String())
+	}
+	return strings.Join(names, ", ")
 }
 
 // compared says how much was compared, or "".

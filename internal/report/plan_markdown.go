@@ -24,9 +24,9 @@ func writePlanMarkdown(w io.Writer, r *migrate.Result, _ Options) error {
 	m.sentences("Warnings", v.Warnings)
 	m.sentences(logsTitle, logLines(v.Evidence))
 	if v.Proof != nil {
-		m.grants("Gained", v.Proof.Gained)
-		m.grants("Lost", v.Proof.Lost)
-		m.grants("Unknown", v.Proof.Unknown)
+		m.grants("Gained", v, v.Proof.Gained)
+		m.grants("Lost", v, v.Proof.Lost)
+		m.grants("Unknown", v, v.Proof.Unknown)
 		m.sentences("Witnesses", v.Proof.Witnesses)
 	}
 	for _, c := range v.clusters {
@@ -82,7 +82,7 @@ func (m *markdown) sentences(title string, sentences []string) {
 	}
 }
 
-func (m *markdown) grants(title string, grants []access.Grant) {
+func (m *markdown) grants(title string, v *planView, grants []access.Grant) {
 	if len(grants) == 0 {
 		return
 	}
@@ -90,7 +90,7 @@ func (m *markdown) grants(title string, grants []access.Grant) {
 	m.row("Who", "What", "Where", "Cluster")
 	m.row("---", "---", "---", "---")
 	for _, g := range grants {
-		m.row(mdCell(g.Identity.String()), mdCell(g.What()), mdText(places([]access.Grant{g})), mdText(g.Cluster))
+		m.row(mdCell(v.who(g)), mdCell(g.What()), mdText(places([]access.Grant{g})), mdText(g.Cluster))
 	}
 }
 

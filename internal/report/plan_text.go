@@ -45,9 +45,9 @@ func (t *terminal) proof(v *planView) {
 	if v.Proof == nil {
 		return
 	}
-	t.grants("GAINED", v.Proof.Gained)
-	t.grants("LOST", v.Proof.Lost)
-	t.grants("UNKNOWN", v.Proof.Unknown)
+	t.grants("GAINED", v, v.Proof.Gained)
+	t.grants("LOST", v, v.Proof.Lost)
+	t.grants("UNKNOWN", v, v.Proof.Unknown)
 	for i, w := range v.Proof.Witnesses {
 		if i == 2*grantsMax {
 			break
@@ -60,13 +60,13 @@ func (t *terminal) proof(v *planView) {
 const grantsMax = 20
 
 // grants lists what identities gain or lose.
-func (t *terminal) grants(label string, grants []access.Grant) {
+func (t *terminal) grants(label string, v *planView, grants []access.Grant) {
 	for i, g := range grants {
 		if i == grantsMax {
 			t.wrapped(margin, t.dim(fmt.Sprintf("%s and %d more: -o markdown and json list all", t.glyph("…", "..."), len(grants)-i)))
 			break
 		}
-		t.columns(2, []int{margin - 4, t.width - margin}, []string{t.bold(label), visible(grantText(g))})
+		t.columns(2, []int{margin - 4, t.width - margin}, []string{t.bold(label), visible(v.grantText(g))})
 		for _, c := range g.Conditions {
 			t.wrapped(margin+2, t.dim(visible(conditionWord(g.Verdict)+" "+c)))
 		}
@@ -75,8 +75,8 @@ func (t *terminal) grants(label string, grants []access.Grant) {
 }
 
 // grantText is a grant in one line: who, what, where.
-func grantText(g access.Grant) string {
-	text := strings.Join(nonEmpty(g.Identity.String(), g.What(), places([]access.Grant{g})), "  ")
+func (v *planView) grantText(g access.Grant) string {
+	text := strings.Join(nonEmpty(v.who(g), g.What(), places([]access.Grant{g})), "  ")
 	if g.Cluster != "" {
 		text += "  of " + g.Cluster
 	}
