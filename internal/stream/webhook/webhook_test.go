@@ -242,7 +242,7 @@ func TestAnswerIsAcknowledgement(t *testing.T) {
 	s := listen(t, Options{MaxBody: maxHeld})
 	tick := make(chan time.Time)
 	s.tick = tick
-	handled, acked := make(chan func(context.Context) error), make(chan bool)
+	handled, acked := make(chan func(context.Context) error, 2), make(chan bool)
 	run(t, s, func(ctx context.Context, b stream.Batch) error {
 		if b.Ack == nil {
 			acked <- true
