@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -39,8 +40,13 @@ type detectOptions struct {
 	folder       string
 	only, skip   []string
 	severity     string
+	shown        finding.Severity
 	baseline     string
 	suppressions string
+
+	forward  string
+	state    string
+	lateness time.Duration
 }
 
 func newDetect(e *env) *cobra.Command {
@@ -53,11 +59,16 @@ Both are read together, in any order and from any envelope (JSON lines, {"Record
 .gz, .zst), and correlated: which pod held the access key, who made the pod, whose session that was.
 A snapshot (drawbridge collect) sharpens what is found. What could not be read is counted and said.
 
+Files are read once. A URL is read until the command is interrupted, and findings are written as they are made, one a
+line: nats://HOST:4222/NAME is a log on NATS JetStream that any number of workers share. --forward fills it.
+
 Exit status: 0 nothing at or above --fail-on, 1 could not do it, 2 called wrongly, 3 findings at or above
 --fail-on, 4 something could not be read and --require-complete was given.`,
 		Example: `  drawbridge detect -f cloudtrail/ -f audit.jsonl --cluster prod
   drawbridge detect -f logs/ --snapshot fleet.json.zst --egress 203.0.113.0/24 -o html=findings.html
-  drawbridge detect -f - --cluster prod -o json`,
+  drawbridge detect -f - --cluster prod -o json
+  drawbridge detect -f logs/ --forward nats://127.0.0.1:4222/events?partitions=16
+  drawbridge detect -f nats://127.0.0.1:4222/events -o json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage("detect takes no argument %q; logs are given with -f", args[0])
@@ -69,7 +80,7 @@ Exit status: 0 nothing at or above --fail-on, 1 could not do it, 2 called wrongl
 	o.outputs.flags(cmd, resultFormats())
 	o.gate.flags(cmd)
 	f := cmd.Flags()
-	f.StringArrayVarP(&o.logs, "filename", "f", nil, "`PATH` of a log file or of a folder of them; repeatable, - is standard input")
+	f.StringArrayVarP(&o.logs, "filename", "f", nil, "`PATH` of a log file or of a folder of them, or the URL of a stream; repeatable, - is standard input")
 	f.StringVar(&o.cluster, "cluster", "", "`NAME` or ARN of the cluster whose audit logs do not say theirs; default: the only cluster of --snapshot")
 	f.StringArrayVar(&o.snapshots, "snapshot", nil, "`PATH` of a snapshot or of dumps of the clusters and accounts, for context; repeatable")
 	f.StringArrayVar(&o.egress, "egress", nil, "`CIDR` that the clusters' pods leave from, repeatable")
@@ -81,6 +92,9 @@ Exit status: 0 nothing at or above --fail-on, 1 could not do it, 2 called wrongl
 	f.StringVar(&o.severity, "severity", "", "show only findings of this `SEVERITY` or above; the exit status counts all")
 	f.StringVar(&o.baseline, "baseline", "", "`FILE` with an earlier result in JSON: only what is new counts")
 	f.StringVar(&o.suppressions, "suppressions", "", "`FILE` of accepted findings: id, subject, reason, owner, expiry")
+	f.StringVar(&o.forward, "forward", "", "put the records, without credentials, into the log at this `URL` (nats://…) and detect nothing")
+	f.StringVar(&o.state, "state", "", "`FOLDER` in which a continuous run keeps what it takes to go on after a crash")
+	f.DurationVar(&o.lateness, "lateness", 15*time.Minute, "how much `LATER` than others an event of a stream may come; what late events can decide is decided then")
 	return cmd
 }
 
@@ -88,32 +102,26 @@ func (o *detectOptions) run(ctx context.Context, e *env) error {
 	if len(o.logs) == 0 {
 		return usage("detect: say which logs to read: -f PATH, or -f - for standard input")
 	}
+	if err := o.gate.parse(); err != nil {
+		return err
+	}
+	if o.severity != "" {
+		var err error
+		if o.shown, err = finding.ParseSeverity(o.severity); err != nil {
+			return usage("--severity: %w", err)
+		}
+	}
+	if o.forward != "" {
+		return o.forwardTo(ctx, e)
+	}
+	if o.continuous() {
+		return o.follow(ctx, e)
+	}
 	formats, err := o.outputs.parse()
 	if err != nil {
 		return err
 	}
-	if err := o.gate.parse(); err != nil {
-		return err
-	}
-	var shown finding.Severity
-	if o.severity != "" {
-		if shown, err = finding.ParseSeverity(o.severity); err != nil {
-			return usage("--severity: %w", err)
-		}
-	}
-	accepted, err := e.acceptances(o.suppressions, o.baseline)
-	if err != nil {
-		return err
-	}
-	program, err := o.program()
-	if err != nil {
-		return err
-	}
-	known, err := o.context(ctx, e)
-	if err != nil {
-		return err
-	}
-	wanted, err := o.wanted(program)
+	r, err := o.prepare(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -128,9 +136,9 @@ func (o *detectOptions) run(ctx context.Context, e *env) error {
 		unread = append(unread, finding.Gap{Area: "events in " + input, Reason: err.Error()})
 	}})
 	summary, err := worker.Run(ctx, logs, worker.Options{
-		Program: program, Context: known, Cluster: o.cluster,
+		Program: r.program, Context: r.known, Cluster: o.cluster,
 		Deliver: func(_ context.Context, fs []finding.Finding) error {
-			found = append(found, slices.DeleteFunc(fs, func(f finding.Finding) bool { return !wanted[f.ID] })...)
+			found = append(found, r.chosen(fs)...)
 			return nil
 		},
 		Progress: func(input string, events int64) { bars.count("events", events, input) },
@@ -142,19 +150,53 @@ func (o *detectOptions) run(ctx context.Context, e *env) error {
 	if err != nil && (len(unread) == 0 || errors.Is(err, file.ErrNotRecognised) || summary.Events.Read == 0 || ctx.Err() != nil) {
 		return failed(err, "logs are CloudTrail records and audit events of the API server, in JSON; see docs/guide/detect.md")
 	}
-	result := detectResult(summary, known)
+	result := detectResult(summary, r.known)
 	result.Gaps = append(result.Gaps, unread...)
 	result.Time = e.now().UTC()
-	accepted.Settle(result, found)
-	result.Summary.ChecksRun = len(wanted)
+	r.accepted.Settle(result, found)
+	result.Summary.ChecksRun = len(r.wanted)
 	finding.Sort(result.Findings)
 	display := *result
-	display.Findings = slices.DeleteFunc(slices.Clone(result.Findings), func(f finding.Finding) bool { return shown != "" && !f.Severity.AtLeast(shown) })
+	display.Findings = slices.DeleteFunc(slices.Clone(result.Findings), func(f finding.Finding) bool { return !o.shows(f) })
 	err = e.write(formats, func(w io.Writer, format string, to report.Options) error { return writeResult(w, format, &display, to) })
 	if err != nil {
 		return err
 	}
 	return o.gate.judge(result)
+}
+
+// ready is what a run needs besides its logs.
+type ready struct {
+	program  *detect.Program
+	known    *detect.Context
+	accepted scan.Options
+	wanted   map[string]bool
+}
+
+// prepare reads everything that can be called wrongly before anything that takes time.
+func (o *detectOptions) prepare(ctx context.Context, e *env) (*ready, error) {
+	r := &ready{}
+	var err error
+	if r.accepted, err = e.acceptances(o.suppressions, o.baseline); err != nil {
+		return nil, err
+	}
+	if r.program, err = o.program(); err != nil {
+		return nil, err
+	}
+	if r.wanted, err = o.wanted(r.program); err != nil {
+		return nil, err
+	}
+	r.known, err = o.context(ctx, e)
+	return r, err
+}
+
+// chosen leaves out the findings of detections that were not asked for.
+func (r *ready) chosen(fs []finding.Finding) []finding.Finding {
+	return slices.DeleteFunc(fs, func(f finding.Finding) bool { return !r.wanted[f.ID] })
+}
+
+func (o *detectOptions) shows(f finding.Finding) bool {
+	return o.shown == "" || f.Severity.AtLeast(o.shown)
 }
 
 // program is the built-in detections, and those of the user's folder, which go before built-in ones of the same name.

@@ -80,6 +80,8 @@ type run struct {
 	mu sync.Mutex // a batch, or a save
 	// dirty says that batches were read since the last save, half that one was read in part.
 	dirty, half bool
+	// stirred says that a batch came since the last look for quiet.
+	stirred bool
 }
 
 // Run reads a stream to its end, or until the context is done, and returns what it has seen, also with an error. What the
@@ -97,14 +99,17 @@ func Run(ctx context.Context, s stream.Stream, o Options) (*Summary, error) {
 		}
 	}
 	reading, stop := context.WithCancelCause(ctx)
-	var saving sync.WaitGroup
+	var aside sync.WaitGroup
 	if o.Store != nil && o.Every > 0 {
-		saving.Go(func() { r.saveOften(reading, stop) })
+		aside.Go(func() { every(reading, o.Every, stop, r.saveDirty) })
+	}
+	if late := o.Engine.Lateness; late > 0 {
+		aside.Go(func() { every(reading, late, stop, r.quiet) })
 	}
 	err := s.Receive(reading, r.batch)
 	broken := context.Cause(reading) // of saving, or the caller's
 	stop(nil)
-	saving.Wait()
+	aside.Wait()
 	switch {
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		err = nil // asked to stop is no failure: what was read is saved
@@ -126,7 +131,7 @@ func Run(ctx context.Context, s stream.Stream, o Options) (*Summary, error) {
 func (r *run) batch(ctx context.Context, b stream.Batch) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.half = true
+	r.half, r.stirred = true, true
 	if err := r.read(ctx, b); err != nil {
 		return err
 	}
@@ -225,28 +230,49 @@ func (r *run) done(ctx context.Context, b stream.Batch) error {
 	return nil
 }
 
-// saveOften saves what was read every now and then, whether or not more comes. A save that fails ends the run.
-func (r *run) saveOften(ctx context.Context, stop context.CancelCauseFunc) {
-	tick := time.NewTicker(r.Every)
+// every does something now and then until the context is done. What fails ends the run.
+func every(ctx context.Context, d time.Duration, stop context.CancelCauseFunc, do func(context.Context) error) {
+	tick := time.NewTicker(d)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		}
-		r.mu.Lock()
-		var err error
-		if r.dirty {
-			r.dirty = false
-			err = r.save(ctx)
-		}
-		r.mu.Unlock()
-		if err != nil {
-			stop(err)
-			return
+			if err := do(ctx); err != nil {
+				stop(err)
+				return
+			}
 		}
 	}
+}
+
+// saveDirty saves what was read, whether or not more comes.
+func (r *run) saveDirty(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.dirty {
+		return nil
+	}
+	r.dirty = false
+	return r.save(ctx)
+}
+
+// quiet ends the wait for late events when none at all came for as long as they may be late: a cluster in which nothing happens
+// any more is told of what happened last.
+func (r *run) quiet(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stirred {
+		r.stirred = false
+		return nil
+	}
+	r.engine.Flush()
+	if len(r.found) == 0 {
+		return nil
+	}
+	r.dirty = true
+	return r.deliver(ctx)
 }
 
 // saved is a run as a checkpoint holds it.

@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"drawbridge/internal/detect"
+	"drawbridge/internal/event"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/report"
+	"drawbridge/internal/scan"
+	"drawbridge/internal/stream"
+	"drawbridge/internal/stream/file"
+	"drawbridge/internal/stream/nats"
+	"drawbridge/internal/worker"
+)
+
+// continuous says that the logs have no end.
+func (o *detectOptions) continuous() bool {
+	return slices.ContainsFunc(o.logs, isURL)
+}
+
+func isURL(s string) bool { return strings.Contains(s, "://") }
+
+// forwardTo puts records into a log that workers share.
+func (o *detectOptions) forwardTo(ctx context.Context, e *env) error {
+	config, err := nats.ParseURL(o.forward)
+	if err != nil {
+		return usage("--forward %w", err)
+	}
+	s, err := o.open(e, nil)
+	if err != nil {
+		return err
+	}
+	log, err := nats.Open(ctx, config)
+	if err != nil {
+		return failed(err, "")
+	}
+	defer log.Close()
+	sent, err := log.Forward(ctx, s, o.cluster, func(u *event.Unparsed) { fmt.Fprintf(e.stderr, "note: %s\n", printable(u.Error())) })
+	fmt.Fprintf(e.stderr, "forwarded %d records, %d bytes in %d blocks; %d could not be read\n", sent.Records, sent.Bytes, sent.Blocks, sent.Unparsed)
+	if err != nil && (ctx.Err() == nil || !errors.Is(err, ctx.Err())) {
+		return failed(err, "")
+	}
+	return nil
+}
+
+// open is the logs as one stream, from the positions of a checkpoint on.
+func (o *detectOptions) open(e *env, from *stream.Checkpoint) (stream.Stream, error) {
+	var paths []string
+	for _, log := range o.logs {
+		if !isURL(log) {
+			paths = append(paths, log)
+			continue
+		}
+		return nil, usage("-f %q: a URL that is read here is nats://HOST:4222/NAME, and alone", log)
+	}
+	if from == nil {
+		from = &stream.Checkpoint{}
+	}
+	return file.New(file.Options{Paths: paths, Stdin: e.stdin, Resume: from.Positions}), nil
+}
+
+// follow reads streams until it is interrupted.
+func (o *detectOptions) follow(ctx context.Context, e *env) error {
+	formats := o.specs
+	if len(formats) == 0 {
+		formats = report.LineFormats[:1]
+	}
+	if len(formats) > 1 || !slices.Contains(report.LineFormats, formats[0]) {
+		return usage("-o %s: of a stream findings are written as they are made, as %s", strings.Join(formats, " -o "), strings.Join(report.LineFormats, " or "))
+	}
+	r, err := o.prepare(ctx, e)
+	if err != nil {
+		return err
+	}
+	options := worker.Options{
+		Program: r.program, Context: r.known, Cluster: o.cluster, Engine: detect.Options{Lateness: o.lateness, Now: e.now},
+		Deliver: func(_ context.Context, fs []finding.Finding) error { return o.tell(e, r, formats[0], fs) },
+	}
+	if len(o.logs) == 1 && strings.HasPrefix(o.logs[0], "nats://") {
+		return o.share(ctx, e, options)
+	}
+	if o.state != "" {
+		folder, err := worker.OpenFolder(o.state)
+		if err != nil {
+			return failed(err, "")
+		}
+		defer folder.Close()
+		options.Store = folder
+		if options.Checkpoint, err = folder.Load(ctx); err != nil {
+			return failed(err, "")
+		}
+	}
+	s, err := o.open(e, options.Checkpoint)
+	if err != nil {
+		return err
+	}
+	summary, err := worker.Run(ctx, s, options)
+	if summary != nil {
+		ev := summary.Events
+		fmt.Fprintf(e.stderr, "%d events read, %d matched, %d could not be read, %d came more than once\n", ev.Read, ev.Matched, ev.Unparsed, ev.Duplicates)
+	}
+	if err != nil {
+		return failed(err, "")
+	}
+	return nil
+}
+
+// share reads a log on NATS with other workers. Its findings go into the log's stream of findings as well, each once.
+func (o *detectOptions) share(ctx context.Context, e *env, options worker.Options) error {
+	config, err := nats.ParseURL(o.logs[0])
+	if err != nil {
+		return usage("-f %w", err)
+	}
+	log, err := nats.Open(ctx, config)
+	if err != nil {
+		return failed(err, "")
+	}
+	defer log.Close()
+	tell := options.Deliver
+	options.Deliver = func(ctx context.Context, fs []finding.Finding) error {
+		if err := log.Publish(ctx, fs, report.FindingJSON); err != nil {
+			return err
+		}
+		return tell(ctx, fs)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return failed(fmt.Errorf("name this worker: %w", err), "")
+	}
+	name := strings.ReplaceAll(host, ".", "-") + "-" + fmt.Sprint(os.Getpid())
+	fmt.Fprintf(e.stderr, "worker %s of %s, which has %d partitions\n", printable(name), printable(config.Name), log.Size())
+	err = worker.Share(ctx, log, name, options, func(n int, err error) {
+		if errors.Is(err, stream.ErrFenced) {
+			return // another worker has it
+		}
+		fmt.Fprintf(e.stderr, "note: partition %d: %s; it is tried again\n", n, printable(err.Error()))
+	})
+	if err != nil && ctx.Err() == nil {
+		return failed(err, "")
+	}
+	return nil
+}
+
+// tell writes findings that are wanted, new and serious enough, one a line.
+func (o *detectOptions) tell(e *env, r *ready, format string, fs []finding.Finding) error {
+	settled := &finding.Result{}
+	scan.Options{Suppressions: r.accepted.Suppressions, Baseline: r.accepted.Baseline, Now: e.now()}.Settle(settled, r.chosen(fs))
+	for i := range settled.Findings {
+		if f := &settled.Findings[i]; o.shows(*f) {
+			if err := report.Line(e.stdout, format, f, e.terminal()); err != nil {
+				return fmt.Errorf("write to standard output: %w", err)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package jetstream_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"drawbridge/internal/cli"
+	"drawbridge/internal/finding"
+)
+
+// output is standard output that a test watches while a command writes it.
+type output struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.Buffer.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.Buffer.String()
+}
+
+// TestCommand: one command puts real audit events into a log, two others share it. The findings are those of the file, each
+// told by one of the two; a worker that is interrupted ends with status 0.
+func TestCommand(t *testing.T) {
+	const logs = "../../internal/event/testdata/audit.jsonl"
+	c := start(t, 1, 0)
+	url := c.url("command", 4, 1)
+	run := func(ctx context.Context, out *output, args ...string) (int, string) {
+		var stderr bytes.Buffer
+		code := cli.Main(ctx, append([]string{"drawbridge", "detect", "--cluster", "arn:aws:eks:eu-central-1:111122223333:cluster/prod"}, args...), strings.NewReader(""), out, &stderr)
+		return code, stderr.String()
+	}
+	var whole output
+	if code, stderr := run(t.Context(), &whole, "-f", logs, "-o", "json", "--fail-on", "none"); code != 0 {
+		t.Fatalf("status %d: %s", code, stderr)
+	}
+	var want finding.Result
+	if err := json.Unmarshal([]byte(whole.String()), &want); err != nil {
+		t.Fatal(err)
+	}
+	if code, stderr := run(t.Context(), &output{}, "-f", logs, "--forward", url); code != 0 || !strings.Contains(stderr, "forwarded") {
+		t.Fatalf("status %d: %s", code, stderr)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	var workers sync.WaitGroup
+	var outs [2]output
+	for i := range outs {
+		workers.Go(func() {
+			if code, stderr := run(ctx, &outs[i], "-f", url, "-o", "json", "--lateness", "1s"); code != 0 {
+				t.Errorf("worker %d: status %d: %s", i, code, stderr)
+			}
+		})
+	}
+	told := func() map[string]int {
+		got := map[string]int{}
+		for i := range outs {
+			for line := range strings.Lines(outs[i].String()) {
+				var f finding.Finding
+				if json.Unmarshal([]byte(line), &f) == nil {
+					got[f.ID]++
+				}
+			}
+		}
+		return got
+	}
+	expected := map[string]int{}
+	for _, f := range want.Findings {
+		expected[f.ID]++
+	}
+	if len(expected) < 5 {
+		t.Fatalf("the file has findings of %d kinds only: %v", len(expected), expected)
+	}
+	until(t, "as many findings as the file has", func() bool { return cmp.Equal(told(), expected) })
+	interrupt()
+	workers.Wait()
+	if diff := cmp.Diff(expected, told()); diff != "" {
+		t.Errorf("findings (-file +log):\n%s", diff)
+	}
+}
