@@ -136,7 +136,7 @@ func (o *detectOptions) run(ctx context.Context, e *env) error {
 		unread = append(unread, finding.Gap{Area: "events in " + input, Reason: err.Error()})
 	}})
 	summary, err := worker.Run(ctx, logs, worker.Options{
-		Program: r.program, Context: r.known, Cluster: o.cluster,
+		Program: r.program, Context: r.known, Cluster: o.cluster, Engine: detect.Options{Now: e.now},
 		Deliver: func(_ context.Context, fs []finding.Finding) error {
 			found = append(found, r.chosen(fs)...)
 			return nil

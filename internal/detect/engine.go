@@ -18,7 +18,8 @@ type Options struct {
 	// Windows, Facts and Pending bound the state: open windows, facts of each kind, and events that wait for a second look.
 	// 0 is the default. What is full gives up its oldest, and [Stats] say so.
 	Windows, Facts, Pending int
-	// Now is the wall clock of a continuous run; an event of the future does not move the watermark beyond it. Nil: no clock.
+	// Now is the wall clock. An event of the future does not move the watermark beyond it, and one of a day or more ahead not at
+	// all. Nil: no clock.
 	Now func() time.Time
 }
 
@@ -56,6 +57,8 @@ type Engine struct {
 	waits   waits
 	// watermark is the time of the newest event.
 	watermark time.Time
+	// now is the wall clock when it was last looked at.
+	now time.Time
 	// first is the time of the oldest event.
 	first   time.Time
 	expired time.Time
@@ -127,7 +130,7 @@ func (g *Engine) Add(e *event.Event) {
 	})
 	g.count(matched)
 	if wait >= 0 {
-		g.wait(e.Keep(), at.Add(wait), "")
+		g.wait(e.Keep(), earlier(at, g.until(at)).Add(wait), "")
 	}
 }
 
@@ -186,14 +189,37 @@ func (g *Engine) count(outcome int) {
 	}
 }
 
+// skew is how far ahead a clock may be that writes events. What is dated later than that moves nothing.
+const skew = 24 * time.Hour
+
+// until is the wall clock as far as it matters for a time: later than it, or the present.
+func (g *Engine) until(at time.Time) time.Time {
+	if g.options.Now == nil {
+		return at
+	}
+	if at.After(g.now) {
+		g.now = g.options.Now()
+	}
+	return g.now
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 // advance moves the watermark and looks again at what is due.
 func (g *Engine) advance(to time.Time) {
-	if g.options.Now != nil {
-		if now := g.options.Now(); to.After(now) {
-			to = now
-		}
-	}
 	if !to.After(g.watermark) {
+		return
+	}
+	now := g.until(to)
+	if to.Sub(now) > skew {
+		return
+	}
+	if to = earlier(to, now); !to.After(g.watermark) {
 		return
 	}
 	g.watermark, g.ledger.Newest = to, to

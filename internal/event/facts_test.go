@@ -194,6 +194,7 @@ func TestTypeConfusion(t *testing.T) {
 		{`{"auditID":"1","verb":"get","verb":"delete"}`, "verb is there twice"},
 		{`{"auditID":"1","verb":"get","objectRef":{},"objectRef":{"resource":"secrets"}}`, "objectRef is there twice"},
 		{`{"auditID":"1","verb":"get","stageTimestamp":"2026-11-31T00:00:00Z"}`, "stageTimestamp is not a time"},
+		{`{"auditID":"1","verb":"get","stageTimestamp":"9999-11-01T00:00:00Z"}`, "stageTimestamp is not a time of these logs"},
 		{`{"kind":0}`, notRecord},
 		{`{"kind":"Event","apiVersion":"v1","reason":"Scheduled"}`, notRecord},
 		{`{"kind":"Policy","apiVersion":"audit.k8s.io/v1","level":"None"}`, notRecord},

@@ -96,6 +96,9 @@ func (e *Event) unfit() string {
 	if e.time, err = timeOf(text); err != nil {
 		return f.String() + " is not a time"
 	}
+	if year := e.time.Year(); !e.time.IsZero() && (year < 2000 || year >= 2200) {
+		return f.String() + " is not a time of these logs"
+	}
 	return ""
 }
 
