@@ -41,7 +41,7 @@ func run(args []string) error {
 // reference makes all pages, by their path below docs/reference.
 func reference() (map[string]string, error) {
 	pages := map[string]string{}
-	for _, add := range []func(map[string]string) error{addCommands, addChecks, addSteps, addInputs, addPermissions, addSchemas} {
+	for _, add := range []func(map[string]string) error{addCommands, addChecks, addDetections, addSteps, addInputs, addPermissions, addSchemas} {
 		if err := add(pages); err != nil {
 			return nil, err
 		}

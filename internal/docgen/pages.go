@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -11,8 +12,10 @@ import (
 
 	"drawbridge/checks"
 	"drawbridge/controls"
+	"drawbridge/detections"
 	"drawbridge/internal/apply"
 	"drawbridge/internal/cli"
+	"drawbridge/internal/detect"
 	"drawbridge/internal/graph"
 	"drawbridge/internal/model"
 	"drawbridge/internal/source/aws"
@@ -84,6 +87,42 @@ func addChecks(pages map[string]string) error {
 		}
 	}
 	pages["controls.md"] = b.String()
+	return nil
+}
+
+// addDetections writes the index of the detections, and the fields that they have beside those of the log.
+func addDetections(pages map[string]string) error {
+	p, err := detect.Load(detections.Files)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Detections\n\n%d detections. `drawbridge explain ID` shows the page of one; the rules are in [detections/](../../detections), in Sigma.\n\n", len(p.Detections))
+	b.WriteString("| id | finds | highest severity | logs | techniques |\n|---|---|---|---|---|\n")
+	for _, d := range p.Detections {
+		var logs []string
+		for _, plane := range d.Planes() {
+			logs = append(logs, plane.String())
+		}
+		fmt.Fprintf(&b, "| [%s](../../detections/%s.yml) | %s | %s | %s | %s |\n", d.ID, strings.ReplaceAll(d.ID, "-", "_"), d.Head().Title, d.Severity(),
+			strings.Join(logs, ", "), strings.Join(d.Techniques(), ", "))
+	}
+	b.WriteString("\n## Fields\n\nA rule may use every field of the record by its own name, and these. *Ledger*: other events decide it, before or after. *Snapshot*: `--snapshot` sharpens\nit, or it is absent without.\n\n")
+	b.WriteString("| field | is | log | from |\n|---|---|---|---|\n")
+	for _, f := range detect.Fields() {
+		from := []string{}
+		if f.Ledger {
+			from = append(from, "ledger")
+		}
+		if f.Snapshot {
+			from = append(from, "snapshot")
+		}
+		if len(from) == 0 {
+			from = []string{"the record"}
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Name, strings.ReplaceAll(f.Text, "|", "\\|"), cmp.Or(f.Plane, "both"), strings.Join(from, ", "))
+	}
+	pages["detections.md"] = b.String()
 	return nil
 }
 
