@@ -125,9 +125,11 @@ func listOf(p *detect.Program) any {
 	}{Version: finding.Version, Kind: "DetectionList", Detections: []listedDetection{}}
 	for _, d := range p.Detections {
 		h := d.Head()
-		list.Detections = append(list.Detections, listedDetection{ID: d.ID, Title: h.Title, Severity: string(d.Severity()), Status: h.Status,
+		list.Detections = append(list.Detections, listedDetection{
+			ID: d.ID, Title: h.Title, Severity: string(d.Severity()), Status: h.Status,
 			Logs: strings.Split(planesOf(d), ", "), Techniques: orEmpty(d.Techniques()), Description: strings.TrimSpace(h.Description),
-			FalsePositives: orEmpty(h.FalsePositives), Triage: d.Text("triage"), References: orEmpty(h.References)})
+			FalsePositives: orEmpty(h.FalsePositives), Triage: d.Text("triage"), References: orEmpty(h.References),
+		})
 	}
 	return list
 }

@@ -88,28 +88,35 @@ func (l *look) agentChange() string {
 
 // agentFields are about the Pod Identity agent.
 var agentFields = []enrichment{
-	{Name: "drawbridge.agent.oddities", Text: "what the DaemonSet of the Pod Identity agent has that none of AWS's has: images, flags, variables, host paths", Planes: onKubernetes,
+	{
+		Name: "drawbridge.agent.oddities", Text: "what the DaemonSet of the Pod Identity agent has that none of AWS's has: images, flags, variables, host paths", Planes: onKubernetes,
 		Of: func(l *look) []string {
 			if l.Field(event.Verb).Is("delete") {
 				return nil
 			}
 			return agentOddities(podSpecOf(l.object(), l.Field(event.Resource).String()))
-		}},
-	{Name: "drawbridge.agent.change", Text: "what a request changes of the agent's DaemonSet: `specification`, or `other` where it does not name that, as where the agent is started anew", Planes: onKubernetes,
-		Of: func(l *look) []string { return some(l.agentChange()) }},
-	{Name: "drawbridge.agent.images", Text: "the images of a workload's containers", Planes: onKubernetes,
+		},
+	},
+	{
+		Name: "drawbridge.agent.change", Text: "what a request changes of the agent's DaemonSet: `specification`, or `other` where it does not name that, as where the agent is started anew", Planes: onKubernetes,
+		Of: func(l *look) []string { return some(l.agentChange()) },
+	},
+	{
+		Name: "drawbridge.agent.images", Text: "the images of a workload's containers", Planes: onKubernetes,
 		Of: func(l *look) []string {
 			var out []string
 			for v := range podSpecOf(l.object(), l.Field(event.Resource).String()).Find("containers.image").All() {
 				out = append(out, v.String())
 			}
 			return out
-		}},
+		},
+	},
 }
 
 // webhookFields are about changes of what is called on admission.
 var webhookFields = []enrichment{
-	{Name: "drawbridge.webhook.sees", Text: "resources of Kubernetes' own for which a webhook or policy is called and that carry identity: pods, service accounts, tokens, Secrets, roles, bindings, or all", Planes: onKubernetes,
+	{
+		Name: "drawbridge.webhook.sees", Text: "resources of Kubernetes' own for which a webhook or policy is called and that carry identity: pods, service accounts, tokens, Secrets, roles, bindings, or all", Planes: onKubernetes,
 		Of: func(l *look) []string {
 			var out []string
 			for _, path := range []string{"webhooks.rules.resources", "spec.matchConstraints.resourceRules.resources"} {
@@ -121,8 +128,10 @@ var webhookFields = []enrichment{
 				}
 			}
 			return out
-		}},
-	{Name: "drawbridge.webhook.target", Text: "where a webhook's calls go: service or URL", Planes: onKubernetes,
+		},
+	},
+	{
+		Name: "drawbridge.webhook.target", Text: "where a webhook's calls go: service or URL", Planes: onKubernetes,
 		Of: func(l *look) []string {
 			var out []string
 			for w := range l.object().Find("webhooks.clientConfig").All() {
@@ -135,9 +144,12 @@ var webhookFields = []enrichment{
 				}
 			}
 			return out
-		}},
-	{Name: "drawbridge.webhook.only_ca", Text: "whether a patch changes nothing but the certificate by which a webhook is known", Planes: onKubernetes,
-		Of: func(l *look) []string { return yes(l.onlyCA()) }},
+		},
+	},
+	{
+		Name: "drawbridge.webhook.only_ca", Text: "whether a patch changes nothing but the certificate by which a webhook is known", Planes: onKubernetes,
+		Of: func(l *look) []string { return yes(l.onlyCA()) },
+	},
 }
 
 // onlyCA says that a patch is about caBundle only.
@@ -154,8 +166,10 @@ func (l *look) onlyCA() bool {
 		}
 		return true
 	}
-	for _, member := range []string{"webhooks.rules", "webhooks.clientConfig.url", "webhooks.clientConfig.service", "webhooks.failurePolicy", "webhooks.namespaceSelector",
-		"webhooks.objectSelector", "webhooks.matchConditions", "webhooks.matchPolicy", "webhooks.reinvocationPolicy", "webhooks.$patch", "$patch"} {
+	for _, member := range []string{
+		"webhooks.rules", "webhooks.clientConfig.url", "webhooks.clientConfig.service", "webhooks.failurePolicy", "webhooks.namespaceSelector",
+		"webhooks.objectSelector", "webhooks.matchConditions", "webhooks.matchPolicy", "webhooks.reinvocationPolicy", "webhooks.$patch", "$patch",
+	} {
 		if o.Find(member).First().Kind() != event.Absent {
 			return false
 		}

@@ -131,26 +131,42 @@ var kinds = map[string]string{
 
 // auditFields are about a request to the API server.
 var auditFields = []enrichment{
-	{Name: "drawbridge.done", Text: "whether a request to the API server was carried out and was no dry run: `true` or `false`", Planes: onKubernetes,
-		Of: func(l *look) []string { return yes(l.done()) }},
-	{Name: "drawbridge.carried_out", Text: "whether a request was carried out, reads and dry runs included: `true` or `false`",
-		Of: func(l *look) []string { return yes(succeeded(l.Event)) }},
-	{Name: "drawbridge.created", Text: "whether the request made its object, by whatever verb: `true` or `false`", Planes: onKubernetes,
-		Of: func(l *look) []string { return yes(l.creates()) }},
-	{Name: "drawbridge.actor.part", Text: "the part of Kubernetes or EKS that makes the request: `kubelet`, `control plane`, `controller`, `EKS`; absent for everybody else", Planes: onKubernetes,
-		Of: func(l *look) []string { return some(l.part()) }},
-	{Name: "drawbridge.object", Text: "the object that the request is about: namespace/name, or name", Planes: onKubernetes,
+	{
+		Name: "drawbridge.done", Text: "whether a request to the API server was carried out and was no dry run: `true` or `false`", Planes: onKubernetes,
+		Of: func(l *look) []string { return yes(l.done()) },
+	},
+	{
+		Name: "drawbridge.carried_out", Text: "whether a request was carried out, reads and dry runs included: `true` or `false`",
+		Of: func(l *look) []string { return yes(succeeded(l.Event)) },
+	},
+	{
+		Name: "drawbridge.created", Text: "whether the request made its object, by whatever verb: `true` or `false`", Planes: onKubernetes,
+		Of: func(l *look) []string { return yes(l.creates()) },
+	},
+	{
+		Name: "drawbridge.actor.part", Text: "the part of Kubernetes or EKS that makes the request: `kubelet`, `control plane`, `controller`, `EKS`; absent for everybody else", Planes: onKubernetes,
+		Of: func(l *look) []string { return some(l.part()) },
+	},
+	{
+		Name: "drawbridge.object", Text: "the object that the request is about: namespace/name, or name", Planes: onKubernetes,
 		Of: func(l *look) []string {
 			namespace, name := l.Field(event.Namespace).String(), l.name()
 			if namespace != "" && name != "" && l.Field(event.Resource).String() != "namespaces" {
 				return some(namespace + "/" + name)
 			}
 			return some(cmp.Or(name, namespace))
-		}},
-	{Name: "drawbridge.object.kind", Text: "the kind of the object that the request is about, as findings name it: `Pod`, `ClusterRole`, `Workload` for Deployments and the like; `Event` where findings have none", Planes: onKubernetes,
-		Of: func(l *look) []string { return some(cmp.Or(kinds[l.Field(event.Resource).String()], "Event")) }},
-	{Name: "drawbridge.object.name", Text: "the name of the object that the request is about, also where the API server made it", Planes: onKubernetes,
-		Of: func(l *look) []string { return some(l.name()) }},
-	{Name: "drawbridge.path", Text: "the path of the request's URL, without what is asked of it", Planes: onKubernetes,
-		Of: func(l *look) []string { return some(l.queryless()) }},
+		},
+	},
+	{
+		Name: "drawbridge.object.kind", Text: "the kind of the object that the request is about, as findings name it: `Pod`, `ClusterRole`, `Workload` for Deployments and the like; `Event` where findings have none", Planes: onKubernetes,
+		Of: func(l *look) []string { return some(cmp.Or(kinds[l.Field(event.Resource).String()], "Event")) },
+	},
+	{
+		Name: "drawbridge.object.name", Text: "the name of the object that the request is about, also where the API server made it", Planes: onKubernetes,
+		Of: func(l *look) []string { return some(l.name()) },
+	},
+	{
+		Name: "drawbridge.path", Text: "the path of the request's URL, without what is asked of it", Planes: onKubernetes,
+		Of: func(l *look) []string { return some(l.queryless()) },
+	},
 }

@@ -132,19 +132,26 @@ func (l *look) impersonatedHolds() string {
 
 // requestPathFields are about requests to kubelets, for certificates, and in another's name.
 var requestPathFields = []enrichment{
-	{Name: "drawbridge.kubelet.path", Text: "what a request asks of a kubelet through nodes/proxy", Planes: onKubernetes,
-		Of: func(l *look) []string { return some(l.kubeletPath()) }},
-	{Name: "drawbridge.kubelet.action", Text: "what that does: `command` runs or enters something, `read` reads logs, pods or configuration, `metrics` reads figures", Planes: onKubernetes,
-		Of: func(l *look) []string { return some(kubeletAction(l.kubeletPath())) }},
-	{Name: "drawbridge.csr.subject", Text: "common name and organizations that a certificate signing request asks for: the username and groups of a client certificate", Planes: onKubernetes,
+	{
+		Name: "drawbridge.kubelet.path", Text: "what a request asks of a kubelet through nodes/proxy", Planes: onKubernetes,
+		Of: func(l *look) []string { return some(l.kubeletPath()) },
+	},
+	{
+		Name: "drawbridge.kubelet.action", Text: "what that does: `command` runs or enters something, `read` reads logs, pods or configuration, `metrics` reads figures", Planes: onKubernetes,
+		Of: func(l *look) []string { return some(kubeletAction(l.kubeletPath())) },
+	},
+	{
+		Name: "drawbridge.csr.subject", Text: "common name and organizations that a certificate signing request asks for: the username and groups of a client certificate", Planes: onKubernetes,
 		Of: func(l *look) []string {
 			name, groups := l.certificateSubject()
 			if name == "" && len(groups) == 0 {
 				return nil
 			}
 			return some(strings.TrimSpace(name + " " + strings.Join(groups, " ")))
-		}},
-	{Name: "drawbridge.csr.privileged", Text: "why that identity is Kubernetes' or EKS' own; nodes do not count", Planes: onKubernetes,
+		},
+	},
+	{
+		Name: "drawbridge.csr.privileged", Text: "why that identity is Kubernetes' or EKS' own; nodes do not count", Planes: onKubernetes,
 		Of: func(l *look) []string {
 			name, groups := l.certificateSubject()
 			if strings.HasPrefix(name, "system:node:") {
@@ -154,9 +161,14 @@ var requestPathFields = []enrichment{
 				return some(why)
 			}
 			return some(ownText("user", name))
-		}},
-	{Name: "drawbridge.impersonated.privileged", Text: "why the identity that a request was made as is a privileged one, by its name and groups", Planes: onKubernetes,
-		Of: func(l *look) []string { return some(l.impersonated()) }},
-	{Name: "drawbridge.impersonated.holds", Text: "what else it holds: an AWS role, or everything by the snapshot's RBAC", Planes: onKubernetes, Ledger: true, Snapshot: true,
-		Of: func(l *look) []string { return some(l.impersonatedHolds()) }},
+		},
+	},
+	{
+		Name: "drawbridge.impersonated.privileged", Text: "why the identity that a request was made as is a privileged one, by its name and groups", Planes: onKubernetes,
+		Of: func(l *look) []string { return some(l.impersonated()) },
+	},
+	{
+		Name: "drawbridge.impersonated.holds", Text: "what else it holds: an AWS role, or everything by the snapshot's RBAC", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { return some(l.impersonatedHolds()) },
+	},
 }

@@ -62,7 +62,8 @@ func (l *look) names(annotation string) bool {
 
 // annotationFields are about changes of service accounts.
 var annotationFields = []enrichment{
-	{Name: "drawbridge.service_account.role", Text: "the role that the request leaves a service account annotated with; `none` where it takes the annotation away; absent where it does not change it", Planes: onKubernetes, Ledger: true, Snapshot: true,
+	{
+		Name: "drawbridge.service_account.role", Text: "the role that the request leaves a service account annotated with; `none` where it takes the annotation away; absent where it does not change it", Planes: onKubernetes, Ledger: true, Snapshot: true,
 		Of: func(l *look) []string {
 			c, ok := l.roleChange()
 			switch {
@@ -72,8 +73,10 @@ var annotationFields = []enrichment{
 				return some("none")
 			}
 			return some(c.now)
-		}},
-	{Name: "drawbridge.service_account.role_before", Text: "the role that the service account was annotated with before: `none`, or `unknown` where nothing tells", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		},
+	},
+	{
+		Name: "drawbridge.service_account.role_before", Text: "the role that the service account was annotated with before: `none`, or `unknown` where nothing tells", Planes: onKubernetes, Ledger: true, Snapshot: true,
 		Of: func(l *look) []string {
 			c, ok := l.roleChange()
 			switch {
@@ -85,5 +88,6 @@ var annotationFields = []enrichment{
 				return some("none")
 			}
 			return some(c.was)
-		}},
+		},
+	},
 }

@@ -84,16 +84,24 @@ func TestMappings(t *testing.T) {
 		"nothing": {row(role+"a", "a", "g"), row(role+"A", "a", "g"), awsAuthChange{}},
 		"order":   {row(role+"a", "a", "g, h"), row(role+"a", "a", "h, g"), awsAuthChange{}},
 		"group": {row(role+"a", "a", "g"), row(role+"a", "a", "g, system:masters"), awsAuthChange{
-			gained: []string{role + "a joins system:masters"}, strong: []string{role + "a: system:masters may do everything"}}},
+			gained: []string{role + "a joins system:masters"}, strong: []string{role + "a: system:masters may do everything"},
+		}},
 		"left and joined": {row(role+"a", "a", "g"), row(role+"a", "a", "h"), awsAuthChange{gained: []string{role + "a joins h"}, lost: []string{role + "a leaves g"}}},
-		"name": {row(role+"a", "a", ""), row(role+"a", "system:kube-controller-manager", ""), awsAuthChange{gained: []string{role + "a becomes system:kube-controller-manager"},
-			strong: []string{role + "a: username system:kube-controller-manager is Kubernetes' or EKS' own"}}},
+		"name": {row(role+"a", "a", ""), row(role+"a", "system:kube-controller-manager", ""), awsAuthChange{
+			gained: []string{role + "a becomes system:kube-controller-manager"},
+			strong: []string{role + "a: username system:kube-controller-manager is Kubernetes' or EKS' own"},
+		}},
 		"node": {"", row(role+"n", "system:node:{{EC2PrivateDNSName}}", "system:bootstrappers, system:nodes"), awsAuthChange{
-			gained: []string{role + "n may sign in as system:node:{{EC2PrivateDNSName}} in system:bootstrappers and system:nodes"}, nodes: true}},
-		"node by a fixed name": {"", row(role+"n", "system:node:a", "system:nodes"), awsAuthChange{gained: []string{role + "n may sign in as system:node:a in system:nodes"},
-			strong: []string{role + "n: group system:nodes is Kubernetes' or EKS' own"}}},
-		"chosen group": {"", row(role+"a", "a", `"{{SessionName}}"`), awsAuthChange{gained: []string{role + "a may sign in as a in {{SessionName}}"},
-			strong: []string{role + "a: whoever takes the role chooses the group {{SessionName}}"}}},
+			gained: []string{role + "n may sign in as system:node:{{EC2PrivateDNSName}} in system:bootstrappers and system:nodes"}, nodes: true,
+		}},
+		"node by a fixed name": {"", row(role+"n", "system:node:a", "system:nodes"), awsAuthChange{
+			gained: []string{role + "n may sign in as system:node:a in system:nodes"},
+			strong: []string{role + "n: group system:nodes is Kubernetes' or EKS' own"},
+		}},
+		"chosen group": {"", row(role+"a", "a", `"{{SessionName}}"`), awsAuthChange{
+			gained: []string{role + "a may sign in as a in {{SessionName}}"},
+			strong: []string{role + "a: whoever takes the role chooses the group {{SessionName}}"},
+		}},
 		"gone": {row(role+"a", "a", "g"), "", awsAuthChange{lost: []string{role + "a is no longer mapped"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -349,8 +357,10 @@ func TestAWSAuthBefore(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				ctx.Access = access.New(&model.Snapshot{Time: time.Date(2026, 11, 1, at.Hour(), 0, 0, 0, time.UTC),
-					Clusters: []*model.Cluster{{AWSAuth: &model.AWSAuth{Data: map[string]string{"mapRoles": "snapshot"}}}}})
+				ctx.Access = access.New(&model.Snapshot{
+					Time:     time.Date(2026, 11, 1, at.Hour(), 0, 0, 0, time.UTC),
+					Clusters: []*model.Cluster{{AWSAuth: &model.AWSAuth{Data: map[string]string{"mapRoles": "snapshot"}}}},
+				})
 			}
 			if c.logged != "" {
 				g.note(lookAt(t, version("a", c.logged, "logged"), ctx, g))

@@ -59,7 +59,8 @@ func (l *look) byHand() []projection {
 }
 
 var tokenFields = []enrichment{
-	{Name: "drawbridge.token.cloud_audience", Text: "audiences of a requested token that AWS takes for credentials", Planes: onKubernetes,
+	{
+		Name: "drawbridge.token.cloud_audience", Text: "audiences of a requested token that AWS takes for credentials", Planes: onKubernetes,
 		Of: func(l *look) []string {
 			var out []string
 			for _, a := range l.texts(pathAudiences) {
@@ -68,8 +69,10 @@ var tokenFields = []enrichment{
 				}
 			}
 			return out
-		}},
-	{Name: "drawbridge.pod.projected", Text: "audiences of tokens for AWS that a pod or template projects by itself, not through EKS' webhooks", Planes: onKubernetes,
+		},
+	},
+	{
+		Name: "drawbridge.pod.projected", Text: "audiences of tokens for AWS that a pod or template projects by itself, not through EKS' webhooks", Planes: onKubernetes,
 		Of: func(l *look) []string {
 			var out []string
 			for _, p := range l.byHand() {
@@ -78,5 +81,6 @@ var tokenFields = []enrichment{
 				}
 			}
 			return out
-		}},
+		},
+	},
 }

@@ -267,16 +267,26 @@ func (m mapping) strong(old *mapping, l *look) string {
 
 // awsAuthFields are about changes of aws-auth.
 var awsAuthFields = []enrichment{
-	{Name: "drawbridge.aws_auth.known", Text: "whether it is known what aws-auth said before the change", Planes: onKubernetes, Ledger: true, Snapshot: true,
-		Of: ofAWSAuth(func(c awsAuthChange) []string { return yes(c.known) })},
-	{Name: "drawbridge.aws_auth.gained", Text: "who gained what by the change of aws-auth; where it is not known what was there before, all who are mapped", Planes: onKubernetes, Ledger: true, Snapshot: true,
-		Of: ofAWSAuth(func(c awsAuthChange) []string { return c.gained })},
-	{Name: "drawbridge.aws_auth.lost", Text: "who lost what by the change of aws-auth", Planes: onKubernetes, Ledger: true, Snapshot: true,
-		Of: ofAWSAuth(func(c awsAuthChange) []string { return c.lost })},
-	{Name: "drawbridge.aws_auth.strong", Text: "those of the gains by a change of aws-auth that amount to the cluster, and why", Planes: onKubernetes, Ledger: true, Snapshot: true,
-		Of: ofAWSAuth(func(c awsAuthChange) []string { return c.strong })},
-	{Name: "drawbridge.aws_auth.nodes", Text: "whether all gains by a change of aws-auth are of nodes", Planes: onKubernetes, Ledger: true, Snapshot: true,
-		Of: ofAWSAuth(func(c awsAuthChange) []string { return yes(c.nodes && len(c.gained) > 0) })},
+	{
+		Name: "drawbridge.aws_auth.known", Text: "whether it is known what aws-auth said before the change", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		Of: ofAWSAuth(func(c awsAuthChange) []string { return yes(c.known) }),
+	},
+	{
+		Name: "drawbridge.aws_auth.gained", Text: "who gained what by the change of aws-auth; where it is not known what was there before, all who are mapped", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		Of: ofAWSAuth(func(c awsAuthChange) []string { return c.gained }),
+	},
+	{
+		Name: "drawbridge.aws_auth.lost", Text: "who lost what by the change of aws-auth", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		Of: ofAWSAuth(func(c awsAuthChange) []string { return c.lost }),
+	},
+	{
+		Name: "drawbridge.aws_auth.strong", Text: "those of the gains by a change of aws-auth that amount to the cluster, and why", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		Of: ofAWSAuth(func(c awsAuthChange) []string { return c.strong }),
+	},
+	{
+		Name: "drawbridge.aws_auth.nodes", Text: "whether all gains by a change of aws-auth are of nodes", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		Of: ofAWSAuth(func(c awsAuthChange) []string { return yes(c.nodes && len(c.gained) > 0) }),
+	},
 }
 
 func ofAWSAuth(what func(awsAuthChange) []string) func(*look) []string {

@@ -145,7 +145,7 @@ func (g *Engine) worth(r *rule, l *look) bool {
 		return false
 	}
 	at := l.Time()
-	k := [2]uint64{id ^ r.id, uint64(at.Unix() / int64(max(r.wait, time.Minute)/time.Second))}
+	k := [2]uint64{id ^ r.id, uint64(at.Unix() / int64(max(r.wait, time.Minute)/time.Second))} //nolint:gosec // 2026-11: G115: one of the two that make a key
 	if first, ok := g.waits.first[k]; ok && !l.now().before(first) {
 		return false
 	}
@@ -325,7 +325,7 @@ func (g *Engine) feed(f *feed, l *look) int {
 		return nothing
 	}
 	c := f.correlation
-	e := entry{At: l.Time().UnixNano(), Rule: uint8(f.at), ID: short(l.ID())}
+	e := entry{At: l.Time().UnixNano(), Rule: uint8(f.at), ID: short(l.ID())} //nolint:gosec // 2026-11: G115: below maxRules
 	w := g.windows.at(k)
 	if w.described(c) {
 		e.Text = short(eventText(l))

@@ -130,16 +130,22 @@ var carrierGrade = netip.MustParsePrefix("100.64.0.0/10")
 
 // addressFields are about where a request came from.
 var addressFields = []enrichment{
-	{Name: "drawbridge.source.public", Text: "whether the request came from an address of the internet: not from an AWS service, not through a VPC endpoint", Planes: onCloudTrail,
-		Of: func(l *look) []string { return yes(l.public()) }},
-	{Name: "drawbridge.source.strange_endpoint", Text: "account of the VPC endpoint that the request came through, where it is neither that of the key's role, nor of its cluster, nor a trusted one; absent where the record does not name it",
-		Planes: onCloudTrail, Ledger: true, Of: func(l *look) []string { return some(l.strangeEndpoint()) }},
-	{Name: "drawbridge.source.outside", Text: "whether that address is outside what --egress names; absent without --egress", Planes: onCloudTrail,
+	{
+		Name: "drawbridge.source.public", Text: "whether the request came from an address of the internet: not from an AWS service, not through a VPC endpoint", Planes: onCloudTrail,
+		Of: func(l *look) []string { return yes(l.public()) },
+	},
+	{
+		Name: "drawbridge.source.strange_endpoint", Text: "account of the VPC endpoint that the request came through, where it is neither that of the key's role, nor of its cluster, nor a trusted one; absent where the record does not name it",
+		Planes: onCloudTrail, Ledger: true, Of: func(l *look) []string { return some(l.strangeEndpoint()) },
+	},
+	{
+		Name: "drawbridge.source.outside", Text: "whether that address is outside what --egress names; absent without --egress", Planes: onCloudTrail,
 		Of: func(l *look) []string {
 			if len(l.ctx.Egress) == 0 {
 				return nil
 			}
 			a, _ := l.address()
 			return yes(l.public() && !slices.ContainsFunc(l.ctx.Egress, func(p netip.Prefix) bool { return p.Contains(a) }))
-		}},
+		},
+	},
 }

@@ -173,8 +173,10 @@ func (l *look) associationBefore(k string, c *associationChange) (association, b
 	id := l.either(pathAssociationID, pathAssociationIDAnswer)
 	for _, a := range cluster.PodIdentityAssociations {
 		if a.ID == id && id != "" && asBefore(a, c.At) {
-			return association{namespace: a.Namespace, serviceAccount: a.ServiceAccount, role: a.RoleARN, target: a.TargetRoleARN,
-				untagged: yes(a.DisableSessionTags)[0], changed: a.Modified}, true
+			return association{
+				namespace: a.Namespace, serviceAccount: a.ServiceAccount, role: a.RoleARN, target: a.TargetRoleARN,
+				untagged: yes(a.DisableSessionTags)[0], changed: a.Modified,
+			}, true
 		}
 	}
 	return association{}, false
@@ -235,11 +237,11 @@ func (l *look) rolesOf(cluster, namespace, serviceAccount string) []string {
 }
 
 // through is a role, with the one that is reached through it.
-func (a *association) through() string {
-	if a.target != "" {
-		return a.role + " and through it " + a.target
+func (s *association) through() string {
+	if s.target != "" {
+		return s.role + " and through it " + s.target
 	}
-	return a.role
+	return s.role
 }
 
 func ofAssociation(l *look, text func(association) string) []string {
@@ -251,17 +253,26 @@ func ofAssociation(l *look, text func(association) string) []string {
 
 // associationFields are about the Pod Identity association that an event changes.
 var associationFields = []enrichment{
-	{Name: "drawbridge.association.namespace", Text: "namespace of the Pod Identity association that the event changes", Planes: onCloudTrail, Ledger: true, Snapshot: true,
-		Of: func(l *look) []string { return ofAssociation(l, func(a association) string { return a.namespace }) }},
-	{Name: "drawbridge.association.name", Text: "service account of that association", Planes: onCloudTrail, Ledger: true, Snapshot: true,
+	{
+		Name: "drawbridge.association.namespace", Text: "namespace of the Pod Identity association that the event changes", Planes: onCloudTrail, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { return ofAssociation(l, func(a association) string { return a.namespace }) },
+	},
+	{
+		Name: "drawbridge.association.name", Text: "service account of that association", Planes: onCloudTrail, Ledger: true, Snapshot: true,
 		Of: func(l *look) []string {
 			return ofAssociation(l, func(a association) string { return a.serviceAccount })
-		}},
-	{Name: "drawbridge.association.role", Text: "IAM role that it gives, with the target role", Planes: onCloudTrail, Ledger: true, Snapshot: true,
-		Of: func(l *look) []string { return ofAssociation(l, func(a association) string { return a.through() }) }},
-	{Name: "drawbridge.association.role_arn", Text: "ARN of the role that it names, without the target role", Planes: onCloudTrail, Ledger: true, Snapshot: true,
-		Of: func(l *look) []string { return ofAssociation(l, func(a association) string { return a.role }) }},
-	{Name: "drawbridge.association.workload", Text: "the service account that it is for: namespace/name", Planes: onCloudTrail, Ledger: true, Snapshot: true,
+		},
+	},
+	{
+		Name: "drawbridge.association.role", Text: "IAM role that it gives, with the target role", Planes: onCloudTrail, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { return ofAssociation(l, func(a association) string { return a.through() }) },
+	},
+	{
+		Name: "drawbridge.association.role_arn", Text: "ARN of the role that it names, without the target role", Planes: onCloudTrail, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { return ofAssociation(l, func(a association) string { return a.role }) },
+	},
+	{
+		Name: "drawbridge.association.workload", Text: "the service account that it is for: namespace/name", Planes: onCloudTrail, Ledger: true, Snapshot: true,
 		Of: func(l *look) []string {
 			return ofAssociation(l, func(a association) string {
 				if a.serviceAccount == "" {
@@ -269,8 +280,10 @@ var associationFields = []enrichment{
 				}
 				return a.namespace + "/" + a.serviceAccount
 			})
-		}},
-	{Name: "drawbridge.association.role_before", Text: "IAM role that it gave before, with the target role; of a new association the role of the one that the service account had within a day before",
+		},
+	},
+	{
+		Name: "drawbridge.association.role_before", Text: "IAM role that it gave before, with the target role; of a new association the role of the one that the service account had within a day before",
 		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: func(l *look) []string {
 			k, c, ok := l.changeOfAssociation()
 			if !ok {
@@ -278,34 +291,45 @@ var associationFields = []enrichment{
 			}
 			before, _ := l.associationBefore(k, &c)
 			return some(before.through())
-		}},
-	{Name: "drawbridge.association.role_changed", Text: "whether the event gives the service account another role or target role than before: `true`, `false`, or `unknown`; absent until nothing more can tell",
-		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: roleChanged},
-	{Name: "drawbridge.association.tags_turned_off", Text: "whether the event turns session tags off that were on before; without knowledge of that, whether it says they are off",
-		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: tagsTurnedOff},
-	{Name: "drawbridge.association.told", Text: "`true` when the service account of the association is known, `false` when nothing more can tell",
+		},
+	},
+	{
+		Name: "drawbridge.association.role_changed", Text: "whether the event gives the service account another role or target role than before: `true`, `false`, or `unknown`; absent until nothing more can tell",
+		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: roleChanged,
+	},
+	{
+		Name: "drawbridge.association.tags_turned_off", Text: "whether the event turns session tags off that were on before; without knowledge of that, whether it says they are off",
+		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: tagsTurnedOff,
+	},
+	{
+		Name: "drawbridge.association.told", Text: "`true` when the service account of the association is known, `false` when nothing more can tell",
 		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: func(l *look) []string {
 			if a, ok := l.association(); ok && (a.serviceAccount != "" || l.final) {
 				return yes(a.serviceAccount != "")
 			}
 			return nil
-		}},
-	{Name: "drawbridge.association.target_account", Text: "account of the target role that the request names, if it is another one than the cluster's", Planes: onCloudTrail,
+		},
+	},
+	{
+		Name: "drawbridge.association.target_account", Text: "account of the target role that the request names, if it is another one than the cluster's", Planes: onCloudTrail,
 		Of: func(l *look) []string {
 			arn, err := iam.ParseARN(l.first(pathRequestTarget))
 			if err != nil || arn.Account == l.Cluster().Account {
 				return nil
 			}
 			return some(arn.Account)
-		}},
-	{Name: "drawbridge.association.target_trusted", Text: "whether that account is one of --trusted-account", Planes: onCloudTrail,
+		},
+	},
+	{
+		Name: "drawbridge.association.target_trusted", Text: "whether that account is one of --trusted-account", Planes: onCloudTrail,
 		Of: func(l *look) []string {
 			arn, err := iam.ParseARN(l.first(pathRequestTarget))
 			if err != nil {
 				return nil
 			}
 			return yes(slices.Contains(l.ctx.Trusted, arn.Account))
-		}},
+		},
+	},
 }
 
 func roleChanged(l *look) []string {

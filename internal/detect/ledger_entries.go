@@ -329,66 +329,100 @@ var entryFields = slices.Concat(changeFields, privilegeFields, silenceFields, se
 
 // changeFields are about the change of an access entry.
 var changeFields = []enrichment{
-	{Name: "drawbridge.entry.created_by", Text: "who created the access entry that the event is about, where an event told", Planes: onCloudTrail, Ledger: true,
+	{
+		Name: "drawbridge.entry.created_by", Text: "who created the access entry that the event is about, where an event told", Planes: onCloudTrail, Ledger: true,
 		Of: func(l *look) []string {
 			c, ok := l.createdBefore()
 			if !ok {
 				return nil
 			}
 			return some(c.By)
-		}},
-	{Name: "drawbridge.entry.created_within_hour", Text: "when the access entry that the event is about was created, where that is at most an hour before", Planes: onCloudTrail, Ledger: true,
+		},
+	},
+	{
+		Name: "drawbridge.entry.created_within_hour", Text: "when the access entry that the event is about was created, where that is at most an hour before", Planes: onCloudTrail, Ledger: true,
 		Of: func(l *look) []string {
 			if c, ok := l.createdBefore(); ok && l.Time().Sub(c.At) <= time.Hour {
 				return some(stamp(c.At))
 			}
 			return nil
-		}},
-	{Name: "drawbridge.entry.used", Text: "whether the principal of the entry made requests to the cluster between its creation and the event, in words", Planes: onCloudTrail, Ledger: true,
-		Of: func(l *look) []string { return some(l.usedSince()) }},
-	{Name: "drawbridge.entry.member", Text: "the IAM principal whose access to a cluster the event is about, without path, as both logs can tell it: the principal of the access entry, or whoever made the request to the API server",
+		},
+	},
+	{
+		Name: "drawbridge.entry.used", Text: "whether the principal of the entry made requests to the cluster between its creation and the event, in words", Planes: onCloudTrail, Ledger: true,
+		Of: func(l *look) []string { return some(l.usedSince()) },
+	},
+	{
+		Name: "drawbridge.entry.member", Text: "the IAM principal whose access to a cluster the event is about, without path, as both logs can tell it: the principal of the access entry, or whoever made the request to the API server",
 		Of: func(l *look) []string {
 			if l.Plane() == event.Kubernetes {
 				return some(bare(l.actor().Principal))
 			}
 			return some(bare(l.first(pathEntryPrincipal)))
-		}},
-	{Name: "drawbridge.entry.account", Text: "account of the principal of the access entry", Planes: onCloudTrail,
-		Of: func(l *look) []string { return some(l.ofAccount()) }},
-	{Name: "drawbridge.entry.foreign", Text: "whether the principal of the access entry is of another account than the cluster, and not of a trusted one", Planes: onCloudTrail,
-		Of: func(l *look) []string { return l.foreign() }},
-	{Name: "drawbridge.entry.self", Text: "`itself` where the principal of the access entry is the role or user who acts, `behind` where the actor's session came from it", Planes: onCloudTrail, Ledger: true,
-		Of: func(l *look) []string { return some(l.self()) }},
-	{Name: "drawbridge.entry.identity_change", Text: "how an update changes the username and the groups of an access entry, in words", Planes: onCloudTrail, Ledger: true, Snapshot: true,
-		Of: func(l *look) []string { return some(l.identityChange()) }},
-	{Name: "drawbridge.entry.scope", Text: "access scope of the association that the call makes, in words", Planes: onCloudTrail,
+		},
+	},
+	{
+		Name: "drawbridge.entry.account", Text: "account of the principal of the access entry", Planes: onCloudTrail,
+		Of: func(l *look) []string { return some(l.ofAccount()) },
+	},
+	{
+		Name: "drawbridge.entry.foreign", Text: "whether the principal of the access entry is of another account than the cluster, and not of a trusted one", Planes: onCloudTrail,
+		Of: func(l *look) []string { return l.foreign() },
+	},
+	{
+		Name: "drawbridge.entry.self", Text: "`itself` where the principal of the access entry is the role or user who acts, `behind` where the actor's session came from it", Planes: onCloudTrail, Ledger: true,
+		Of: func(l *look) []string { return some(l.self()) },
+	},
+	{
+		Name: "drawbridge.entry.identity_change", Text: "how an update changes the username and the groups of an access entry, in words", Planes: onCloudTrail, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { return some(l.identityChange()) },
+	},
+	{
+		Name: "drawbridge.entry.scope", Text: "access scope of the association that the call makes, in words", Planes: onCloudTrail,
 		Of: func(l *look) []string {
 			if e := l.change(); e.Action == "AssociateAccessPolicy" {
 				return some(e.scope().String())
 			}
 			return nil
-		}},
-	{Name: "drawbridge.entry.scope_was", Text: "access scope that the same association had before, in words, where it was a narrower one", Planes: onCloudTrail, Ledger: true, Snapshot: true,
+		},
+	},
+	{
+		Name: "drawbridge.entry.scope_was", Text: "access scope that the same association had before, in words, where it was a narrower one", Planes: onCloudTrail, Ledger: true, Snapshot: true,
 		Of: func(l *look) []string {
 			if was, ok := l.widened(); ok {
 				return some(was.String())
 			}
 			return nil
-		}},
-	{Name: "drawbridge.entry.policy", Text: "name of the access policy", Planes: onCloudTrail,
-		Of: func(l *look) []string { return some(policyName(l.first(pathPolicyARN))) }},
-	{Name: "drawbridge.entry.outside_pipeline", Text: "whether the actor is none of the roles of `--pipeline-role`; absent without them, and for AWS itself", Planes: onCloudTrail,
-		Of: func(l *look) []string { return l.outsidePipeline() }},
-	{Name: "drawbridge.entry.node_role", Text: "`yes` where nodes use the role of the entry, `no` where somebody else does", Planes: onCloudTrail, Ledger: true, Snapshot: true,
-		Of: func(l *look) []string { answer, _ := l.nodeRole(); return some(answer) }},
-	{Name: "drawbridge.entry.node_role_why", Text: "what tells that the role of the entry is no node's, in words", Planes: onCloudTrail, Ledger: true, Snapshot: true,
-		Of: func(l *look) []string { _, why := l.nodeRole(); return some(why) }},
-	{Name: "drawbridge.entry.aws_auth_row", Text: "what aws-auth of the snapshot maps the principal of the entry to: it counts again when the entry is gone", Planes: onCloudTrail, Snapshot: true,
-		Of: func(l *look) []string { return some(l.awsAuthRow()) }},
-	{Name: "drawbridge.entry.last_change", Text: "the last change of the access entry of the one who makes the request, in words", Planes: onKubernetes, Ledger: true,
-		Of: func(l *look) []string { return some(l.lastGrant()) }},
-	{Name: "drawbridge.cluster.name", Text: "name of the cluster that the event is about: all that both logs can tell of it",
-		Of: func(l *look) []string { return some(l.Cluster().Name) }},
+		},
+	},
+	{
+		Name: "drawbridge.entry.policy", Text: "name of the access policy", Planes: onCloudTrail,
+		Of: func(l *look) []string { return some(policyName(l.first(pathPolicyARN))) },
+	},
+	{
+		Name: "drawbridge.entry.outside_pipeline", Text: "whether the actor is none of the roles of `--pipeline-role`; absent without them, and for AWS itself", Planes: onCloudTrail,
+		Of: func(l *look) []string { return l.outsidePipeline() },
+	},
+	{
+		Name: "drawbridge.entry.node_role", Text: "`yes` where nodes use the role of the entry, `no` where somebody else does", Planes: onCloudTrail, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { answer, _ := l.nodeRole(); return some(answer) },
+	},
+	{
+		Name: "drawbridge.entry.node_role_why", Text: "what tells that the role of the entry is no node's, in words", Planes: onCloudTrail, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { _, why := l.nodeRole(); return some(why) },
+	},
+	{
+		Name: "drawbridge.entry.aws_auth_row", Text: "what aws-auth of the snapshot maps the principal of the entry to: it counts again when the entry is gone", Planes: onCloudTrail, Snapshot: true,
+		Of: func(l *look) []string { return some(l.awsAuthRow()) },
+	},
+	{
+		Name: "drawbridge.entry.last_change", Text: "the last change of the access entry of the one who makes the request, in words", Planes: onKubernetes, Ledger: true,
+		Of: func(l *look) []string { return some(l.lastGrant()) },
+	},
+	{
+		Name: "drawbridge.cluster.name", Text: "name of the cluster that the event is about: all that both logs can tell of it",
+		Of: func(l *look) []string { return some(l.Cluster().Name) },
+	},
 }
 
 // lastGrant is the last change before the request that gave its maker something.

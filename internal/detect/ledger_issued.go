@@ -10,20 +10,29 @@ import (
 
 // issuedFields are about the access key that an event of STS hands out.
 var issuedFields = []enrichment{
-	{Name: "drawbridge.issued.workload", Text: "the service account that STS issues a key to: namespace/name", Planes: onCloudTrail,
+	{
+		Name: "drawbridge.issued.workload", Text: "the service account that STS issues a key to: namespace/name", Planes: onCloudTrail,
 		Of: func(l *look) []string {
 			if is := l.issued(); is != nil && is.ServiceAccount != "" {
 				return some(is.Namespace + "/" + is.ServiceAccount)
 			}
 			return nil
-		}},
-	{Name: "drawbridge.issued.namespace", Text: "namespace of the pod that STS issues a key to", Planes: onCloudTrail,
-		Of: func(l *look) []string { return ofIssued(l, func(is *issue) string { return is.Namespace }) }},
-	{Name: "drawbridge.issued.service_account", Text: "name of the service account that STS issues a key to", Planes: onCloudTrail,
-		Of: func(l *look) []string { return ofIssued(l, func(is *issue) string { return is.ServiceAccount }) }},
-	{Name: "drawbridge.issued.pod", Text: "that pod's name", Planes: onCloudTrail,
-		Of: func(l *look) []string { return ofIssued(l, func(is *issue) string { return is.Pod }) }},
-	{Name: "drawbridge.issued.first_use", Text: "what the key that STS issues was used for first, and from where; absent until nothing more can tell", Planes: onCloudTrail, Ledger: true,
+		},
+	},
+	{
+		Name: "drawbridge.issued.namespace", Text: "namespace of the pod that STS issues a key to", Planes: onCloudTrail,
+		Of: func(l *look) []string { return ofIssued(l, func(is *issue) string { return is.Namespace }) },
+	},
+	{
+		Name: "drawbridge.issued.service_account", Text: "name of the service account that STS issues a key to", Planes: onCloudTrail,
+		Of: func(l *look) []string { return ofIssued(l, func(is *issue) string { return is.ServiceAccount }) },
+	},
+	{
+		Name: "drawbridge.issued.pod", Text: "that pod's name", Planes: onCloudTrail,
+		Of: func(l *look) []string { return ofIssued(l, func(is *issue) string { return is.Pod }) },
+	},
+	{
+		Name: "drawbridge.issued.first_use", Text: "what the key that STS issues was used for first, and from where; absent until nothing more can tell", Planes: onCloudTrail, Ledger: true,
 		Of: func(l *look) []string {
 			if !l.final {
 				return nil
@@ -34,11 +43,16 @@ var issuedFields = []enrichment{
 			}
 			u := &f.Uses[0]
 			return some(u.Action + " from " + u.Address + " at " + stamp(u.First.At))
-		}},
-	{Name: "drawbridge.issued.node", Text: "node of the pod that STS issues a key to", Planes: onCloudTrail, Ledger: true, Snapshot: true,
-		Of: func(l *look) []string { return ofIssued(l, l.nodeOfPod) }},
-	{Name: "drawbridge.issued.other_callers", Text: "who asked EKS Auth for credentials about when STS issued a pod's key, if none of them is the pod's node; absent until nothing more can tell",
-		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: otherCallers},
+		},
+	},
+	{
+		Name: "drawbridge.issued.node", Text: "node of the pod that STS issues a key to", Planes: onCloudTrail, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { return ofIssued(l, l.nodeOfPod) },
+	},
+	{
+		Name: "drawbridge.issued.other_callers", Text: "who asked EKS Auth for credentials about when STS issued a pod's key, if none of them is the pod's node; absent until nothing more can tell",
+		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: otherCallers,
+	},
 }
 
 // issued is the issue of a key that the event tells of, and nil if it is none.
@@ -117,9 +131,17 @@ func agentOf(s string) string {
 func systemOf(s string) string {
 	s = strings.ToLower(s)
 	for _, known := range [...]struct{ sign, name string }{
-		{"os/linux", "linux"}, {"os/macos", "macos"}, {"os/windows", "windows"}, {"os/android", "android"}, {"os/ios", "ios"},
-		{"md/goos#linux", "linux"}, {"md/goos#darwin", "macos"}, {"md/goos#windows", "windows"},
-		{" linux/", "linux"}, {" darwin/", "macos"}, {" windows/", "windows"},
+		{"os/linux", "linux"},
+		{"os/macos", "macos"},
+		{"os/windows", "windows"},
+		{"os/android", "android"},
+		{"os/ios", "ios"},
+		{"md/goos#linux", "linux"},
+		{"md/goos#darwin", "macos"},
+		{"md/goos#windows", "windows"},
+		{" linux/", "linux"},
+		{" darwin/", "macos"},
+		{" windows/", "windows"},
 	} {
 		if strings.Contains(s, known.sign) {
 			return known.name

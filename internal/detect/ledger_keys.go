@@ -71,8 +71,10 @@ func (g *Ledger) noteSTS(l *look) {
 		return
 	}
 	a := l.actor()
-	is := &issue{Fact: l.fact(), Via: viaAssumeRole, Role: l.first(pathRoleARN), Session: l.first(pathSessionName),
-		FromKey: strings.Clone(a.AccessKey), Asker: actorText(a), Address: l.text(event.SourceIP)}
+	is := &issue{
+		Fact: l.fact(), Via: viaAssumeRole, Role: l.first(pathRoleARN), Session: l.first(pathSessionName),
+		FromKey: strings.Clone(a.AccessKey), Asker: actorText(a), Address: l.text(event.SourceIP),
+	}
 	if arn, err := iam.ParseARN(is.Role); err == nil {
 		is.Account = arn.Account
 	}
@@ -305,34 +307,51 @@ func issueKnown(l *look) bool {
 // keyFields are about the access key that an event was signed with.
 var keyFields = []enrichment{
 	{Name: "drawbridge.key", Text: "the access key that the event was signed with, or that a web identity's token was traded for", Of: func(l *look) []string { return some(l.keyID()) }},
-	{Name: "drawbridge.key.via", Text: "how the access key was issued: `Pod Identity`, `IRSA`, `AssumeRole`", Ledger: true, Settled: issueKnown,
-		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.Via }) }},
-	{Name: "drawbridge.key.holder", Text: "the pod or service account that the access key was issued to", Ledger: true,
+	{
+		Name: "drawbridge.key.via", Text: "how the access key was issued: `Pod Identity`, `IRSA`, `AssumeRole`", Ledger: true, Settled: issueKnown,
+		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.Via }) },
+	},
+	{
+		Name: "drawbridge.key.holder", Text: "the pod or service account that the access key was issued to", Ledger: true,
 		Of: func(l *look) []string {
 			if f := l.keyOf(); f.workload() {
 				return some(f.Issue.holder())
 			}
 			return nil
-		}},
-	{Name: "drawbridge.key.role", Text: "ARN of the role that the access key is for", Ledger: true,
-		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.Role }) }},
-	{Name: "drawbridge.key.cluster", Text: "the cluster of the pod that the access key was issued to; of a token's issuer with a snapshot only", Ledger: true, Snapshot: true,
-		Of: func(l *look) []string { return ofIssue(l, l.clusterOfIssue) }},
-	{Name: "drawbridge.key.home", Text: "that cluster, or the issuer of the token, or the account of the role, whichever is known", Ledger: true, Snapshot: true,
+		},
+	},
+	{
+		Name: "drawbridge.key.role", Text: "ARN of the role that the access key is for", Ledger: true,
+		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.Role }) },
+	},
+	{
+		Name: "drawbridge.key.cluster", Text: "the cluster of the pod that the access key was issued to; of a token's issuer with a snapshot only", Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { return ofIssue(l, l.clusterOfIssue) },
+	},
+	{
+		Name: "drawbridge.key.home", Text: "that cluster, or the issuer of the token, or the account of the role, whichever is known", Ledger: true, Snapshot: true,
 		Of: func(l *look) []string {
 			return ofIssue(l, func(is *issue) string {
 				return cmp.Or(l.clusterOfIssue(is), is.Issuer, placeOfAccount(is.Account))
 			})
-		}},
-	{Name: "drawbridge.key.namespace", Text: "namespace of the service account that the access key was issued to", Ledger: true,
-		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.Namespace }) }},
-	{Name: "drawbridge.key.pod", Text: "pod that the access key was issued to; without session tags the session's name", Ledger: true,
+		},
+	},
+	{
+		Name: "drawbridge.key.namespace", Text: "namespace of the service account that the access key was issued to", Ledger: true,
+		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.Namespace }) },
+	},
+	{
+		Name: "drawbridge.key.pod", Text: "pod that the access key was issued to; without session tags the session's name", Ledger: true,
 		Of: func(l *look) []string {
 			return ofIssue(l, func(is *issue) string { return cmp.Or(is.Pod, is.Session) })
-		}},
-	{Name: "drawbridge.key.service_account", Text: "service account that the access key was issued to", Ledger: true,
-		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.ServiceAccount }) }},
-	{Name: "drawbridge.key.strange_address", Text: "whether a workload's key is used from an address that no other key or node of its cluster used; absent until nothing more can tell, and where fewer than two others were seen",
+		},
+	},
+	{
+		Name: "drawbridge.key.service_account", Text: "service account that the access key was issued to", Ledger: true,
+		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.ServiceAccount }) },
+	},
+	{
+		Name: "drawbridge.key.strange_address", Text: "whether a workload's key is used from an address that no other key or node of its cluster used; absent until nothing more can tell, and where fewer than two others were seen",
 		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: func(l *look) []string {
 			f := l.keyOf()
 			if !f.workload() || !l.final {
@@ -342,8 +361,10 @@ var keyFields = []enrichment{
 				return yes(alone)
 			}
 			return nil
-		}},
-	{Name: "drawbridge.key.pod_gone", Text: "when the pod of the access key was gone, if the key was used more than five minutes after", Ledger: true,
+		},
+	},
+	{
+		Name: "drawbridge.key.pod_gone", Text: "when the pod of the access key was gone, if the key was used more than five minutes after", Ledger: true,
 		Of: func(l *look) []string {
 			f := l.keyOf()
 			if !f.workload() {
@@ -357,21 +378,30 @@ var keyFields = []enrichment{
 				return some(stamp(gone))
 			}
 			return nil
-		}},
-	{Name: "drawbridge.agent", Text: "the program of the user agent, without versions: `Boto3`, `aws-cli`, `aws-sdk-go-v2`; absent where an AWS service acts", Planes: onCloudTrail,
-		Of: func(l *look) []string { return some(agentOf(l.Field(event.EventUserAgent).String())) }},
-	{Name: "drawbridge.agent.os", Text: "the operating system that the user agent names: linux, macos, windows, other", Planes: onCloudTrail,
-		Of: func(l *look) []string { return some(systemOf(l.Field(event.EventUserAgent).String())) }},
-	{Name: "drawbridge.key.first_agent", Text: "the program that used the access key first; absent until nothing more can tell", Planes: onCloudTrail, Ledger: true,
-		Of: func(l *look) []string { return some(l.firstAgent()) }},
-	{Name: "drawbridge.key.agent_changed", Text: "whether another program than this one used the access key first; absent until nothing more can tell", Planes: onCloudTrail, Ledger: true,
+		},
+	},
+	{
+		Name: "drawbridge.agent", Text: "the program of the user agent, without versions: `Boto3`, `aws-cli`, `aws-sdk-go-v2`; absent where an AWS service acts", Planes: onCloudTrail,
+		Of: func(l *look) []string { return some(agentOf(l.Field(event.EventUserAgent).String())) },
+	},
+	{
+		Name: "drawbridge.agent.os", Text: "the operating system that the user agent names: linux, macos, windows, other", Planes: onCloudTrail,
+		Of: func(l *look) []string { return some(systemOf(l.Field(event.EventUserAgent).String())) },
+	},
+	{
+		Name: "drawbridge.key.first_agent", Text: "the program that used the access key first; absent until nothing more can tell", Planes: onCloudTrail, Ledger: true,
+		Of: func(l *look) []string { return some(l.firstAgent()) },
+	},
+	{
+		Name: "drawbridge.key.agent_changed", Text: "whether another program than this one used the access key first; absent until nothing more can tell", Planes: onCloudTrail, Ledger: true,
 		Of: func(l *look) []string {
 			this, first := agentOf(l.Field(event.EventUserAgent).String()), l.firstAgent()
 			if this == "" || first == "" {
 				return nil
 			}
 			return yes(this != first)
-		}},
+		},
+	},
 }
 
 // firstAgent is the program that used the key first, once nothing more can tell.

@@ -291,24 +291,31 @@ func (l *look) seenOnNodes(principal string) (is, known bool) {
 
 // nodeFields are about nodes: who asks EKS Auth, and whose credentials are used.
 var nodeFields = []enrichment{
-	{Name: "drawbridge.caller.kind", Text: "who asks EKS Auth for a pod's credentials: `instance`, `hybrid node`, `named like an instance`, `named like a hybrid node`, `no node`",
-		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: callerKind},
-	{Name: "drawbridge.caller.of_nodes", Text: "whether nodes of the cluster use the caller's IAM principal, as the audit log, access entries and the snapshot tell; absent where none is known",
+	{
+		Name: "drawbridge.caller.kind", Text: "who asks EKS Auth for a pod's credentials: `instance`, `hybrid node`, `named like an instance`, `named like a hybrid node`, `no node`",
+		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: callerKind,
+	},
+	{
+		Name: "drawbridge.caller.of_nodes", Text: "whether nodes of the cluster use the caller's IAM principal, as the audit log, access entries and the snapshot tell; absent where none is known",
 		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: func(l *look) []string {
 			is, known := l.ofNodes(l.actor().Principal)
 			if !known || !is && !l.final {
 				return nil
 			}
 			return yes(is)
-		}},
-	{Name: "drawbridge.instance.cluster", Text: "the cluster whose node the EC2 instance is that acts", Planes: onCloudTrail, Ledger: true,
+		},
+	},
+	{
+		Name: "drawbridge.instance.cluster", Text: "the cluster whose node the EC2 instance is that acts", Planes: onCloudTrail, Ledger: true,
 		Of: func(l *look) []string {
 			if f := l.ledger.Instances.get(instanceOf(l.Event)); f != nil && len(f.Clusters) > 0 {
 				return some(f.cluster())
 			}
 			return nil
-		}},
-	{Name: "drawbridge.instance.strange_address", Text: "whether the instance, which was seen elsewhere, calls from an address that nobody else of its cluster used; absent until nothing more can tell",
+		},
+	},
+	{
+		Name: "drawbridge.instance.strange_address", Text: "whether the instance, which was seen elsewhere, calls from an address that nobody else of its cluster used; absent until nothing more can tell",
 		Planes: onCloudTrail, Ledger: true, Of: func(l *look) []string {
 			id := instanceOf(l.Event)
 			f := l.ledger.Instances.get(id)
@@ -320,5 +327,6 @@ var nodeFields = []enrichment{
 				return yes(alone)
 			}
 			return nil
-		}},
+		},
+	},
 }

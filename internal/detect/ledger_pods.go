@@ -137,22 +137,29 @@ func (p *podFacts) gone() (time.Time, bool) { return p.Gone, !p.Gone.IsZero() }
 
 // podFields are about the pod that an event of the API server is about.
 var podFields = []enrichment{
-	{Name: "drawbridge.pod.service_account", Text: "service account of the pod that the request is about: namespace/name", Planes: onKubernetes, Ledger: true, Snapshot: true,
+	{
+		Name: "drawbridge.pod.service_account", Text: "service account of the pod that the request is about: namespace/name", Planes: onKubernetes, Ledger: true, Snapshot: true,
 		Of: func(l *look) []string {
 			namespace, sa := l.podServiceAccount()
 			if sa == "" {
 				return nil
 			}
 			return some(namespace + "/" + sa)
-		}},
-	{Name: "drawbridge.pod.aws_role", Text: "ARN of the IAM role that the pod holds, by Pod Identity or IRSA", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		},
+	},
+	{
+		Name: "drawbridge.pod.aws_role", Text: "ARN of the IAM role that the pod holds, by Pod Identity or IRSA", Planes: onKubernetes, Ledger: true, Snapshot: true,
 		Of: func(l *look) []string {
 			roles, _, _ := l.awsRoles()
 			return roles
-		}},
-	{Name: "drawbridge.pod.aws", Text: "whether the pod holds AWS credentials of its own: `yes`, `no`, `unknown`", Planes: onKubernetes, Ledger: true, Snapshot: true,
-		Of: func(l *look) []string { return some(l.bears()) }},
-	{Name: "drawbridge.pod.aws_identity", Text: "the AWS identity that the pod holds, in words: the role, or by what it gets one", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		},
+	},
+	{
+		Name: "drawbridge.pod.aws", Text: "whether the pod holds AWS credentials of its own: `yes`, `no`, `unknown`", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { return some(l.bears()) },
+	},
+	{
+		Name: "drawbridge.pod.aws_identity", Text: "the AWS identity that the pod holds, in words: the role, or by what it gets one", Planes: onKubernetes, Ledger: true, Snapshot: true,
 		Of: func(l *look) []string {
 			roles, via, _ := l.awsRoles()
 			switch {
@@ -162,18 +169,25 @@ var podFields = []enrichment{
 				return some("an AWS role through " + via)
 			}
 			return nil
-		}},
-	{Name: "drawbridge.pod.ephemeral_image", Text: "images of the ephemeral containers that the request names", Planes: onKubernetes,
+		},
+	},
+	{
+		Name: "drawbridge.pod.ephemeral_image", Text: "images of the ephemeral containers that the request names", Planes: onKubernetes,
 		Of: func(l *look) []string {
 			if images := l.texts(pathEphemeralImages); len(images) > 0 {
 				return images
 			}
 			return l.texts(pathEphemeralNow)
-		}},
-	{Name: "drawbridge.exec.command", Text: "the command that an exec runs, as the request's URL has it", Planes: onKubernetes,
-		Of: func(l *look) []string { return l.command() }},
-	{Name: "drawbridge.exec.for_credentials", Text: "whether the command names a place of credentials: a metadata endpoint, a token's file, a variable", Planes: onKubernetes,
-		Of: func(l *look) []string { return yes(reachesForCredentials(l.command())) }},
+		},
+	},
+	{
+		Name: "drawbridge.exec.command", Text: "the command that an exec runs, as the request's URL has it", Planes: onKubernetes,
+		Of: func(l *look) []string { return l.command() },
+	},
+	{
+		Name: "drawbridge.exec.for_credentials", Text: "whether the command names a place of credentials: a metadata endpoint, a token's file, a variable", Planes: onKubernetes,
+		Of: func(l *look) []string { return yes(reachesForCredentials(l.command())) },
+	},
 }
 
 // pod is the pod that an event is about, as other events told of it; nil if none did.

@@ -153,24 +153,29 @@ func (l *look) privileges() (kind access.PrivilegeKind, titles []string) {
 
 // rolePolicyFields are about the policies of IAM roles.
 var rolePolicyFields = []enrichment{
-	{Name: "drawbridge.association.privilege", Text: "the most serious way in which the role is privileged that an association gives: `administrator`, `IAM write`, `escalation`, `whole service`, `reads secrets`; absent until nothing more can tell",
+	{
+		Name: "drawbridge.association.privilege", Text: "the most serious way in which the role is privileged that an association gives: `administrator`, `IAM write`, `escalation`, `whole service`, `reads secrets`; absent until nothing more can tell",
 		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: func(l *look) []string {
 			kind, _ := l.privileges()
 			return some(string(kind))
-		}},
-	{Name: "drawbridge.association.privileges", Text: "what that role can do that makes it privileged", Planes: onCloudTrail, Ledger: true, Snapshot: true,
+		},
+	},
+	{
+		Name: "drawbridge.association.privileges", Text: "what that role can do that makes it privileged", Planes: onCloudTrail, Ledger: true, Snapshot: true,
 		Of: func(l *look) []string {
 			_, titles := l.privileges()
 			if len(titles) > 4 {
 				titles = append(titles[:3], "more")
 			}
 			return some(strings.Join(titles, "; "))
-		}},
+		},
+	},
 	{Name: "drawbridge.trust.widened", Text: "what the new trust policy of a workload's role lets in that the one before did not", Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: trustWidened},
 	{Name: "drawbridge.trust.open", Text: "what a new trust policy of a workload's role leaves open, where the one before is not known, once nothing more can tell", Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: trustOpen},
 	{Name: "drawbridge.trust.role", Text: "name of the role whose trust policy the event sets", Planes: onCloudTrail, Of: func(l *look) []string { return some(l.first(pathRoleName)) }},
 	{Name: "drawbridge.oidc.issuer", Text: "issuer of the OIDC provider that is created", Planes: onCloudTrail, Of: func(l *look) []string { return some(access.IssuerOf(l.first(pathOIDCURL))) }},
-	{Name: "drawbridge.oidc.kind", Text: "whose issuer that is: `cluster` of the snapshot, `eks` for one of EKS that is not in it, `eks unknown` without a snapshot, `other`", Planes: onCloudTrail, Snapshot: true,
+	{
+		Name: "drawbridge.oidc.kind", Text: "whose issuer that is: `cluster` of the snapshot, `eks` for one of EKS that is not in it, `eks unknown` without a snapshot, `other`", Planes: onCloudTrail, Snapshot: true,
 		Of: func(l *look) []string {
 			issuer := access.IssuerOf(l.first(pathOIDCURL))
 			_, eks := access.ParseEKSIssuer(issuer)
@@ -185,5 +190,6 @@ var rolePolicyFields = []enrichment{
 				return []string{"cluster"}
 			}
 			return []string{"eks"}
-		}},
+		},
+	},
 }

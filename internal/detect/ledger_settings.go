@@ -132,12 +132,20 @@ func (l *look) awsAuthRow() string {
 
 // settingFields are about the settings of a cluster.
 var settingFields = []enrichment{
-	{Name: "drawbridge.logging.disabled", Text: "types of control-plane logs that the call turns off", Planes: onCloudTrail,
-		Of: func(l *look) []string { return l.logs(false) }},
-	{Name: "drawbridge.logging.cluster", Text: "name of the cluster whose control-plane logs the log group holds that the call names", Planes: onCloudTrail,
-		Of: func(l *look) []string { return some(l.logGroupCluster()) }},
-	{Name: "drawbridge.endpoint.opened", Text: "to whom the call opens the public endpoint of the API server: `everywhere`, `networks`, or `unsaid` where the call names no networks", Planes: onCloudTrail,
-		Of: func(l *look) []string { return some(l.opened()) }},
-	{Name: "drawbridge.addon.identity", Text: "the IAM roles that the call gives an add-on, each in words; `none` where it takes them away", Planes: onCloudTrail,
-		Of: func(l *look) []string { return l.addonIdentity() }},
+	{
+		Name: "drawbridge.logging.disabled", Text: "types of control-plane logs that the call turns off", Planes: onCloudTrail,
+		Of: func(l *look) []string { return l.logs(false) },
+	},
+	{
+		Name: "drawbridge.logging.cluster", Text: "name of the cluster whose control-plane logs the log group holds that the call names", Planes: onCloudTrail,
+		Of: func(l *look) []string { return some(l.logGroupCluster()) },
+	},
+	{
+		Name: "drawbridge.endpoint.opened", Text: "to whom the call opens the public endpoint of the API server: `everywhere`, `networks`, or `unsaid` where the call names no networks", Planes: onCloudTrail,
+		Of: func(l *look) []string { return some(l.opened()) },
+	},
+	{
+		Name: "drawbridge.addon.identity", Text: "the IAM roles that the call gives an add-on, each in words; `none` where it takes them away", Planes: onCloudTrail,
+		Of: func(l *look) []string { return l.addonIdentity() },
+	},
 }

@@ -101,10 +101,12 @@ var (
 )
 
 // hostSecrets are where nodes keep tokens, keys and sockets.
-var hostSecrets = []string{"/etc/kubernetes", "/etc/shadow", "/etc/passwd", "/etc/cron.d", "/etc/systemd", "/root", "/home", "/proc", "/dev/mem", "/boot",
+var hostSecrets = []string{
+	"/etc/kubernetes", "/etc/shadow", "/etc/passwd", "/etc/cron.d", "/etc/systemd", "/root", "/home", "/proc", "/dev/mem", "/boot",
 	"/var/lib/kubelet/pods", "/var/lib/kubelet/pki", "/var/lib/kubelet/kubeconfig", "/var/lib/containerd", "/var/lib/docker", "/run/containerd/containerd.sock",
 	"/var/run/docker.sock", "/run/docker.sock", "/var/run/containerd/containerd.sock", "/run/dockershim.sock", "/var/run/crio/crio.sock", "/run/crio/crio.sock",
-	"/run/containerd", "/var/run/containerd", "/eks-hybrid/.aws", "/var/eks-hybrid/.aws"}
+	"/run/containerd", "/var/run/containerd", "/eks-hybrid/.aws", "/var/eks-hybrid/.aws",
+}
 
 // strongRisk says that a risk is as good as the node, and with it the credentials of every pod on it. On namesakes of a
 // service account of a controller the namespace is not looked at here: see drawbridge.pod.risks.strong.
@@ -210,17 +212,27 @@ func (l *look) ownImages() bool {
 
 // riskFields are about pods that reach their node.
 var riskFields = []enrichment{
-	{Name: "drawbridge.pod.risks", Text: "what of a pod or a workload's template reaches its node: `privileged`, `hostPID`, `hostPath /…`, `capability …`", Planes: onKubernetes,
-		Of: func(l *look) []string { all, _ := l.risks(); return all }},
-	{Name: "drawbridge.pod.risks.added", Text: "what of that the request adds, as far as is known", Planes: onKubernetes, Ledger: true,
-		Of: func(l *look) []string { _, added := l.risks(); return added }},
-	{Name: "drawbridge.pod.risks.strong", Text: "what of that it adds is as good as the node", Planes: onKubernetes, Ledger: true,
+	{
+		Name: "drawbridge.pod.risks", Text: "what of a pod or a workload's template reaches its node: `privileged`, `hostPID`, `hostPath /…`, `capability …`", Planes: onKubernetes,
+		Of: func(l *look) []string { all, _ := l.risks(); return all },
+	},
+	{
+		Name: "drawbridge.pod.risks.added", Text: "what of that the request adds, as far as is known", Planes: onKubernetes, Ledger: true,
+		Of: func(l *look) []string { _, added := l.risks(); return added },
+	},
+	{
+		Name: "drawbridge.pod.risks.strong", Text: "what of that it adds is as good as the node", Planes: onKubernetes, Ledger: true,
 		Of: func(l *look) []string {
 			all, added := l.risks()
 			return slices.DeleteFunc(slices.Clone(added), func(r string) bool { return !strongRisk(r, l.Field(event.Namespace).String(), all) })
-		}},
-	{Name: "drawbridge.pod.owned", Text: "whether a controller made the pod for another object, which was judged when somebody made that", Planes: onKubernetes,
-		Of: func(l *look) []string { return yes(l.owned()) }},
-	{Name: "drawbridge.pod.own_images", Text: "whether all images of a pod or template come from EKS' registries", Planes: onKubernetes,
-		Of: func(l *look) []string { return yes(l.ownImages()) }},
+		},
+	},
+	{
+		Name: "drawbridge.pod.owned", Text: "whether a controller made the pod for another object, which was judged when somebody made that", Planes: onKubernetes,
+		Of: func(l *look) []string { return yes(l.owned()) },
+	},
+	{
+		Name: "drawbridge.pod.own_images", Text: "whether all images of a pod or template come from EKS' registries", Planes: onKubernetes,
+		Of: func(l *look) []string { return yes(l.ownImages()) },
+	},
 }

@@ -179,18 +179,30 @@ func holderText(h rbac.Holder) string {
 
 // privilegeFields are about what a change of an access entry gives.
 var privilegeFields = []enrichment{
-	{Name: "drawbridge.grant.admin", Planes: onCloudTrail, Snapshot: true,
+	{
+		Name: "drawbridge.grant.admin", Planes: onCloudTrail, Snapshot: true,
 		Text: "how far the access that the call gives goes, where it is as good as an administrator's: `everything`, `cluster`, `system namespace`, `namespace`; from an access policy's published rules, or from the RBAC of the groups and the username",
-		Of:   func(l *look) []string { return some(l.privilege().admin.String()) }},
-	{Name: "drawbridge.grant.secrets", Planes: onCloudTrail, Snapshot: true,
+		Of:   func(l *look) []string { return some(l.privilege().admin.String()) },
+	},
+	{
+		Name: "drawbridge.grant.secrets", Planes: onCloudTrail, Snapshot: true,
 		Text: "how far the call lets its principal read Secrets, in the same words",
-		Of:   func(l *look) []string { return some(l.privilege().secrets.String()) }},
-	{Name: "drawbridge.grant.why", Planes: onCloudTrail, Snapshot: true, Text: "what makes it an administrator's, in words",
-		Of: func(l *look) []string { return some(l.privilege().does) }},
-	{Name: "drawbridge.grant.secrets_why", Planes: onCloudTrail, Snapshot: true, Text: "what lets it read Secrets, in words",
-		Of: func(l *look) []string { return some(l.privilege().secretsDo) }},
-	{Name: "drawbridge.grant.unknown", Planes: onCloudTrail, Snapshot: true, Text: "what the call gives and is not known, in words",
-		Of: func(l *look) []string { return some(l.privilege().unknown) }},
-	{Name: "drawbridge.grant.reserved", Planes: onCloudTrail, Text: "whether the access policy is one that AWS reserves to its own service-linked roles, or the principal is such a role",
-		Of: func(l *look) []string { return yes(l.reservedGrant()) }},
+		Of:   func(l *look) []string { return some(l.privilege().secrets.String()) },
+	},
+	{
+		Name: "drawbridge.grant.why", Planes: onCloudTrail, Snapshot: true, Text: "what makes it an administrator's, in words",
+		Of: func(l *look) []string { return some(l.privilege().does) },
+	},
+	{
+		Name: "drawbridge.grant.secrets_why", Planes: onCloudTrail, Snapshot: true, Text: "what lets it read Secrets, in words",
+		Of: func(l *look) []string { return some(l.privilege().secretsDo) },
+	},
+	{
+		Name: "drawbridge.grant.unknown", Planes: onCloudTrail, Snapshot: true, Text: "what the call gives and is not known, in words",
+		Of: func(l *look) []string { return some(l.privilege().unknown) },
+	},
+	{
+		Name: "drawbridge.grant.reserved", Planes: onCloudTrail, Text: "whether the access policy is one that AWS reserves to its own service-linked roles, or the principal is such a role",
+		Of: func(l *look) []string { return yes(l.reservedGrant()) },
+	},
 }

@@ -376,26 +376,42 @@ func only(all, of []string) []string {
 
 // rbacFields are about changes of roles and bindings.
 var rbacFields = []enrichment{
-	{Name: "drawbridge.role.wildcards", Text: "the wildcards that a change adds to a role: `everything`, or rules of Kubernetes' own API groups", Planes: onKubernetes, Ledger: true, Snapshot: true,
-		Of: func(l *look) []string { wild, _ := l.gainedByRole(); return wild }},
-	{Name: "drawbridge.role.strong", Text: "powers that a change adds to a role and that lead to other identities: bind, escalate, impersonate, reach-kubelets, mint-tokens and so on", Planes: onKubernetes, Ledger: true, Snapshot: true,
+	{
+		Name: "drawbridge.role.wildcards", Text: "the wildcards that a change adds to a role: `everything`, or rules of Kubernetes' own API groups", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { wild, _ := l.gainedByRole(); return wild },
+	},
+	{
+		Name: "drawbridge.role.strong", Text: "powers that a change adds to a role and that lead to other identities: bind, escalate, impersonate, reach-kubelets, mint-tokens and so on", Planes: onKubernetes, Ledger: true, Snapshot: true,
 		Of: func(l *look) []string {
 			_, p := l.gainedByRole()
 			return without(p, append([]string{everything}, weakPowers...))
-		}},
-	{Name: "drawbridge.role.weak", Text: "powers that a change adds to a role and that matter in a namespace: run-pods, enter-pods, read-secrets and so on", Planes: onKubernetes, Ledger: true, Snapshot: true,
-		Of: func(l *look) []string { _, p := l.gainedByRole(); return only(p, weakPowers) }},
-	{Name: "drawbridge.binding.subjects", Text: "whom a change adds to a binding", Planes: onKubernetes, Ledger: true, Snapshot: true,
-		Of: func(l *look) []string { return l.newSubjects() }},
-	{Name: "drawbridge.binding.everybody", Text: "those of them that anybody is: anonymous, all authenticated, all service accounts", Planes: onKubernetes, Ledger: true, Snapshot: true,
-		Of: func(l *look) []string { return only(l.newSubjects(), everybody) }},
-	{Name: "drawbridge.binding.role", Text: "the role that a binding refers to", Planes: onKubernetes,
+		},
+	},
+	{
+		Name: "drawbridge.role.weak", Text: "powers that a change adds to a role and that matter in a namespace: run-pods, enter-pods, read-secrets and so on", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { _, p := l.gainedByRole(); return only(p, weakPowers) },
+	},
+	{
+		Name: "drawbridge.binding.subjects", Text: "whom a change adds to a binding", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { return l.newSubjects() },
+	},
+	{
+		Name: "drawbridge.binding.everybody", Text: "those of them that anybody is: anonymous, all authenticated, all service accounts", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { return only(l.newSubjects(), everybody) },
+	},
+	{
+		Name: "drawbridge.binding.role", Text: "the role that a binding refers to", Planes: onKubernetes,
 		Of: func(l *look) []string {
 			ref := l.object().Find("roleRef").First()
 			return some(strings.TrimSpace(cmp.Or(ref.Find("kind").First().String(), "") + " " + ref.Find("name").First().String()))
-		}},
-	{Name: "drawbridge.binding.powers", Text: "the powers of the role that a binding refers to, as Kubernetes' own roles, events and the snapshot tell", Planes: onKubernetes, Ledger: true, Snapshot: true,
-		Of: func(l *look) []string { return l.boundPowers() }},
-	{Name: "drawbridge.binding.strong", Text: "those of them that lead to other identities", Planes: onKubernetes, Ledger: true, Snapshot: true,
-		Of: func(l *look) []string { return without(l.boundPowers(), append([]string{everything}, weakPowers...)) }},
+		},
+	},
+	{
+		Name: "drawbridge.binding.powers", Text: "the powers of the role that a binding refers to, as Kubernetes' own roles, events and the snapshot tell", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { return l.boundPowers() },
+	},
+	{
+		Name: "drawbridge.binding.strong", Text: "those of them that lead to other identities", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { return without(l.boundPowers(), append([]string{everything}, weakPowers...)) },
+	},
 }

@@ -35,8 +35,10 @@ type savedEvent struct {
 
 // Save writes the engine's state. It holds no credentials: waiting events were redacted when they were kept.
 func (g *Engine) Save(w io.Writer) error {
-	s := state{Version: stateVersion, First: g.first, Watermark: g.watermark, Expired: g.expired, Stats: g.stats, Ledger: g.ledger,
-		Windows: g.windows.open, WindowOrder: g.windows.order, Evicted: g.windows.evicted, Seen: g.seen.Order}
+	s := state{
+		Version: stateVersion, First: g.first, Watermark: g.watermark, Expired: g.expired, Stats: g.stats, Ledger: g.ledger,
+		Windows: g.windows.open, WindowOrder: g.windows.order, Evicted: g.windows.evicted, Seen: g.seen.Order,
+	}
 	for _, p := range g.pending {
 		s.Pending = append(s.Pending, savedEvent{Raw: p.event.Raw(), Origin: p.event.Origin(), Due: p.due, Absence: p.absence})
 	}

@@ -23,6 +23,9 @@ const (
 	absence         = "absence"
 )
 
+// maxRules is how many rules a correlation may have: an entry of a window tells them apart by a byte.
+const maxRules = 256
+
 // correlation is a compiled correlation.
 type correlation struct {
 	rule    *sigma.Rule
@@ -38,6 +41,9 @@ type correlation struct {
 func (c *compiler) correlation(r *sigma.Rule, v *variant) {
 	k := r.Correlation
 	out := &correlation{rule: r, variant: v, kind: k.Type, id: fold(r.Name + "\x00" + r.Level), rules: len(k.Rules), span: k.Timespan, least: k.Count}
+	if out.rules > maxRules {
+		c.fail(r, r.Line, "correlation: %d rules; %d are the most", out.rules, maxRules)
+	}
 	switch k.Type {
 	case eventCount, valueCount:
 		switch k.Op {

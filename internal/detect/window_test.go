@@ -155,8 +155,10 @@ func TestOrderDoesNotMatter(t *testing.T) {
 		n := rapid.IntRange(1, 12).Draw(t, "events")
 		events := make([]happened, n)
 		for i := range events {
-			events[i] = happened{rapid.IntRange(0, 40).Draw(t, "at"), rapid.SampledFrom([]string{"get", "list"}).Draw(t, "verb"),
-				rapid.SampledFrom([]string{"u", "v"}).Draw(t, "user"), rapid.SampledFrom([]string{"x", "y", "z"}).Draw(t, "name")}
+			events[i] = happened{
+				rapid.IntRange(0, 40).Draw(t, "at"), rapid.SampledFrom([]string{"get", "list"}).Draw(t, "verb"),
+				rapid.SampledFrom([]string{"u", "v"}).Draw(t, "user"), rapid.SampledFrom([]string{"x", "y", "z"}).Draw(t, "name"),
+			}
 		}
 		events = append(events, happened{100, "watch", "u", "x"})
 		users := func(lines []string) bool { return len(lines) > 0 }

@@ -88,9 +88,17 @@ func TestAuditFields(t *testing.T) {
 			field Field
 			want  string
 		}{
-			{AuditID, want.AuditID}, {Stage, want.Stage}, {RequestURI, want.RequestURI}, {Verb, want.Verb}, {UserAgent, want.UserAgent},
-			{Username, want.User.Username}, {Resource, want.ObjectRef.Resource}, {Subresource, want.ObjectRef.Subresource},
-			{ObjectName, want.ObjectRef.Name}, {Namespace, want.ObjectRef.Namespace}, {APIGroup, want.ObjectRef.APIGroup},
+			{AuditID, want.AuditID},
+			{Stage, want.Stage},
+			{RequestURI, want.RequestURI},
+			{Verb, want.Verb},
+			{UserAgent, want.UserAgent},
+			{Username, want.User.Username},
+			{Resource, want.ObjectRef.Resource},
+			{Subresource, want.ObjectRef.Subresource},
+			{ObjectName, want.ObjectRef.Name},
+			{Namespace, want.ObjectRef.Namespace},
+			{APIGroup, want.ObjectRef.APIGroup},
 		} {
 			if got := e.Field(f.field).String(); got != f.want {
 				t.Errorf("%s = %q, want %q", f.field, got, f.want)

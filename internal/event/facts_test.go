@@ -105,14 +105,22 @@ func TestActorOfCloudTrail(t *testing.T) {
 		name, identity string
 		want           Actor
 	}{
-		{"user", `{"type":"IAMUser","principalId":"AIDAX","arn":"arn:aws:iam::111122223333:user/eng/jane","accountId":"111122223333","accessKeyId":"AKIAX","userName":"jane"}`,
-			Actor{Principal: "arn:aws:iam::111122223333:user/eng/jane", AccessKey: "AKIAX", Account: "111122223333", PrincipalID: "AIDAX"}},
-		{"root", `{"type":"Root","principalId":"111122223333","arn":"arn:aws:iam::111122223333:root","accountId":"111122223333"}`,
-			Actor{Principal: "arn:aws:iam::111122223333:root", Account: "111122223333", PrincipalID: "111122223333"}},
-		{"session whose issuer is not told", `{"type":"AssumedRole","principalId":"AROAX:a/b","arn":"arn:aws-cn:sts::111122223333:assumed-role/admin/a@b"}`,
-			Actor{Principal: "arn:aws-cn:iam::111122223333:role/admin", SessionARN: "arn:aws-cn:sts::111122223333:assumed-role/admin/a@b", Session: "a@b", Account: "111122223333", PrincipalID: "AROAX"}},
-		{"web identity", `{"type":"WebIdentityUser","principalId":"arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/X:sts.amazonaws.com:system:serviceaccount:shop:web","userName":"system:serviceaccount:shop:web"}`,
-			Actor{Username: "system:serviceaccount:shop:web", ServiceAccount: Name{"shop", "web"}}},
+		{
+			"user", `{"type":"IAMUser","principalId":"AIDAX","arn":"arn:aws:iam::111122223333:user/eng/jane","accountId":"111122223333","accessKeyId":"AKIAX","userName":"jane"}`,
+			Actor{Principal: "arn:aws:iam::111122223333:user/eng/jane", AccessKey: "AKIAX", Account: "111122223333", PrincipalID: "AIDAX"},
+		},
+		{
+			"root", `{"type":"Root","principalId":"111122223333","arn":"arn:aws:iam::111122223333:root","accountId":"111122223333"}`,
+			Actor{Principal: "arn:aws:iam::111122223333:root", Account: "111122223333", PrincipalID: "111122223333"},
+		},
+		{
+			"session whose issuer is not told", `{"type":"AssumedRole","principalId":"AROAX:a/b","arn":"arn:aws-cn:sts::111122223333:assumed-role/admin/a@b"}`,
+			Actor{Principal: "arn:aws-cn:iam::111122223333:role/admin", SessionARN: "arn:aws-cn:sts::111122223333:assumed-role/admin/a@b", Session: "a@b", Account: "111122223333", PrincipalID: "AROAX"},
+		},
+		{
+			"web identity", `{"type":"WebIdentityUser","principalId":"arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/X:sts.amazonaws.com:system:serviceaccount:shop:web","userName":"system:serviceaccount:shop:web"}`,
+			Actor{Username: "system:serviceaccount:shop:web", ServiceAccount: Name{"shop", "web"}},
+		},
 		{"nobody", `null`, Actor{}},
 		{"hostile ARN", `{"type":"AssumedRole","arn":":assumed-role/"}`, Actor{Principal: ":iam:::role/", SessionARN: ":assumed-role/"}},
 	} {
@@ -147,8 +155,10 @@ func TestActorOfAudit(t *testing.T) {
 		{"the id only in the uid", auditOf(`{"username":"jane","uid":"aws-iam-authenticator:111122223333:AIDAX"}`), Actor{Username: "jane", Account: "111122223333", PrincipalID: "AIDAX"}},
 		{"pod", auditOf(`{"username":"system:serviceaccount:shop:web","extra":{"authentication.kubernetes.io/credential-id":["JTI=1"],"authentication.kubernetes.io/node-name":["ip-10-0-0-1.ec2.internal"],"authentication.kubernetes.io/pod-name":["web-0"],"authentication.kubernetes.io/pod-uid":["u-1"]}}`), pod},
 		{"pod, in the other spelling", auditOf(`{"username":"system:serviceaccount:shop:web","extra":{"authentication.k8s.io/node-name":["ip-10-0-0-1.ec2.internal"],"authentication.k8s.io/pod-name":["web-0"],"authentication.k8s.io/pod-uid":["u-1"]}}`), pod},
-		{"node", auditOf(`{"username":"system:node:ip-10-0-0-1.ec2.internal","groups":["system:nodes"],"extra":{"sessionName":["i-0123456789abcdef0"]}}`),
-			Actor{Username: "system:node:ip-10-0-0-1.ec2.internal", Groups: []string{"system:nodes"}, Node: "ip-10-0-0-1.ec2.internal", Session: "i-0123456789abcdef0", Instance: "i-0123456789abcdef0"}},
+		{
+			"node", auditOf(`{"username":"system:node:ip-10-0-0-1.ec2.internal","groups":["system:nodes"],"extra":{"sessionName":["i-0123456789abcdef0"]}}`),
+			Actor{Username: "system:node:ip-10-0-0-1.ec2.internal", Groups: []string{"system:nodes"}, Node: "ip-10-0-0-1.ec2.internal", Session: "i-0123456789abcdef0", Instance: "i-0123456789abcdef0"},
+		},
 		{"impersonation", `{"auditID":"1","verb":"get","user":{"username":"bob"},"impersonatedUser":{"username":"system:admin","groups":["system:masters"]}}`, Actor{Username: "bob", Impersonated: "system:admin"}},
 		{"nobody, as after a failed authentication", auditOf(`{}`), Actor{}},
 		{"a list in extra that is empty", auditOf(`{"username":"a","extra":{"arn":[],"accessKeyId":null}}`), Actor{Username: "a"}},

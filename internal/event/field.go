@@ -90,7 +90,7 @@ func (k kinds) has(kind Kind) bool { return k&(1<<kind) != 0 }
 // kindsOf is, by its first byte, what kind a value is, as a set of one.
 var kindsOf = func() (of [256]kinds) {
 	for c := range of {
-		of[c] = 1 << kindOf(byte(c)) //nolint:gosec // 2026-11: G115: it is a byte
+		of[c] = 1 << kindOf(byte(c))
 	}
 	return of
 }()
@@ -101,7 +101,7 @@ const (
 	aBool   kinds = 1 << Bool
 	aList   kinds = 1 << List
 	object  kinds = 1 << Object
-	any_    kinds = aString | aNumber | aBool | aList | object
+	anyKind kinds = aString | aNumber | aBool | aList | object
 )
 
 // member is one key that the scanner knows in an object.
@@ -169,7 +169,7 @@ search:
 			if *slot != 0 {
 				continue search
 			}
-			*slot = uint8(i + 1) //nolint:gosec // 2026-11: G115: there are some dozens
+			*slot = uint8(i + 1)
 		}
 		return s
 	}
@@ -195,14 +195,14 @@ func (s *shape) find(key []byte) int {
 var auditShape = newShape(
 	member{name: "kind", field: auditKind, kinds: aString},
 	member{name: "apiVersion", field: auditVersion, kinds: aString},
-	member{name: "level", kinds: any_},
+	member{name: "level", kinds: anyKind},
 	member{name: "auditID", field: AuditID, kinds: aString},
 	member{name: "stage", field: Stage, kinds: aString},
 	member{name: "requestURI", field: RequestURI, kinds: aString},
 	member{name: "verb", field: Verb, kinds: aString},
 	member{name: "user", field: user, kinds: object, inner: newShape(
 		member{name: "username", field: Username, kinds: aString},
-		member{name: "uid", kinds: any_},
+		member{name: "uid", kinds: anyKind},
 		member{name: "groups", field: UserGroups, kinds: aList, elems: aString},
 		member{name: "extra", field: UserExtra, kinds: object, inner: extraShape},
 	)},
@@ -217,22 +217,22 @@ var auditShape = newShape(
 		member{name: "resource", field: Resource, kinds: aString},
 		member{name: "namespace", field: Namespace, kinds: aString},
 		member{name: "name", field: ObjectName, kinds: aString},
-		member{name: "uid", kinds: any_},
+		member{name: "uid", kinds: anyKind},
 		member{name: "apiGroup", field: APIGroup, kinds: aString},
-		member{name: "apiVersion", kinds: any_},
-		member{name: "resourceVersion", kinds: any_},
+		member{name: "apiVersion", kinds: anyKind},
+		member{name: "resourceVersion", kinds: anyKind},
 		member{name: "subresource", field: Subresource, kinds: aString},
 	)},
 	member{name: "responseStatus", field: responseStatus, kinds: object, inner: newShape(
-		member{name: "metadata", kinds: any_},
-		member{name: "status", kinds: any_},
-		member{name: "message", kinds: any_},
-		member{name: "reason", kinds: any_},
-		member{name: "details", kinds: any_},
+		member{name: "metadata", kinds: anyKind},
+		member{name: "status", kinds: anyKind},
+		member{name: "message", kinds: anyKind},
+		member{name: "reason", kinds: anyKind},
+		member{name: "details", kinds: anyKind},
 		member{name: "code", field: ResponseCode, kinds: aNumber},
 	)},
-	member{name: "requestObject", field: RequestObject, kinds: any_},
-	member{name: "responseObject", field: ResponseObject, kinds: any_},
+	member{name: "requestObject", field: RequestObject, kinds: anyKind},
+	member{name: "responseObject", field: ResponseObject, kinds: anyKind},
 	member{name: "requestReceivedTimestamp", field: RequestReceived, kinds: aString},
 	member{name: "stageTimestamp", field: StageTimestamp, kinds: aString},
 	member{name: "annotations", field: annotations, kinds: object, inner: newShape(
@@ -253,7 +253,7 @@ var cloudTrailShape = newShape(
 		member{name: "arn", field: UserARN, kinds: aString},
 		member{name: "accountId", field: AccountID, kinds: aString},
 		member{name: "accessKeyId", field: AccessKeyID, kinds: aString},
-		member{name: "userName", kinds: any_},
+		member{name: "userName", kinds: anyKind},
 		member{name: "sessionContext", field: SessionContext, kinds: object},
 		member{name: "invokedBy", field: InvokedBy, kinds: aString},
 	)},
@@ -264,20 +264,20 @@ var cloudTrailShape = newShape(
 	member{name: "sourceIPAddress", field: SourceIP, kinds: aString},
 	member{name: "userAgent", field: EventUserAgent, kinds: aString},
 	member{name: "errorCode", field: ErrorCode, kinds: aString},
-	member{name: "errorMessage", kinds: any_},
+	member{name: "errorMessage", kinds: anyKind},
 	member{name: "requestParameters", field: RequestParameters, kinds: object},
 	member{name: "responseElements", field: ResponseElements, kinds: object},
-	member{name: "additionalEventData", kinds: any_},
-	member{name: "requestID", kinds: any_},
+	member{name: "additionalEventData", kinds: anyKind},
+	member{name: "requestID", kinds: anyKind},
 	member{name: "eventID", field: EventID, kinds: aString},
 	member{name: "readOnly", field: ReadOnly, kinds: aBool | aString},
-	member{name: "resources", kinds: any_},
-	member{name: "eventType", kinds: any_},
-	member{name: "managementEvent", kinds: any_},
+	member{name: "resources", kinds: anyKind},
+	member{name: "eventType", kinds: anyKind},
+	member{name: "managementEvent", kinds: anyKind},
 	member{name: "recipientAccountId", field: RecipientAccount, kinds: aString},
 	member{name: "sharedEventID", field: SharedEventID, kinds: aString},
-	member{name: "eventCategory", kinds: any_},
-	member{name: "tlsDetails", kinds: any_},
+	member{name: "eventCategory", kinds: anyKind},
+	member{name: "tlsDetails", kinds: anyKind},
 	member{name: "insightDetails", field: insightDetails, kinds: object},
 )
 

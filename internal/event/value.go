@@ -159,8 +159,8 @@ func hex4(s []byte) rune {
 	}
 	var r rune
 	for _, c := range s[:4] {
-		d := hexDigit(c)
-		if d < 0 {
+		d, ok := hexDigit(c)
+		if !ok {
 			return -1
 		}
 		r = r<<4 | rune(d)
@@ -168,16 +168,16 @@ func hex4(s []byte) rune {
 	return r
 }
 
-func hexDigit(c byte) int {
+func hexDigit(c byte) (value byte, ok bool) {
 	switch {
 	case '0' <= c && c <= '9':
-		return int(c - '0')
+		return c - '0', true
 	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10
+		return c - 'a' + 10, true
 	case 'A' <= c && c <= 'F':
-		return int(c-'A') + 10
+		return c - 'A' + 10, true
 	}
-	return -1
+	return 0, false
 }
 
 // percentDecode reads %XX once; what is no encoding stays.
@@ -185,8 +185,9 @@ func percentDecode(s []byte) []byte {
 	out := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {
 		if s[i] == '%' && i+2 < len(s) {
-			if hi, lo := hexDigit(s[i+1]), hexDigit(s[i+2]); hi >= 0 && lo >= 0 {
-				out = append(out, byte(hi<<4|lo))
+			hi, isHi := hexDigit(s[i+1])
+			if lo, isLo := hexDigit(s[i+2]); isHi && isLo {
+				out = append(out, hi<<4|lo)
 				i += 2
 				continue
 			}

@@ -39,7 +39,9 @@ func (s *trustStatement) addTo(doc model.Document) (model.Document, error) {
 // IAM role with trust policy required by EKS Pod Identity", 2026-11).
 func letPodsIn(doc model.Document, session access.PodSession) (model.Document, error) {
 	return (&trustStatement{
-		"Allow", map[string]string{"Service": access.PodIdentityService}, []string{"sts:AssumeRole", "sts:TagSession"},
+		"Allow",
+		map[string]string{"Service": access.PodIdentityService},
+		[]string{"sts:AssumeRole", "sts:TagSession"},
 		map[string]map[string]string{"StringEquals": podTags(session)},
 	}).addTo(doc)
 }
@@ -53,7 +55,9 @@ func letFirstIn(doc model.Document, firstARN string, session access.PodSession, 
 		return "", err
 	}
 	s := &trustStatement{
-		"Allow", map[string]string{"AWS": "arn:" + first.Partition + ":iam::" + first.Account + ":root"}, []string{"sts:AssumeRole", "sts:TagSession"},
+		"Allow",
+		map[string]string{"AWS": "arn:" + first.Partition + ":iam::" + first.Account + ":root"},
+		[]string{"sts:AssumeRole", "sts:TagSession"},
 		map[string]map[string]string{"ArnEquals": {"aws:PrincipalArn": firstARN}, "StringEquals": podTags(session)},
 	}
 	if session.Untagged {

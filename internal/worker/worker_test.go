@@ -80,7 +80,8 @@ func TestKilled(t *testing.T) {
 	}
 	logs := denied(40)
 	options := func(found map[string]string) worker.Options {
-		return worker.Options{Program: program, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute}, Every: -1,
+		return worker.Options{
+			Program: program, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute}, Every: -1,
 			Deliver: func(_ context.Context, fs []finding.Finding) error {
 				for _, f := range fs {
 					if was, ok := found[f.Fingerprint]; ok && was != f.Message {
@@ -89,7 +90,8 @@ func TestKilled(t *testing.T) {
 					found[f.Fingerprint] = f.Message
 				}
 				return nil
-			}}
+			},
+		}
 	}
 	want := map[string]string{}
 	whole, err := worker.Run(t.Context(), &batches{all: logs}, options(want))

@@ -252,9 +252,11 @@ func (a *athena) load(t testing.TB, records []record) {
 			", 'sessioncontext': {'attributes': {" + text(x+"attributes.mfaAuthenticated", x+"attributes.creationDate") + "}, 'sessionissuer': {" +
 			text(x+"sessionIssuer.type", x+"sessionIssuer.principalId", x+"sessionIssuer.arn", x+"sessionIssuer.accountId", x+"sessionIssuer.userName") +
 			"}, " + text(x+"ec2RoleDelivery") + "}}"
-		rest := []string{"eventTime", "eventSource", "eventName", "awsRegion", "sourceIPAddress", "userAgent", "errorCode", "errorMessage", "requestParameters",
+		rest := []string{
+			"eventTime", "eventSource", "eventName", "awsRegion", "sourceIPAddress", "userAgent", "errorCode", "errorMessage", "requestParameters",
 			"responseElements", "additionalEventData", "requestID", "eventID", "readOnly", "eventType", "apiVersion", "recipientAccountId", "serviceEventDetails",
-			"sharedEventID", "vpcEndpointId"}
+			"sharedEventID", "vpcEndpointId",
+		}
 		for _, c := range rest {
 			args = append(args, column(c))
 		}

@@ -20,6 +20,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+// maxPartitions is how many partitions a log may have.
+const maxPartitions = 4096
+
 // Config is a log's place and shape, as a URL says them: nats://host1:4222,host2:4222/NAME?partitions=16&replicas=3.
 // The shape counts when the log is made; an existing log keeps its own.
 type Config struct {
@@ -69,7 +72,7 @@ func ParseURL(s string) (Config, error) {
 		switch {
 		case key == "creds":
 			c.Credentials = v
-		case key == "partitions" && numErr == nil && n > 0 && n <= 4096:
+		case key == "partitions" && numErr == nil && n > 0 && n <= maxPartitions:
 			c.Partitions = n
 		case key == "replicas" && numErr == nil && n > 0 && n <= 5:
 			c.Replicas = n
@@ -136,7 +139,7 @@ func (l *Log) open(ctx context.Context) error {
 	default:
 		info := have.CachedInfo().Config
 		n, err := strconv.Atoi(info.Metadata["partitions"])
-		if err != nil {
+		if err != nil || n < 1 || n > maxPartitions {
 			return fmt.Errorf("the stream %s is none of drawbridge's: it does not say its partitions", l.Name)
 		}
 		l.Partitions, l.Replicas = n, info.Replicas
@@ -181,7 +184,7 @@ func (l *Log) Close() { l.conn.Close() }
 func (l *Log) PartitionOf(account string) int {
 	h := fnv.New32a()
 	h.Write([]byte(account))
-	return int(h.Sum32() % uint32(l.Partitions))
+	return int(h.Sum32() % uint32(l.Partitions)) //nolint:gosec // 2026-11: G115: 1 to maxPartitions
 }
 
 func (l *Log) subject(partition int) string {

@@ -46,7 +46,8 @@ func newFake(t *testing.T) *fake {
 
 // config is one for clients of the fake that wait for nothing.
 func (f *fake) config() awssdk.Config {
-	return awssdk.Config{Region: "eu-west-1", BaseEndpoint: &f.url,
+	return awssdk.Config{
+		Region: "eu-west-1", BaseEndpoint: &f.url,
 		Credentials: awssdk.CredentialsProviderFunc(func(context.Context) (awssdk.Credentials, error) {
 			return awssdk.Credentials{AccessKeyID: "AKIAIOSFODNN7EXAMPLE", SecretAccessKey: "synthetic"}, nil
 		}),
@@ -54,7 +55,8 @@ func (f *fake) config() awssdk.Config {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
 				o.MaxAttempts, o.Backoff = 4, retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
 			})
-		}}
+		},
+	}
 }
 
 func (f *fake) queue() string { return f.url + "/111122223333/logs" }
@@ -131,8 +133,10 @@ func (f *fake) sqs(operation, receipt string, seconds int) any {
 				m.hidden = true
 				m.count++
 				sum := md5.Sum([]byte(m.body))
-				out = append(out, map[string]any{"MessageId": m.id, "ReceiptHandle": m.id, "Body": m.body, "MD5OfBody": hex.EncodeToString(sum[:]),
-					"Attributes": map[string]string{"ApproximateReceiveCount": fmt.Sprint(m.count)}})
+				out = append(out, map[string]any{
+					"MessageId": m.id, "ReceiptHandle": m.id, "Body": m.body, "MD5OfBody": hex.EncodeToString(sum[:]),
+					"Attributes": map[string]string{"ApproximateReceiveCount": fmt.Sprint(m.count)},
+				})
 			}
 		}
 		return map[string]any{"Messages": out}

@@ -95,8 +95,10 @@ func New(cfg awssdk.Config, o Options) *Stream {
 		o.Tries = tries
 	}
 	objects, queue := clients(cfg)
-	return &Stream{o: o, queue: queue, reader: &reader{api: objects, tempFolder: o.TempFolder},
-		held: map[string]*received{}, done: newRecent(remembered), odd: newRecent(unrecognised)}
+	return &Stream{
+		o: o, queue: queue, reader: &reader{api: objects, tempFolder: o.TempFolder},
+		held: map[string]*received{}, done: newRecent(remembered), odd: newRecent(unrecognised),
+	}
 }
 
 // Receive hands out an object a batch, without a position: the queue remembers what is not done.
@@ -228,8 +230,10 @@ func (s *Stream) hand(ctx context.Context, ready <-chan fetched, handle func(con
 				return err
 			}
 		default:
-			err := handle(ctx, stream.Batch{Input: f.object.String(), Cluster: stream.ClusterOfPath(f.object.key), Body: f.body.Reader,
-				Ack: func(ctx context.Context) error { return s.finish(ctx, f.message, f.object) }})
+			err := handle(ctx, stream.Batch{
+				Input: f.object.String(), Cluster: stream.ClusterOfPath(f.object.key), Body: f.body.Reader,
+				Ack: func(ctx context.Context) error { return s.finish(ctx, f.message, f.object) },
+			})
 			f.body.close()
 			if err != nil {
 				return err

@@ -77,8 +77,10 @@ func TestAnnounced(t *testing.T) {
 		"removal":              {body: strings.Replace(direct, "ObjectCreated:Put", "ObjectRemoved:Delete", 1), want: []object{}},
 		"EventBridge, removal": {body: `{"detail-type":"Object Deleted","source":"aws.s3","detail":{}}`},
 		"digest":               {body: strings.Replace(direct, "a+b", "AWSLogs/1/CloudTrail-Digest/x", 1), want: []object{}},
-		"region of an attacker": {body: strings.Replace(direct, "eu-west-1", "x.example.com/", 1),
-			want: []object{{bucket: "logs", key: "a b/ä+.json.gz", version: "x 1"}}},
+		"region of an attacker": {
+			body: strings.Replace(direct, "eu-west-1", "x.example.com/", 1),
+			want: []object{{bucket: "logs", key: "a b/ä+.json.gz", version: "x 1"}},
+		},
 		"other JSON":  {body: `{"hello":1}`, odd: true},
 		"no bucket":   {body: strings.Replace(direct, `"logs"`, `""`, 1), odd: true},
 		"text":        {body: "hello", odd: true},
@@ -114,8 +116,10 @@ func TestReceive(t *testing.T) {
 	f.put("large.gz", gz(large))
 	f.put("empty.json", []byte(`{"Records":[]}`))
 	f.send(`{"s3Bucket":"logs","s3ObjectKey":["a.json","b.json.gz"]}`) // both are announced twice
-	want := map[string]string{"s3://logs/a.json": records(1), "s3://logs/b.json.gz": records(2), "s3://logs/aws/eks/prod/cluster/c.json.zst": records(3),
-		"s3://logs/large.gz": large, "s3://logs/empty.json": `{"Records":[]}`}
+	want := map[string]string{
+		"s3://logs/a.json": records(1), "s3://logs/b.json.gz": records(2), "s3://logs/aws/eks/prod/cluster/c.json.zst": records(3),
+		"s3://logs/large.gz": large, "s3://logs/empty.json": `{"Records":[]}`,
+	}
 	got := map[string]string{}
 	err = New(f.config(), Options{Queue: f.queue(), Drain: true, TempFolder: t.TempDir()}).Receive(t.Context(), func(ctx context.Context, b stream.Batch) error {
 		data, err := io.ReadAll(b.Body)
@@ -162,14 +166,16 @@ func TestPoisoned(t *testing.T) {
 	f.send("hello")
 	dead := map[string]string{}
 	var again int
-	got := handled(t, New(f.config(), Options{Queue: f.queue(), Drain: true,
+	got := handled(t, New(f.config(), Options{
+		Queue: f.queue(), Drain: true,
 		Dead: func(input, reason string) error {
 			f.mu.Lock() // two goroutines
 			defer f.mu.Unlock()
 			dead[input] = reason
 			return nil
 		},
-		Report: func(string, error) { again++ }}), true)
+		Report: func(string, error) { again++ },
+	}), true)
 	if diff := cmp.Diff([]string{"s3://logs/good1", "s3://logs/good2"}, slices.Sorted(maps.Keys(got))); diff != "" {
 		t.Errorf("objects (-want +got):\n%s", diff)
 	}
