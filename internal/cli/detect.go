@@ -47,6 +47,8 @@ type detectOptions struct {
 	forward  string
 	state    string
 	lateness time.Duration
+	// dead takes what keeps failing and is passed over; nil without a state folder.
+	dead func(input, reason string) error
 }
 
 func newDetect(e *env) *cobra.Command {
@@ -60,7 +62,14 @@ Both are read together, in any order and from any envelope (JSON lines, {"Record
 A snapshot (drawbridge collect) sharpens what is found. What could not be read is counted and said.
 
 Files are read once. A URL is read until the command is interrupted, and findings are written as they are made, one a
-line: nats://HOST:4222/NAME is a log on NATS JetStream that any number of workers share. --forward fills it.
+line. --state keeps what it takes to go on after a crash, and dead.jsonl in it what kept failing. The forms are
+  sqs://sqs.REGION.amazonaws.com/ACCOUNT/QUEUE    objects in S3, as a queue announces them
+  kinesis://STREAM?region=REGION                  a data stream of Kinesis
+  logs:///aws/eks/CLUSTER/cluster?region=REGION   a group of CloudWatch Logs
+  webhook://HOST:PORT?cert=FILE&key=FILE&client-ca=FILE&token-file=FILE
+                                                  posts of API servers' audit webhooks, at /audit/CLUSTER
+  nats://HOST:4222/NAME                           a log on NATS JetStream that any number of workers share;
+                                                  --forward fills it
 
 Exit status: 0 nothing at or above --fail-on, 1 could not do it, 2 called wrongly, 3 findings at or above
 --fail-on, 4 something could not be read and --require-complete was given.`,

@@ -14,7 +14,6 @@ import (
 	"drawbridge/internal/report"
 	"drawbridge/internal/scan"
 	"drawbridge/internal/stream"
-	"drawbridge/internal/stream/file"
 	"drawbridge/internal/stream/nats"
 	"drawbridge/internal/worker"
 )
@@ -32,7 +31,7 @@ func (o *detectOptions) forwardTo(ctx context.Context, e *env) error {
 	if err != nil {
 		return usage("--forward %w", err)
 	}
-	s, err := o.open(e, nil)
+	s, err := o.open(ctx, e, nil)
 	if err != nil {
 		return err
 	}
@@ -47,22 +46,6 @@ func (o *detectOptions) forwardTo(ctx context.Context, e *env) error {
 		return failed(err, "")
 	}
 	return nil
-}
-
-// open is the logs as one stream, from the positions of a checkpoint on.
-func (o *detectOptions) open(e *env, from *stream.Checkpoint) (stream.Stream, error) {
-	var paths []string
-	for _, log := range o.logs {
-		if !isURL(log) {
-			paths = append(paths, log)
-			continue
-		}
-		return nil, usage("-f %q: a URL that is read here is nats://HOST:4222/NAME, and alone", log)
-	}
-	if from == nil {
-		from = &stream.Checkpoint{}
-	}
-	return file.New(file.Options{Paths: paths, Stdin: e.stdin, Resume: from.Positions}), nil
 }
 
 // follow reads streams until it is interrupted.
@@ -96,7 +79,7 @@ func (o *detectOptions) follow(ctx context.Context, e *env) error {
 			return failed(err, "")
 		}
 	}
-	s, err := o.open(e, options.Checkpoint)
+	s, err := o.open(ctx, e, options.Checkpoint)
 	if err != nil {
 		return err
 	}

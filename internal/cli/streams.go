@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+
+	"drawbridge/internal/source/aws"
+	"drawbridge/internal/stream"
+	"drawbridge/internal/stream/file"
+	"drawbridge/internal/stream/kinesis"
+	"drawbridge/internal/stream/logs"
+	"drawbridge/internal/stream/s3"
+	"drawbridge/internal/stream/webhook"
+)
+
+// transport is a kind of stream that -f takes as a URL.
+type transport struct {
+	scheme, form, text string
+	keys               []string // parameters that the URL may have
+	open               func(ctx context.Context, e *env, o *detectOptions, u *url.URL, from *stream.Checkpoint) (stream.Stream, error)
+}
+
+// transports are all of them but nats://, which is shared by workers: see detect_stream.go.
+var transports = []transport{
+	{"sqs", "sqs://sqs.REGION.amazonaws.com/ACCOUNT/QUEUE", "objects in S3 as a queue of SQS announces them", []string{"region"}, openSQS},
+	{"kinesis", "kinesis://STREAM?region=REGION", "a data stream of Kinesis", []string{"region"}, openKinesis},
+	{"logs", "logs:///aws/eks/CLUSTER/cluster?region=REGION", "a group of CloudWatch Logs", []string{"region"}, openLogs},
+	{"webhook", "webhook://HOST:PORT?cert=FILE&key=FILE&client-ca=FILE&token-file=FILE", "posts of API servers' audit webhooks, at /audit/CLUSTER",
+		[]string{"cert", "key", "client-ca", "token-file"}, openWebhook},
+}
+
+// openURL opens one of them.
+func (o *detectOptions) openURL(ctx context.Context, e *env, s string, from *stream.Checkpoint) (stream.Stream, error) {
+	u, err := url.Parse(s)
+	if err != nil {
+		return nil, usage("-f %w", err)
+	}
+	var forms []string
+	for _, t := range transports {
+		forms = append(forms, t.form)
+		if t.scheme != u.Scheme {
+			continue
+		}
+		for key := range u.Query() {
+			if !slices.Contains(t.keys, key) {
+				return nil, usage("-f %q: %s takes no parameter %q; want %s", s, t.scheme, key, t.form)
+			}
+		}
+		opened, err := t.open(ctx, e, o, u, from)
+		if err != nil {
+			return nil, failed(fmt.Errorf("open %s: %w", s, err), "the form is "+t.form)
+		}
+		return opened, nil
+	}
+	return nil, usage("-f %q: want one of %s; nats://HOST:4222/NAME alone", s, strings.Join(forms, ", "))
+}
+
+// awsConfig is the configuration of the environment, in the region of a URL.
+func awsConfig(ctx context.Context, u *url.URL) (awssdk.Config, error) {
+	return aws.LoadConfig("")(ctx, u.Query().Get("region"))
+}
+
+func openSQS(ctx context.Context, e *env, o *detectOptions, u *url.URL, _ *stream.Checkpoint) (stream.Stream, error) {
+	cfg, err := awsConfig(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	if parts := strings.Split(u.Hostname(), "."); u.Query().Get("region") == "" && len(parts) > 2 && parts[0] == "sqs" {
+		cfg.Region = parts[1]
+	}
+	queue := url.URL{Scheme: "https", Host: u.Host, Path: u.Path}
+	return s3.New(cfg, s3.Options{Queue: queue.String(), Dead: o.dead, Report: e.reportStream}), nil
+}
+
+func openKinesis(ctx context.Context, _ *env, o *detectOptions, u *url.URL, from *stream.Checkpoint) (stream.Stream, error) {
+	cfg, err := awsConfig(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	return kinesis.New(cfg, kinesis.Options{Stream: u.Host, Resume: from.Positions, Dead: o.dead}), nil
+}
+
+func openLogs(ctx context.Context, e *env, _ *detectOptions, u *url.URL, from *stream.Checkpoint) (stream.Stream, error) {
+	cfg, err := awsConfig(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	now := e.now()
+	return logs.New(cfg, logs.Options{Group: u.Path, Resume: from.Positions["logs://"+u.Path], From: now, Now: e.now}), nil
+}
+
+func openWebhook(_ context.Context, e *env, _ *detectOptions, u *url.URL, _ *stream.Checkpoint) (stream.Stream, error) {
+	q := u.Query()
+	s, err := webhook.New(webhook.Options{Address: u.Host, Certificate: q.Get("cert"), Key: q.Get("key"), ClientCA: q.Get("client-ca"), TokenFile: q.Get("token-file"),
+		Report: func(err error) { fmt.Fprintf(e.stderr, "note: %s\n", printable(err.Error())) }})
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(e.stderr, "listening for audit webhooks on %s\n", s.Addr())
+	return s, nil
+}
+
+func (e *env) reportStream(input string, err error) {
+	fmt.Fprintf(e.stderr, "note: %s: %s\n", printable(input), printable(err.Error()))
+}
+
+// open is the logs as one stream, from the positions of a checkpoint on.
+func (o *detectOptions) open(ctx context.Context, e *env, from *stream.Checkpoint) (stream.Stream, error) {
+	if from == nil {
+		from = &stream.Checkpoint{}
+	}
+	if o.state != "" {
+		letters, err := stream.OpenDeadLetters(filepath.Join(o.state, "dead.jsonl"), e.now)
+		if err != nil {
+			return nil, failed(err, "")
+		}
+		o.dead = letters.Add
+	}
+	var paths []string
+	var all []stream.Stream
+	for _, log := range o.logs {
+		if !isURL(log) {
+			paths = append(paths, log)
+			continue
+		}
+		s, err := o.openURL(ctx, e, log, from)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	if len(paths) > 0 {
+		all = append(all, file.New(file.Options{Paths: paths, Stdin: e.stdin, Resume: from.Positions, Report: e.reportStream}))
+	}
+	return stream.Merge(all...), nil
+}
