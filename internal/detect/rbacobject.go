@@ -21,6 +21,8 @@ type roleState struct {
 	Fact
 	Wild   []string
 	Powers []string
+	// Into are the roles for users that take its rules over.
+	Into []string
 }
 
 // everything is the power, and the wildcard, to do all there is.
@@ -50,7 +52,7 @@ func (g *objects) noteRole(l *look, limit int) {
 		if !whole {
 			return
 		}
-		s.Wild, s.Powers = wildcards(rules), powersOf(rules, l.Field(event.Namespace).String())
+		s.Wild, s.Powers, s.Into = wildcards(rules), powersOf(rules, l.Field(event.Namespace).String()), l.aggregated()
 	}
 	f := g.Roles.at(l.objectKey(), limit)
 	f.Changes = note(f.Changes, s, func(s *roleState) Fact { return s.Fact })
@@ -245,6 +247,43 @@ func (l *look) gainedByRole() (wild, powers []string) {
 	return without(wild, before.Wild), without(powers, before.Powers)
 }
 
+// aggregated are those of admin, edit and view that take over the rules of a ClusterRole, by its labels (Kubernetes documentation,
+// "Using RBAC Authorization", aggregated ClusterRoles, 2026-11).
+func (l *look) aggregated() []string {
+	var out []string
+	for _, into := range []string{"admin", "edit", "view"} {
+		if l.object().Find("metadata.labels.rbac.authorization.k8s.io/aggregate-to-" + into).First().Is("true") {
+			out = append(out, into)
+		}
+	}
+	return out
+}
+
+// addedTo are those of them that a change gives rules with powers: by the rules, or by the label.
+func (l *look) addedTo() []string {
+	if l.Field(event.Resource).String() != "clusterroles" || l.Field(event.Subresource).String() != "" || !l.done() {
+		return nil
+	}
+	into := l.aggregated()
+	if len(into) == 0 {
+		return nil
+	}
+	if wild, powers := l.gainedByRole(); len(wild)+len(powers) > 0 {
+		return into
+	}
+	rules, whole := l.rules()
+	if !whole || len(wildcards(rules))+len(powersOf(rules, "")) == 0 {
+		return nil
+	}
+	if before, known := l.roleAt(l.objectKey(), l.now()); known {
+		return without(into, before.Into)
+	}
+	if l.Field(event.Verb).Is("patch") && l.touches("metadata") {
+		return into
+	}
+	return nil
+}
+
 // touches says that a patch is about a member of the object, in whatever form it is.
 func (l *look) touches(member string) bool {
 	o := l.Field(event.RequestObject)
@@ -390,6 +429,10 @@ var rbacFields = []enrichment{
 	{
 		Name: "drawbridge.role.weak", Text: "powers that a change adds to a role and that matter in a namespace: run-pods, enter-pods, read-secrets and so on", Planes: onKubernetes, Ledger: true, Snapshot: true,
 		Of: func(l *look) []string { _, p := l.gainedByRole(); return only(p, weakPowers) },
+	},
+	{
+		Name: "drawbridge.role.added_to", Text: "those of the ClusterRoles admin, edit and view that take over what a change gives another one: wildcards, or powers", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string { return l.addedTo() },
 	},
 	{
 		Name: "drawbridge.binding.subjects", Text: "whom a change adds to a binding", Planes: onKubernetes, Ledger: true, Snapshot: true,
