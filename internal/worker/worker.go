@@ -35,7 +35,8 @@ type Options struct {
 	// loads it starts the stream at its positions.
 	Store      stream.Store
 	Checkpoint *stream.Checkpoint
-	// Every is how often one is saved; 0 is every ten seconds, and less than 0 after each batch.
+	// Every is how often one is saved, at most: a save that takes long is followed by ten times as long without. 0 is every
+	// second, and less than 0 after each batch.
 	Every time.Duration
 	// Deliver takes findings as they are made, in order. An error ends the run; the findings come again after a restart.
 	Deliver func(context.Context, []finding.Finding) error
@@ -80,6 +81,7 @@ type run struct {
 	mu sync.Mutex // a batch, or a save
 	// dirty says that batches were read since the last save, half that one was read in part.
 	dirty, half bool
+	rest        time.Time // when the next save may be
 	// stirred says that a batch came since the last look for quiet.
 	stirred bool
 }
@@ -88,7 +90,7 @@ type run struct {
 // stream could not read is its error; all the rest was read.
 func Run(ctx context.Context, s stream.Stream, o Options) (*Summary, error) {
 	if o.Every == 0 {
-		o.Every = 10 * time.Second
+		o.Every = time.Second
 	}
 	r := &run{Options: o, clusters: map[string]bool{}, position: map[string]string{}}
 	report := func(f finding.Finding) { r.found = append(r.found, f) }
@@ -251,11 +253,14 @@ func every(ctx context.Context, d time.Duration, stop context.CancelCauseFunc, d
 func (r *run) saveDirty(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.dirty {
+	if !r.dirty || time.Now().Before(r.rest) {
 		return nil
 	}
 	r.dirty = false
-	return r.save(ctx)
+	start := time.Now()
+	err := r.save(ctx)
+	r.rest = time.Now().Add(10 * time.Since(start))
+	return err
 }
 
 // quiet ends the wait for late events when none at all came for as long as they may be late: a cluster in which nothing happens
