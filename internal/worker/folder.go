@@ -39,7 +39,17 @@ func OpenFolder(path string) (*Folder, error) {
 		lock.Close()
 		return nil, fmt.Errorf("the state folder %s: %w", path, err)
 	}
-	return &Folder{path: filepath.Join(path, fileName), lock: lock}, nil
+	f := &Folder{path: filepath.Join(path, fileName), lock: lock}
+	// What a killed save left half written.
+	left, err := filepath.Glob(f.path + ".*")
+	for _, name := range left {
+		err = errors.Join(err, os.Remove(name))
+	}
+	if err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("open the state folder: %w", err)
+	}
+	return f, nil
 }
 
 // Close lets others use the folder.
