@@ -23,6 +23,12 @@ var pathAuditKey = event.ParsePath(event.Kubernetes, "user.extra.accessKeyId")
 
 // noteSession takes the access keys that the API server meets.
 func (g *objects) noteSession(l *look, limit int) {
+	if l.Field(event.AccessKeyIDs).Kind() != event.List {
+		return
+	}
+	if l.Field(event.AccessKeyIDs).Kind() != event.List {
+		return
+	}
 	k := l.Find(pathAuditKey).First().String()
 	if k == "" {
 		return
@@ -88,19 +94,41 @@ func (l *look) nodeElsewhere() (at string, ok bool) {
 		return "", false
 	}
 	host, _, _ := strings.Cut(name, ".")
+	if isAddress(lastSource(l.Event), host) {
+		return "", false
+	}
 	own, err := netip.ParseAddr(strings.ReplaceAll(host, "-", "."))
 	if err != nil || !own.Is4() {
 		return "", false
 	}
-	from := sources(l.Event)
-	if len(from) == 0 {
-		return "", false
-	}
-	source, err := netip.ParseAddr(from[len(from)-1]) // those before it the caller chose, by X-Forwarded-For
+	source, err := netip.ParseAddr(lastSource(l.Event)) // those before it the caller chose, by X-Forwarded-For
 	if err != nil || !source.IsPrivate() || source.Unmap() == own {
 		return "", false
 	}
 	return own.String(), true
+}
+
+// isAddress says whether an address is the one that a name of a node has dashes in the place of dots.
+func isAddress(address, name string) bool {
+	if len(address) != len(name) {
+		return false
+	}
+	for i := range len(name) {
+		if a := address[i]; a != name[i] && (a != '.' || name[i] != '-') {
+			return false
+		}
+	}
+	return true
+}
+
+// lastSource is the address from which the API server got the request.
+func lastSource(e *event.Event) string {
+	var last event.Value
+	e.Find(pathSourceIPs).Each(func(v event.Value) bool {
+		last = v
+		return true
+	})
+	return last.String()
 }
 
 // credentialFields are about the AWS credentials with which a request to the API server was authenticated.
@@ -166,10 +194,11 @@ const byPolicy = "EKS Access Policy: allowed by "
 // accessPolicy is the access policy by which a request was allowed, and whether in a namespace only. That stands in the
 // annotation authorization.k8s.io/reason alone (observed 2024-08).
 func (l *look) accessPolicy() (arn string, namespaced bool) {
-	reason, ok := strings.CutPrefix(l.Field(event.Reason).String(), byPolicy)
-	if !ok {
+	v := l.Field(event.Reason)
+	if !strings.HasPrefix(v.Begin(len(byPolicy)), byPolicy) {
 		return "", false
 	}
+	reason := v.String()[len(byPolicy):]
 	binding, role, ok := strings.Cut(reason, ` of ClusterRole "`)
 	if !ok {
 		return "", false

@@ -107,7 +107,8 @@ func (c *compiler) rule(r *sigma.Rule, v *variant) {
 			c.compiled[name] = append(c.compiled[name], out)
 		}
 	}
-	c.program.indexes[plane].add(out, r.Condition)
+	inner := writer{compiler: &compiler{program: c.program}, rule: r, plane: plane} // mistakes are told once
+	c.program.indexes[plane].add(out, r.Condition, inner.expr)
 }
 
 // link gives every correlation its rules.

@@ -65,6 +65,7 @@ type Engine struct {
 	stats   Stats
 
 	look, again look
+	chosen      [event.CloudTrail + 1]chosen
 }
 
 // New is an engine that hands its findings to report.
@@ -115,23 +116,39 @@ func (g *Engine) Add(e *event.Event) {
 	g.advance(at)
 
 	matched, wait := 0, time.Duration(-1)
-	g.program.indexes[e.Plane()].candidates(e, func(rules []*rule) {
-		for _, r := range rules {
-			if r.via != nil && !l.mayBe(r.via) || r.ledger && !r.likely(l) {
-				continue
-			}
-			if r.wait == 0 && r.meant(l) {
-				matched = max(matched, g.fire(r, l))
-			}
-			if r.ledger && g.worth(r, l) {
-				wait = max(wait, r.wait)
-			}
+	for _, r := range g.rules(l) {
+		if r.via != nil && !l.mayBe(r.via) || r.ledger && !r.likely(l) {
+			continue
 		}
-	})
+		if r.wait == 0 && r.meant(l) {
+			matched = max(matched, g.fire(r, l))
+		}
+		if r.ledger && g.worth(r, l) {
+			wait = max(wait, r.wait)
+		}
+	}
 	g.count(matched)
 	if wait >= 0 {
 		g.wait(e.Keep(), earlier(at, g.until(at)).Add(wait), "")
 	}
+}
+
+// rules are those that an event can match, until the next look.
+func (g *Engine) rules(l *look) []*rule {
+	x := &g.program.indexes[l.Plane()]
+	first, second := keysOf(l.Event)
+	pinned := g.chosen[l.Plane()].candidates(x, first.String(), second.String())
+	behind := l.open[:0]
+	for i := range x.gates {
+		if p := &x.gates[i]; p.open == nil || p.open(l) {
+			behind = append(behind, p.rules...)
+		}
+	}
+	if len(behind) == 0 {
+		return pinned
+	}
+	l.open = append(behind, pinned...)
+	return l.open
 }
 
 // worth says whether a second look at the event can tell more than those that are due anyway: not where the same was reported,
@@ -276,13 +293,11 @@ func (g *Engine) second(w *waiting) {
 		return
 	}
 	matched := 0
-	g.program.indexes[w.event.Plane()].candidates(w.event, func(rules []*rule) {
-		for _, r := range rules {
-			if r.ledger && (r.via == nil || l.mayBe(r.via)) && r.meant(l) {
-				matched = max(matched, g.fire(r, l))
-			}
+	for _, r := range g.rules(l) {
+		if r.ledger && (r.via == nil || l.mayBe(r.via)) && r.meant(l) {
+			matched = max(matched, g.fire(r, l))
 		}
-	})
+	}
 	if matched == reported {
 		g.count(matched)
 	}

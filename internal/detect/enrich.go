@@ -67,6 +67,8 @@ type enrichment struct {
 	Early bool
 	// Snapshot says that it is absent without --snapshot, or less sharp.
 	Snapshot bool
+	// Cheap says that it is asked for before anything else of a rule: the record alone tells it, at a glance.
+	Cheap bool
 	// Settled says of an enrichment from the ledger that what comes later does not change it; nil is never.
 	Settled func(*look) bool
 	// Of is its values, each as text; nil where nothing is known.
@@ -140,7 +142,7 @@ var plainFields = []enrichment{
 		Of: func(l *look) []string { return some(l.identity()) }},
 	{Name: "drawbridge.actor.account", Text: "account of that principal", Of: func(l *look) []string { return some(l.actor().Account) }},
 	{Name: "drawbridge.actor.access_key", Text: "access key that the request was signed with", Of: func(l *look) []string { return some(l.actor().AccessKey) }},
-	{Name: "drawbridge.actor.instance", Text: "EC2 instance whose session it is", Of: func(l *look) []string {
+	{Name: "drawbridge.actor.instance", Text: "EC2 instance whose session it is", Cheap: true, Of: func(l *look) []string {
 		if l.Plane() == event.CloudTrail {
 			return some(instanceOf(l.Event))
 		}

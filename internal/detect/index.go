@@ -1,16 +1,28 @@
 package detect
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	"drawbridge/internal/event"
 	"drawbridge/internal/sigma"
 )
 
-// index finds the rules that an event can match by what it does: verb and resource, or API and action. What a rule does not
-// pin is found under nothing, so that most events meet no rule at all.
+// index finds the rules that an event can match by what it does: verb and resource, or API and action. Rules that pin neither
+// stand behind gates, so that most events meet no rule at all.
 type index struct {
 	rules map[[2]uint64][]*rule
-	// pinned says which of the two are asked for at all, together: bit 0 for neither, 1 first, 2 second, 3 both.
+	// shapes says which of the two are asked for at all, together: bit 0 for the first, bit 1 for the second.
 	shapes [4]bool
+	gates  []gate
+}
+
+// gate is what rules need that pin nothing: what the record alone tells, asked once for all of them. Nil is always open.
+type gate struct {
+	text  string
+	open  predicate
+	rules []*rule
 }
 
 // keys are the two fields that pin rules, by plane, as Sigma rules write them and as the scanner finds them.
@@ -26,12 +38,16 @@ func keysOf(e *event.Event) (event.Value, event.Value) {
 	return e.Field(event.EventSource), e.Field(event.EventName)
 }
 
-func (x *index) add(r *rule, condition sigma.Expr) {
+func (x *index) add(r *rule, condition sigma.Expr, open func(sigma.Expr) predicate) {
 	if x.rules == nil {
 		x.rules = map[[2]uint64][]*rule{}
 	}
 	names := keys[r.plane]
 	first, second := literals(condition, names[0]), literals(condition, names[1])
+	if first == nil && second == nil {
+		x.behindGate(r, condition, open)
+		return
+	}
 	shape := 0
 	if first == nil {
 		first = []string{""}
@@ -62,10 +78,82 @@ func (x *index) add(r *rule, condition sigma.Expr) {
 	}
 }
 
-// candidates calls each with the lists of rules that the event can match.
-func (x *index) candidates(e *event.Event, each func([]*rule)) {
-	a, b := keysOf(e)
-	ha, hb := fold(a.String()), fold(b.String())
+func (x *index) behindGate(r *rule, condition sigma.Expr, open func(sigma.Expr) predicate) {
+	need := needed(condition)
+	text := strings.Join(r.via, " or ") + "; " + textOf(need)
+	i := slices.IndexFunc(x.gates, func(g gate) bool { return g.text == text })
+	if i < 0 {
+		i = len(x.gates)
+		g := gate{text: text}
+		if len(need) > 0 {
+			g.open = open(need)
+		}
+		if record := g.open; r.via != nil {
+			g.open = func(l *look) bool { return l.mayBe(r.via) && (record == nil || record(l)) }
+		}
+		x.gates = append(x.gates, g)
+	}
+	x.gates[i].rules = append(x.gates[i].rules, r)
+}
+
+// needed are the conditions that must hold for x to hold, of those that the record alone tells, and cheaply.
+func needed(x sigma.Expr) sigma.And {
+	var out sigma.And
+	switch x := x.(type) {
+	case sigma.And:
+		for _, y := range x {
+			out = append(out, needed(y)...)
+		}
+	default:
+		if ofRecord(x) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+func ofRecord(x sigma.Expr) bool {
+	switch x := x.(type) {
+	case sigma.And:
+		return !slices.ContainsFunc(x, func(y sigma.Expr) bool { return !ofRecord(y) })
+	case sigma.Or:
+		return !slices.ContainsFunc(x, func(y sigma.Expr) bool { return !ofRecord(y) })
+	case sigma.Not:
+		return ofRecord(x.X)
+	case *sigma.Match:
+		if e := enrichmentOf(x.Field); e != nil {
+			return e.Cheap && x.Op == sigma.Exists
+		}
+		return x.Field != "" && x.Op != sigma.FieldRef
+	}
+	return false
+}
+
+// textOf tells conditions apart.
+func textOf(x sigma.Expr) string {
+	parts := func(word string, xs []sigma.Expr) string {
+		var b strings.Builder
+		for _, y := range xs {
+			b.WriteString(word + "(" + textOf(y) + ")")
+		}
+		return b.String()
+	}
+	switch x := x.(type) {
+	case sigma.And:
+		return parts("and", x)
+	case sigma.Or:
+		return parts("or", x)
+	case sigma.Not:
+		return "not(" + textOf(x.X) + ")"
+	case *sigma.Match:
+		return fmt.Sprintf("%s %v %v %v %#v", x.Field, x.Op, x.All, x.Cased, x.Values)
+	}
+	return fmt.Sprintf("%p", x)
+}
+
+// candidates appends the rules that pin what an event does.
+func (x *index) candidates(into []*rule, first, second string) []*rule {
+	ha, hb := fold(first), fold(second)
 	for shape, used := range x.shapes {
 		if !used {
 			continue
@@ -77,10 +165,33 @@ func (x *index) candidates(e *event.Event, each func([]*rule)) {
 		if shape&2 != 0 {
 			k[1] = hb
 		}
-		if rs := x.rules[k]; rs != nil {
-			each(rs)
-		}
+		into = append(into, x.rules[k]...)
 	}
+	return into
+}
+
+// chosen remembers the candidates by what events do, as it was written; bounded, as whoever asks for what does not exist
+// chooses its name.
+type chosen struct {
+	rules map[string][]*rule
+	name  []byte
+}
+
+const chosenKept = 4096
+
+func (c *chosen) candidates(x *index, first, second string) []*rule {
+	c.name = append(append(append(c.name[:0], first...), 0), second...)
+	if rules, ok := c.rules[string(c.name)]; ok {
+		return rules
+	}
+	rules := x.candidates(nil, first, second)
+	if len(c.rules) < chosenKept && len(c.name) <= longest {
+		if c.rules == nil {
+			c.rules = map[string][]*rule{}
+		}
+		c.rules[string(c.name)] = rules
+	}
+	return rules
 }
 
 // literals are the values of which the field must have one for x to hold; nil if it may have any.

@@ -30,6 +30,7 @@ type Ledger struct {
 	NodeNames       facts[nodeNameFacts]
 	Calls           facts[callFacts]
 	RolePolicies    facts[rolePolicyFacts]
+	met             metNodes
 	// Newest is the time of the newest event of all.
 	Newest time.Time
 	// Limit is how many of each kind are kept.

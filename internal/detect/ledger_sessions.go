@@ -53,6 +53,9 @@ func (g *Ledger) noteAudit(l *look) {
 	if strings.HasPrefix(l.Field(event.Username).String(), "system:node:") {
 		return
 	}
+	if l.Field(event.CanonicalARNs).Kind() != event.List {
+		return
+	}
 	principal := l.Find(pathCanonicalARN).First()
 	if principal.Kind() != event.String {
 		return
@@ -70,6 +73,14 @@ func cloneCluster(c event.Cluster) event.Cluster {
 // note puts a time into the spans, which it may widen and join. What comes out does not depend on the order of times.
 func (a *auditFacts) note(c event.Cluster, at time.Time) {
 	i := len(a.Spans)
+	if i > 0 && a.Spans[i-1].Cluster == c { // as nearly always
+		if last := &a.Spans[i-1]; !at.Before(last.First) && at.Sub(last.Last) < auditGap {
+			if at.After(last.Last) {
+				last.Last = at
+			}
+			return
+		}
+	}
 	for i > 0 && a.Spans[i-1].First.After(at) {
 		i--
 	}

@@ -26,6 +26,8 @@ type look struct {
 	// memo are the enrichments worked out for this event, by slot: those that are of this turn.
 	memo []remembered
 	turn uint64
+	// open is the memory for the rules behind open gates.
+	open []*rule
 }
 
 type remembered struct {

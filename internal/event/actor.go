@@ -92,7 +92,7 @@ func (e *Event) auditActor(groups []string) Actor {
 		a.SessionARN = ""
 	}
 	a.Account = accountOf(a.Principal)
-	if rest, ok := strings.CutPrefix(e.Field(user).Find("uid").First().String(), "aws-iam-authenticator:"); ok {
+	if rest, ok := strings.CutPrefix(e.Field(User).Find("uid").First().String(), "aws-iam-authenticator:"); ok {
 		account, id, _ := strings.Cut(rest, ":")
 		if a.Account == "" {
 			a.Account = account

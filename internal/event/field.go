@@ -32,7 +32,9 @@ const (
 	ResponseObject
 	RequestReceived
 	StageTimestamp
-	user
+	User
+	AccessKeyIDs  // user.extra.accessKeyId: a list
+	CanonicalARNs // user.extra.canonicalArn: a list
 	objectRef
 	responseStatus
 	annotations
@@ -200,16 +202,19 @@ var auditShape = newShape(
 	member{name: "stage", field: Stage, kinds: aString},
 	member{name: "requestURI", field: RequestURI, kinds: aString},
 	member{name: "verb", field: Verb, kinds: aString},
-	member{name: "user", field: user, kinds: object, inner: newShape(
+	member{name: "user", field: User, kinds: object, inner: newShape(
 		member{name: "username", field: Username, kinds: aString},
 		member{name: "uid", kinds: anyKind},
 		member{name: "groups", field: UserGroups, kinds: aList, elems: aString},
-		member{name: "extra", field: UserExtra, kinds: object, inner: extraShape},
+		member{name: "extra", field: UserExtra, kinds: object, inner: extraShape(
+			member{name: "accessKeyId", field: AccessKeyIDs, kinds: aList, elems: aString},
+			member{name: "canonicalArn", field: CanonicalARNs, kinds: aList, elems: aString},
+		)},
 	)},
 	member{name: "impersonatedUser", field: ImpersonatedUser, kinds: object, inner: newShape(
 		member{name: "username", kinds: aString},
 		member{name: "groups", kinds: aList, elems: aString},
-		member{name: "extra", kinds: object, inner: extraShape},
+		member{name: "extra", kinds: object, inner: extraShape()},
 	)},
 	member{name: "sourceIPs", field: SourceIPs, kinds: aList, elems: aString},
 	member{name: "userAgent", field: UserAgent, kinds: aString},
@@ -242,7 +247,11 @@ var auditShape = newShape(
 )
 
 // extraShape is user.extra: lists of strings.
-var extraShape = &shape{other: &member{kinds: aList | 1<<Null, elems: aString}}
+func extraShape(known ...member) *shape {
+	s := newShape(known...)
+	s.other = &member{kinds: aList | 1<<Null, elems: aString}
+	return s
+}
 
 // cloudTrailShape is a record (CloudTrail User Guide, "CloudTrail record contents", 2026-11).
 var cloudTrailShape = newShape(
