@@ -172,7 +172,7 @@ var credentialFields = []enrichment{
 			}
 			return some(a.Session)
 		}},
-	{Name: "drawbridge.session.node_address", Text: "the address that a node's name tells, where the request comes from another private one", Planes: onKubernetes,
+	{Name: "drawbridge.session.node_address", Text: "the address that a node's name tells, where the request comes from another private one", Planes: onKubernetes, Cheap: true,
 		Of: func(l *look) []string {
 			if at, ok := l.nodeElsewhere(); ok {
 				return some(at)

@@ -314,6 +314,9 @@ func (f *field) exists(l *look) bool {
 		case event.Absent, event.Null:
 			return false
 		case event.List:
+			if l.Field(direct).Raw()[1] == '"' {
+				return true
+			}
 		default:
 			return true
 		}

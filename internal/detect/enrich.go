@@ -67,7 +67,7 @@ type enrichment struct {
 	Early bool
 	// Snapshot says that it is absent without --snapshot, or less sharp.
 	Snapshot bool
-	// Cheap says that it is asked for before anything else of a rule: the record alone tells it, at a glance.
+	// Cheap says that the record alone tells it, at a glance: rules that need it are not looked at without it.
 	Cheap bool
 	// Settled says of an enrichment from the ledger that what comes later does not change it; nil is never.
 	Settled func(*look) bool

@@ -18,7 +18,7 @@ type index struct {
 	gates  []gate
 }
 
-// gate is what rules need that pin nothing: what the record alone tells, asked once for all of them. Nil is always open.
+// gate is what rules need that pin nothing: what is cheap to tell, asked once for all of them. Nil is always open.
 type gate struct {
 	text  string
 	open  predicate
@@ -96,7 +96,7 @@ func (x *index) behindGate(r *rule, condition sigma.Expr, open func(sigma.Expr) 
 	x.gates[i].rules = append(x.gates[i].rules, r)
 }
 
-// needed are the conditions that must hold for x to hold, of those that the record alone tells, and cheaply.
+// needed are the conditions that must hold for x to hold, of those that are cheap and that later events do not make true.
 func needed(x sigma.Expr) sigma.And {
 	var out sigma.And
 	switch x := x.(type) {
@@ -105,24 +105,24 @@ func needed(x sigma.Expr) sigma.And {
 			out = append(out, needed(y)...)
 		}
 	default:
-		if ofRecord(x) {
+		if settled(x) {
 			out = append(out, x)
 		}
 	}
 	return out
 }
 
-func ofRecord(x sigma.Expr) bool {
+func settled(x sigma.Expr) bool {
 	switch x := x.(type) {
 	case sigma.And:
-		return !slices.ContainsFunc(x, func(y sigma.Expr) bool { return !ofRecord(y) })
+		return !slices.ContainsFunc(x, func(y sigma.Expr) bool { return !settled(y) })
 	case sigma.Or:
-		return !slices.ContainsFunc(x, func(y sigma.Expr) bool { return !ofRecord(y) })
+		return !slices.ContainsFunc(x, func(y sigma.Expr) bool { return !settled(y) })
 	case sigma.Not:
-		return ofRecord(x.X)
+		return settled(x.X)
 	case *sigma.Match:
 		if e := enrichmentOf(x.Field); e != nil {
-			return e.Cheap && x.Op == sigma.Exists
+			return (e.Cheap || e.Early) && x.Op != sigma.FieldRef
 		}
 		return x.Field != "" && x.Op != sigma.FieldRef
 	}
