@@ -23,7 +23,7 @@ var layers = []string{
 	4: "internal/check internal/migrate internal/detect",
 	5: "checks controls detections internal/scan internal/source/aws internal/source/kube internal/source/dump internal/report internal/demo internal/apply " +
 		"internal/lab/aws internal/lab/kube oracle/promise internal/check/checktest internal/stream internal/siem",
-	6: "internal/lab/demo oracle/lab internal/worker",
+	6: "internal/lab/demo oracle/lab internal/worker internal/sink",
 	7: "internal/cli",
 	8: "cmd/drawbridge internal/docgen internal/check/new internal/bench internal/awsdata/gen",
 }

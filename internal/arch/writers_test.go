@@ -17,9 +17,11 @@ var writing = regexp.MustCompile(`^(Create|Update|UpdateStatus|Patch|Delete|Dele
 // delivering are the operations that change nothing of what drawbridge judges, with the reason: each is one package's, on a
 // queue, a topic or a hub that the user named.
 var delivering = map[string]string{
-	"internal/stream/s3 sqs.ReceiveMessageInput":          "a message that is read is hidden from others for a while",
-	"internal/stream/s3 sqs.ChangeMessageVisibilityInput": "keeps it hidden while it is worked on",
-	"internal/stream/s3 sqs.DeleteMessageInput":           "acknowledges it: that is how a queue is read",
+	"internal/stream/s3 sqs.ReceiveMessageInput":                     "a message that is read is hidden from others for a while",
+	"internal/stream/s3 sqs.ChangeMessageVisibilityInput":            "keeps it hidden while it is worked on",
+	"internal/stream/s3 sqs.DeleteMessageInput":                      "acknowledges it: that is how a queue is read",
+	"internal/sink/sns sns.PublishInput":                             "hands findings to those who subscribed to the topic",
+	"internal/sink/securityhub securityhub.BatchImportFindingsInput": "hands findings to the hub",
 }
 
 // TestOnlyApplyWrites: only package apply, and the lab, which is no part of the program, can ask AWS or Kubernetes for a change,

@@ -65,8 +65,8 @@ type Stream struct {
 
 	mu   sync.Mutex
 	held map[string]*received // by receipt
-	done *recent              // objects
-	odd  *recent              // messages that announce nothing
+	done *stream.Recent       // objects
+	odd  *stream.Recent       // messages that announce nothing
 }
 
 // received is a message that is being worked on.
@@ -97,7 +97,7 @@ func New(cfg awssdk.Config, o Options) *Stream {
 	objects, queue := clients(cfg)
 	return &Stream{
 		o: o, queue: queue, reader: &reader{api: objects, tempFolder: o.TempFolder},
-		held: map[string]*received{}, done: newRecent(remembered), odd: newRecent(unrecognised),
+		held: map[string]*received{}, done: stream.NewRecent(remembered), odd: stream.NewRecent(unrecognised),
 	}
 }
 
@@ -173,7 +173,7 @@ func (s *Stream) take(ctx context.Context, m types.Message, f *fetches) error {
 	if err != nil {
 		// It is not deleted: it may be meant for somebody else.
 		input := "message " + awssdk.ToString(m.MessageId) + " of " + s.o.Queue
-		if s.odd.add(input) && s.o.Dead != nil {
+		if s.odd.Add(input) && s.o.Dead != nil {
 			return s.o.Dead(input, err.Error()+"; it stays in the queue")
 		}
 		return nil
@@ -187,7 +187,7 @@ func (s *Stream) take(ctx context.Context, m types.Message, f *fetches) error {
 		return s.delete(ctx, r)
 	}
 	for _, o := range objects {
-		if s.done.has(o.id()) {
+		if s.done.Has(o.id()) {
 			if err := s.finish(ctx, r, o); err != nil {
 				return err
 			}
@@ -266,7 +266,7 @@ func (s *Stream) failed(ctx context.Context, f fetched) error {
 
 // finish notes that an object is done, and deletes its message if it was the last one.
 func (s *Stream) finish(ctx context.Context, m *received, o object) error {
-	s.done.add(o.id())
+	s.done.Add(o.id())
 	s.mu.Lock()
 	m.left--
 	last := m.left == 0 && !m.failed
