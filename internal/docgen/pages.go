@@ -18,9 +18,15 @@ import (
 	"drawbridge/internal/detect"
 	"drawbridge/internal/graph"
 	"drawbridge/internal/model"
+	"drawbridge/internal/sink/securityhub"
+	"drawbridge/internal/sink/sns"
 	"drawbridge/internal/source/aws"
 	"drawbridge/internal/source/dump"
 	"drawbridge/internal/source/kube"
+	"drawbridge/internal/stream"
+	"drawbridge/internal/stream/kinesis"
+	"drawbridge/internal/stream/logs"
+	"drawbridge/internal/stream/s3"
 )
 
 // addCommands writes one page a command, from its help.
@@ -191,8 +197,25 @@ func addPermissions(pages map[string]string) error {
 	}
 	b.WriteString("\n`organization` beyond its id is readable only from the organization's management account and by delegated administrators: a\nresource-based delegation policy that grants `organizations:ListParents`, `ListPoliciesForTarget` and `DescribePolicy` makes an\naccount one (AWS Organizations User Guide, \"Delegated administrator for AWS Organizations\", 2026-11). With `--role-arn`, whoever\nassumes the role is asked too, where the role itself is refused.\n")
 	writeApplyRights(&b)
+	writeStreamRights(&b)
 	pages["permissions.md"] = b.String()
 	return nil
+}
+
+// writeStreamRights writes what it takes to read streams and to deliver findings.
+func writeStreamRights(b *strings.Builder) {
+	b.WriteString("\n## Streams and sinks\n\nOnly `detect` needs these, on the streams and receivers that it is given. What a key of KMS encrypts takes `kms:Decrypt` on that key as well; to\npublish to a topic that is encrypted takes `kms:GenerateDataKey` too.\n\n| for | action | on | why |\n|---|---|---|---|\n")
+	for _, s := range []struct {
+		name   string
+		rights []stream.Right
+	}{
+		{"objects in S3, announced through SQS", s3.Rights()}, {"Kinesis", kinesis.Rights()}, {"CloudWatch Logs", logs.Rights()},
+		{"to SNS", sns.Rights()}, {"to Security Hub", securityhub.Rights()},
+	} {
+		for _, r := range s.rights {
+			fmt.Fprintf(b, "| %s | `%s` | %s | %s |\n", s.name, r.Action, r.On, r.Why)
+		}
+	}
 }
 
 // writeApplyRights writes what each type of change takes, from what package apply calls.

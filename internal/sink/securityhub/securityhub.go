@@ -58,8 +58,10 @@ func New(cfg awssdk.Config, o Options) *Sink {
 	if o.Partition == "" {
 		o.Partition = "aws"
 	}
-	return &Sink{o: o, api: securityhub.NewFromConfig(cfg), done: stream.NewRecent(sink.Remembered),
-		product: fmt.Sprintf("arn:%s:securityhub:%s:%s:product/%s/default", o.Partition, cfg.Region, o.Account, o.Account)}
+	return &Sink{
+		o: o, api: securityhub.NewFromConfig(cfg), done: stream.NewRecent(sink.Remembered),
+		product: fmt.Sprintf("arn:%s:securityhub:%s:%s:product/%s/default", o.Partition, cfg.Region, o.Account, o.Account),
+	}
 }
 
 // Deliver imports findings by the hundred. The hub knows one that comes again by its id, and updates it.

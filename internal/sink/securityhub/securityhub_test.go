@@ -49,9 +49,11 @@ func hub(t *testing.T, dead sink.Dead) (*Sink, *[][]map[string]any) {
 func TestDeliver(t *testing.T) {
 	s, got := hub(t, nil)
 	at := time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC)
-	f := finding.Finding{ID: "x", Title: "T", Severity: finding.High, Status: finding.Fail, Cluster: "prod", Fingerprint: "a", Message: "m", Time: &at,
+	f := finding.Finding{
+		ID: "x", Title: "T", Severity: finding.High, Status: finding.Fail, Cluster: "prod", Fingerprint: "a", Message: "m", Time: &at,
 		Subject: finding.Subject{Kind: "IAMRole", Name: "r", ARN: "arn:aws:iam::444455556666:role/r"}, Remediation: finding.Remediation{Text: "do"},
-		Evidence: []finding.Evidence{{Text: "e", Source: "s"}}, Techniques: []string{"T1098"}}
+		Evidence: []finding.Evidence{{Text: "e", Source: "s"}}, Techniques: []string{"T1098"},
+	}
 	for range 2 {
 		if err := s.Deliver(t.Context(), []finding.Finding{f}); err != nil {
 			t.Fatal(err)

@@ -69,8 +69,10 @@ func New(o Options) (*Sink, error) {
 	if o.URL.Host == "" || o.URL.Scheme != "https" && (o.URL.Scheme != "http" || !local) {
 		return nil, fmt.Errorf("post findings to %s: want https", o.URL.Host)
 	}
-	s := &Sink{o: o, done: stream.NewRecent(sink.Remembered), client: &http.Client{Timeout: timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	s := &Sink{o: o, done: stream.NewRecent(sink.Remembered), client: &http.Client{
+		Timeout:       timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
 	if o.SecretFile != "" {
 		secret, err := os.ReadFile(o.SecretFile)
 		if err != nil {

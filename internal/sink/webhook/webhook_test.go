@@ -105,8 +105,10 @@ func TestUnanswered(t *testing.T) {
 }
 
 func TestNew(t *testing.T) {
-	for raw, ok := range map[string]bool{"https://example.com/x": true, "http://127.0.0.1:1/x": true, "http://[::1]:1/x": true, "http://localhost/": true,
-		"http://example.com/x": false, "ftp://127.0.0.1/": false, "https:///x": false, "": false} {
+	for raw, ok := range map[string]bool{
+		"https://example.com/x": true, "http://127.0.0.1:1/x": true, "http://[::1]:1/x": true, "http://localhost/": true,
+		"http://example.com/x": false, "ftp://127.0.0.1/": false, "https:///x": false, "": false,
+	} {
 		if _, err := New(Options{URL: parse(t, raw)}); (err == nil) != ok {
 			t.Errorf("%s: %v", raw, err)
 		}

@@ -42,7 +42,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer f.mu.Unlock()
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), "Kinesis_20131202.")
 	f.calls["kinesis:"+operation]++
-	var in struct{ NextToken, ShardId, ShardIterator, ShardIteratorType, StartingSequenceNumber, StreamName string }
+	var in struct{ NextToken, ShardID, ShardIterator, ShardIteratorType, StartingSequenceNumber, StreamName string }
 	_ = json.NewDecoder(r.Body).Decode(&in)
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	var out any
@@ -72,7 +72,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if in.ShardIteratorType == "AFTER_SEQUENCE_NUMBER" {
 			fmt.Sscan(in.StartingSequenceNumber, &n)
 		}
-		out = map[string]string{"ShardIterator": fmt.Sprintf("%s %d", in.ShardId, n)}
+		out = map[string]string{"ShardIterator": fmt.Sprintf("%s %d", in.ShardID, n)}
 	case "GetRecords":
 		if f.expire {
 			f.expire = false
