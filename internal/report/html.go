@@ -44,6 +44,8 @@ type htmlPage struct {
 	NotAssessed, Suppressed                                        []htmlFinding
 	ClusterOptions, CheckOptions                                   []string
 	Total                                                          int
+	// TestWord is check or detection, and Test the same as a heading.
+	Test, TestWord string
 	Open                                                           bool
 }
 
@@ -108,8 +110,14 @@ func writeHTML(w io.Writer, r *finding.Result, o Options) error {
 	} else if n > 1 {
 		p.Title += ": " + plural(n, "cluster")
 	}
+	p.TestWord = v.test()
+	p.Test = capital(p.TestWord)
+	over := plural(len(r.Clusters), "cluster")
+	if e := r.Events; e != nil {
+		over = fmt.Sprintf("%s of %s, %d of which could not be read", plural(int(e.Read), "event"), over, e.Unparsed)
+	}
 	p.Footer = fmt.Sprintf("Made by drawbridge %s from %s on %s. This page loads nothing from anywhere.",
-		p.Tool, plural(r.Summary.ChecksRun, v.test()), plural(len(r.Clusters), "cluster"))
+		p.Tool, plural(r.Summary.ChecksRun, v.test()), over)
 	for _, s := range finding.Severities {
 		p.Counts = append(p.Counts, htmlCount{s, v.counts.Of(s)})
 	}

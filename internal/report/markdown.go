@@ -29,7 +29,7 @@ func writeMarkdown(w io.Writer, r *finding.Result, o Options) error {
 	}
 	m.row(append(counts, fmt.Sprint(len(v.notAssessed)), fmt.Sprint(len(v.Suppressed)))...)
 	for _, c := range v.clusters {
-		m.cluster(c)
+		m.cluster(c, v.test())
 	}
 	m.notAssessed(v)
 	m.gaps(v)
@@ -56,7 +56,7 @@ func (m *markdown) head(title string) {
 	m.line("")
 }
 
-func (m *markdown) cluster(c clusterView) {
+func (m *markdown) cluster(c clusterView, test string) {
 	m.head(mdText(c.Label))
 	if facts := c.facts(); len(facts) > 0 {
 		m.line("%s", mdText(strings.Join(facts, " · ")))
@@ -66,7 +66,7 @@ func (m *markdown) cluster(c clusterView) {
 		m.line("%s.", capital(c.nothing()))
 		return
 	}
-	m.row("Severity", "Check", "Subject", "Finding")
+	m.row("Severity", capital(test), "Subject", "Finding")
 	m.row("---", "---", "---", "---")
 	for _, g := range c.Groups {
 		for _, f := range g.Findings {
