@@ -32,7 +32,7 @@ type Difference struct {
 	Equal      bool                 `json:"equal"`
 	Identities []IdentityDifference `json:"identities"`
 	// Shared is what several identities gained and lost alike, which is then not among Identities: only DiffShared tells it so.
-	Shared []SharedDifference `json:"shared,omitempty"`
+	Shared []SharedDifference `json:"-"`
 	// Unknown is what could not be compared whoever it is about.
 	Unknown []Undecided `json:"unknown"`
 	// Notes say what was taken for what.
@@ -53,10 +53,9 @@ type IdentityDifference struct {
 // SharedDifference is what several identities gained and lost alike: the roles that they can go on into. Chains are those of
 // the first.
 type SharedDifference struct {
-	Identities []Identity  `json:"identities"`
-	Gained     []Change    `json:"gained"`
-	Lost       []Change    `json:"lost"`
-	Unknown    []Undecided `json:"unknown"`
+	Identities   []Identity
+	Gained, Lost []Change
+	Unknown      []Undecided
 }
 
 // PowerChanges are the powers that somebody gained and lost. Those that were only widened or narrowed are not among them.

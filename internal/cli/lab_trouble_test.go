@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -197,13 +198,21 @@ func editedBetweenSteps(t *testing.T, tr *trial) {
 		t.Errorf("the edit is lost: %s", text)
 	}
 	tr.migrate(t, 1, emptying, "aws-auth was edited")
-	tr.migrate(t, 1, "rollback --accept-changes --journal "+journal, "expected the text that was read, found another", "move the journal elsewhere")
+	tr.migrate(t, 1, "rollback --accept-changes --journal "+journal, "expected the text that was read, found another", "migrate rollback --abandon --journal "+journal)
 	// What the message says does help.
-	if err := os.Rename(journal, "kept"); err != nil {
-		t.Fatal(err)
+	edited := tr.mapRoles(t)
+	tr.migrate(t, 2, "rollback --abandon --accept-changes --journal "+journal, "--accept-changes does not go with it")
+	tr.migrate(t, 0, "rollback --abandon --journal "+journal, "given up: 1 of 3 steps are done and stay", "kept as "+journal+".abandoned")
+	if diff := cmp.Diff(edited, tr.mapRoles(t)); diff != "" {
+		t.Errorf("giving up changed aws-auth (-before +after):\n%s", diff)
+	}
+	if _, err := os.Lstat(journal); !os.IsNotExist(err) {
+		t.Errorf("the journal is still there: %v", err)
 	}
 	tr.rows(t, "team-0", "team-1")
+	tr.migrate(t, 0, "verify --journal "+journal+".abandoned", "step 1, done")
 	tr.migrate(t, 0, emptying, "note: no audit log was read")
+	tr.migrate(t, 1, "rollback --abandon --journal "+journal, "there is nothing to give up")
 	if text := tr.mapRoles(t); strings.Contains(text, "team") {
 		t.Errorf("rows that stay: %s", text)
 	}

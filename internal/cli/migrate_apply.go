@@ -178,7 +178,7 @@ func remedy(err error, journal string) string {
 	of := "--journal " + plan.Shell(journal)
 	if first, ok := errors.AsType[*apply.Unfinished](err); ok {
 		of = "--journal " + plan.Shell(first.Journal)
-		return "migrate … --apply " + of + " goes on with it, migrate rollback " + of + " undoes it; if neither can, because of what others changed, move that journal elsewhere, and the plan starts from what stands"
+		return "migrate … --apply " + of + " goes on with it, migrate rollback " + of + " undoes it; if neither can, because of what others changed, " + givesUp(of)
 	}
 	if errors.Is(err, apply.ErrLocked) {
 		return "wait for the other run, or find it with `fuser " + plan.Shell(journal) + "`"
@@ -202,15 +202,20 @@ func remedy(err error, journal string) string {
 	_, unmet := errors.AsType[*plan.Unmet](err)
 	switch {
 	case (changed || unmet) && stopped.Undo:
-		return "migrate verify " + of + " shows what others changed; to keep that, move the journal elsewhere (it holds the backups) and plan anew from what stands"
+		return "migrate verify " + of + " shows what others changed; to keep that, " + givesUp(of)
 	case changed || unmet:
-		return "look at what others changed; migrate rollback " + of + " undoes what this run did, and then plan anew; if that cannot be undone any more, move the journal elsewhere (it holds the backups) and plan anew from what stands"
+		return "look at what others changed; migrate rollback " + of + " undoes what this run did, and then plan anew; if that cannot be undone any more, " + givesUp(of)
 	case denied(err):
 		return getTheRight + "; " + on
 	case code(err) == "ResourceInUseException" || code(err) == "InvalidRequestException":
 		return "EKS may be changing the cluster: wait until `aws eks describe-cluster` says ACTIVE; " + on
 	}
 	return on
+}
+
+// givesUp is the way out of a run that can neither go on nor back.
+func givesUp(of string) string {
+	return "migrate rollback --abandon " + of + " gives it up: what is done stays, the journal is kept with its backups, and the next plan starts from what stands"
 }
 
 const getTheRight = "get the right that is named (docs/reference/permissions.md has them all)"
@@ -409,21 +414,28 @@ Exit status: 0 everything stands · 1 could not read it · 2 called wrongly · 3
 
 func newMigrateRollback(e *env) *cobra.Command {
 	var o journalOptions
-	var accept bool
+	var accept, abandon bool
 	cmd := &cobra.Command{
 		Use:   "rollback",
-		Short: "Undo what a run did, last step first",
+		Short: "Undo what a run did, last step first, or give the run up",
 		Long: `Undo what a run did, last step first, from the backups in its journal. A step that cannot be undone ends it: that step
 and those before it stay. It can be interrupted and called again.
 
 Before anything is done the cluster is read, and it is worked out what that does to everybody's access now: phases are
 undone in the order in which they were not done, or somebody is locked out.
 
+--abandon is for a run that can neither go on nor back, because of what somebody else changed. Nothing is read and nothing
+undone: what is done stays as it is. The journal is kept under another name, and the next plan starts from what stands.
+
 Exit status: 0 undone · 1 could not do it, or not all of it · 2 called wrongly · 3 somebody would gain or lose access, or that is
 not known.`,
-		Example: `  drawbridge migrate rollback --cluster prod --journal drawbridge-prod-create-entries.journal`,
-		Args:    cobra.NoArgs,
+		Example: `  drawbridge migrate rollback --cluster prod --journal drawbridge-prod-create-entries.journal
+  drawbridge migrate rollback --abandon --journal drawbridge-prod-empty-aws-auth.journal`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if abandon {
+				return o.abandon(e, accept)
+			}
 			options, err := o.open(cmd.Context(), e)
 			if err != nil {
 				return err
@@ -438,7 +450,28 @@ not known.`,
 	}
 	o.flags(cmd)
 	cmd.Flags().BoolVar(&accept, "accept-changes", false, "undo it although somebody gains or loses access by it, or that is not known")
+	cmd.Flags().BoolVar(&abandon, "abandon", false, "undo nothing and give the run up: its journal is kept under another name, and the next plan starts from what stands")
 	return cmd
+}
+
+// abandon gives a run up.
+func (o *journalOptions) abandon(e *env, accept bool) error {
+	if accept {
+		return usage("--abandon undoes nothing: --accept-changes does not go with it")
+	}
+	kept, st, err := apply.Abandon(apply.Options{Journal: o.journal, Now: e.now})
+	switch {
+	case errors.Is(err, apply.ErrLocked):
+		return failed(err, remedy(err, o.journal))
+	case err != nil:
+		return failed(err, "")
+	}
+	fmt.Fprintf(e.stdout, "given up: %d of %d steps are done and stay, %d are undone", st.Count(apply.Done), len(st.Steps), st.Count(apply.Undone))
+	if n := st.Count(apply.Intended); n > 0 {
+		fmt.Fprintf(e.stdout, ", of %d it is not known", n)
+	}
+	fmt.Fprintf(e.stdout, "; the journal is kept as %s\n", printable(kept))
+	return nil
 }
 
 // same holds what a rollback would do against the live cluster: everybody keeps the access that they have.

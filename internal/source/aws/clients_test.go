@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
 	lab "drawbridge/internal/lab/aws"
@@ -59,9 +61,22 @@ func TestRetries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := configs[0]; c.RetryMode != "adaptive" || c.RetryMaxAttempts != 8 || c.Region != home {
-		t.Errorf("mode %q, %d attempts, region %q", c.RetryMode, c.RetryMaxAttempts, c.Region)
+	retryer := configs[0].Retryer()
+	if n := retryer.MaxAttempts(); n != 10 || configs[0].Region != home {
+		t.Errorf("%d attempts, region %q", n, configs[0].Region)
 	}
+	throttled := &smithy.GenericAPIError{Code: "ThrottlingException"}
+	for attempt, most := range map[int]time.Duration{1: 250 * time.Millisecond, 2: 500 * time.Millisecond, 7: 16 * time.Second, 8: 20 * time.Second, 1 << 20: 20 * time.Second} {
+		if d, err := retryer.RetryDelay(attempt, throttled); err != nil || d < most/2 || d > most {
+			t.Errorf("after attempt %d it waits %s, want %s to %s: %v", attempt, d, most/2, most, err)
+		}
+	}
+	for range 1000 { // those of other calls are no reason to give up
+		if _, err := retryer.GetRetryToken(t.Context(), throttled); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.ThrottleEvery(5)
 	if got := collect(t, o); len(got.Clusters) != 2 || len(got.Gaps) != 0 {
 		t.Errorf("%d clusters, gaps %v", len(got.Clusters), gapLines(got))
 	}

@@ -39,7 +39,6 @@ type Options struct {
 
 const (
 	defaultLimit = 8
-	maxAttempts  = 8
 	sessionName  = "drawbridge"
 )
 
@@ -94,7 +93,7 @@ func (o Options) configs(ctx context.Context) (all, before []awssdk.Config, err 
 		}
 		seen[cfg.Region] = true
 		if cfg.Retryer == nil {
-			cfg.RetryMode, cfg.RetryMaxAttempts = awssdk.RetryModeAdaptive, maxAttempts
+			cfg.Retryer = patient
 		}
 		if len(all) == 0 {
 			cfg, before = o.assume(cfg)
