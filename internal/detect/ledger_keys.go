@@ -351,13 +351,40 @@ var keyFields = []enrichment{
 		Of: func(l *look) []string { return ofIssue(l, func(is *issue) string { return is.ServiceAccount }) },
 	},
 	{
+		Name: "drawbridge.key.behind", Text: "the pod or service account that a role's access key goes back to, where a workload's key took the role, also through others", Planes: onCloudTrail, Ledger: true,
+		Of: func(l *look) []string {
+			if is := l.workloadBehind(); is != nil && !l.keyOf().workload() {
+				return some(is.holder())
+			}
+			return nil
+		},
+	},
+	{
+		Name: "drawbridge.key.behind_via", Text: "how the key of that workload was issued: `Pod Identity`, `IRSA`", Planes: onCloudTrail, Ledger: true,
+		Of: func(l *look) []string {
+			if is := l.workloadBehind(); is != nil && !l.keyOf().workload() {
+				return some(is.Via)
+			}
+			return nil
+		},
+	},
+	{
+		Name: "drawbridge.key.behind_cluster", Text: "the cluster of that workload", Planes: onCloudTrail, Ledger: true, Snapshot: true,
+		Of: func(l *look) []string {
+			if is := l.workloadBehind(); is != nil {
+				return some(l.clusterOfIssue(is))
+			}
+			return nil
+		},
+	},
+	{
 		Name: "drawbridge.key.strange_address", Text: "whether a workload's key is used from an address that no other key or node of its cluster used; absent until nothing more can tell, and where fewer than two others were seen",
 		Planes: onCloudTrail, Ledger: true, Snapshot: true, Of: func(l *look) []string {
-			f := l.keyOf()
-			if !f.workload() || !l.final {
+			is := l.workloadOfKey()
+			if is == nil || !l.final {
 				return nil
 			}
-			if alone, known := l.ledger.alone(l.keyID(), l.Field(event.SourceIP).String(), l.comparable(f.Issue)); known {
+			if alone, known := l.ledger.alone(l.keyID(), l.Field(event.SourceIP).String(), l.comparable(is)); known {
 				return yes(alone)
 			}
 			return nil
@@ -402,6 +429,14 @@ var keyFields = []enrichment{
 			return yes(this != first)
 		},
 	},
+}
+
+// workloadOfKey is the workload's key that the event was signed with, or that the role was taken with whose key signed it.
+func (l *look) workloadOfKey() *issue {
+	if f := l.keyOf(); f.workload() {
+		return f.Issue
+	}
+	return l.workloadBehind()
 }
 
 // firstAgent is the program that used the key first, once nothing more can tell.
