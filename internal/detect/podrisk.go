@@ -117,6 +117,11 @@ func strongRisk(r, namespace string, all []string) bool {
 	case "capability":
 		return slices.Contains(strongCapabilities, of) || of == "NET_ADMIN" && slices.Contains(all, "hostNetwork")
 	case "hostPath":
+		// What agents for logs mount, also on nodes that have had no Docker since 1.24 (EKS User Guide, "Amazon EKS ended support
+		// for Dockershim", 2026-11): with the logs come the settings of containers, but no tokens.
+		if of == "/var/lib/docker/containers" {
+			return false
+		}
 		return slices.ContainsFunc(hostSecrets, func(s string) bool { return of == "/" || under(s, of) || under(of, s) })
 	case "service":
 		return namespace == "kube-system"

@@ -36,9 +36,11 @@ type site struct {
 	kube  *kube.Cluster
 	sts   callers
 	nodes []string
-	roles map[string]mappedRole
-	cfgs  map[string]*rest.Config // of sessions
-	inMu  sync.Mutex
+	// webhook is the URL of the pod identity webhook.
+	webhook string
+	roles   map[string]mappedRole
+	cfgs    map[string]*rest.Config // of sessions
+	inMu    sync.Mutex
 	// associated are the service accounts with a Pod Identity association, irsa those with a role: namespace/name.
 	associated map[string]bool
 	irsa       map[string]string
@@ -146,8 +148,9 @@ func (s *site) install(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.webhook = hook.Host + "/mutate"
 	rows := "- rolearn: arn:aws:iam::" + home + ":role/OldNode\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n"
-	if err := s.kube.InstallEKS(t.Context(), kube.EKS{Name: cluster, WebhookURL: hook.Host + "/mutate", AWSAuth: map[string]string{"mapRoles": rows}}); err != nil {
+	if err := s.kube.InstallEKS(t.Context(), kube.EKS{Name: cluster, WebhookURL: s.webhook, AWSAuth: map[string]string{"mapRoles": rows}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.kube.Apply(t.Context(), siteObjects); err != nil {
