@@ -46,10 +46,26 @@ func dense(b *testing.B, p *detect.Program) (attacks, out []byte) {
 	if len(attacks) == 0 || len(rest) == 0 {
 		b.Fatalf("%d bytes of attacks, %d of what is ordinary", len(attacks), len(rest))
 	}
+	return attacks, repeated(rest)
+}
+
+// repeated is lines of audit events again and again, to 32 MB, with an audit id of its own for each.
+func repeated(lines []byte) (out []byte) {
 	for n := 0; len(out) < 32<<20; n++ {
-		out = append(out, bytes.ReplaceAll(rest, []byte(`"auditID":"`), fmt.Appendf(nil, `"auditID":"%08x-`, n))...)
+		out = append(out, bytes.ReplaceAll(lines, []byte(`"auditID":"`), fmt.Appendf(nil, `"auditID":"%08x-`, n))...)
 	}
-	return attacks, out
+	return out
+}
+
+// day is a part of the log of oracle/lab's TestOrdinaryDay: output of a real kube-apiserver under EKS' audit policy, most of it
+// rollouts (go test ./oracle/lab -run OrdinaryDay -args -save-day FILE).
+func day(b *testing.B) []byte {
+	b.Helper()
+	lines, err := os.ReadFile("testdata/ordinary.jsonl")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return repeated(lines)
 }
 
 // events runs JSON lines of one cluster's log through an engine and returns how many events they are.
@@ -91,6 +107,7 @@ func BenchmarkAudit(b *testing.B) {
 	}
 	run("detect", data)
 	run("writes", writes)
+	run("day", day(b))
 	b.Run("scan", func(b *testing.B) {
 		b.SetBytes(int64(len(data)))
 		b.ReportAllocs()

@@ -119,11 +119,16 @@ var webhookFields = []enrichment{
 		Name: "drawbridge.webhook.sees", Text: "resources of Kubernetes' own for which a webhook or policy is called and that carry identity: pods, service accounts, tokens, Secrets, roles, bindings, or all", Planes: onKubernetes,
 		Of: func(l *look) []string {
 			var out []string
-			for _, path := range []string{"webhooks.rules.resources", "spec.matchConstraints.resourceRules.resources"} {
-				for r := range l.object().Find(path).All() {
-					base, _, _ := strings.Cut(r.String(), "/")
-					if slices.Contains([]string{"*", "pods", "serviceaccounts", "secrets", "roles", "clusterroles", "rolebindings", "clusterrolebindings", "configmaps"}, base) && !slices.Contains(out, base) {
-						out = append(out, base)
+			for _, path := range []string{"webhooks.rules", "spec.matchConstraints.resourceRules"} {
+				for rule := range l.object().Find(path).All() {
+					if !identityGroup(rule) {
+						continue
+					}
+					for r := range rule.Find("resources").All() {
+						base, _, _ := strings.Cut(r.String(), "/")
+						if slices.Contains([]string{"*", "pods", "serviceaccounts", "secrets", "roles", "clusterroles", "rolebindings", "clusterrolebindings", "configmaps"}, base) && !slices.Contains(out, base) {
+							out = append(out, base)
+						}
 					}
 				}
 			}
@@ -150,6 +155,17 @@ var webhookFields = []enrichment{
 		Name: "drawbridge.webhook.only_ca", Text: "whether a patch changes nothing but the certificate by which a webhook is known", Planes: onKubernetes,
 		Of: func(l *look) []string { return yes(l.onlyCA()) },
 	},
+}
+
+// identityGroup says that a rule of a webhook is about an API group with such resources, or does not say which.
+func identityGroup(rule event.Value) bool {
+	said := false
+	for g := range rule.Find("apiGroups").All() {
+		if said = true; g.Is("") || g.Is("*") || g.Is("rbac.authorization.k8s.io") {
+			return true
+		}
+	}
+	return !said
 }
 
 // onlyCA says that a patch is about caBundle only.

@@ -99,12 +99,15 @@ func identities(t *testing.T, log []byte) int {
 	return len(names)
 }
 
-// save writes a sixth of the log, evenly.
+// save writes a part of the log, evenly, without what the lab does for itself.
 func save(t *testing.T, log []byte) {
 	var out []byte
 	i := 0
 	for line := range bytes.Lines(log) {
-		if i++; i%6 == 0 {
+		if bytes.Contains(line, []byte(`"user":{"username":"admin"`)) {
+			continue
+		}
+		if i++; i%10 == 0 {
 			out = append(out, line...)
 		}
 	}
