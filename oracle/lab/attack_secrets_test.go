@@ -69,6 +69,15 @@ var secretAttacks = []attack{
 			}
 			return nil
 		}},
+		{name: "each as another session", do: func(a *act) []string {
+			for i := range 15 {
+				c := client(a, a.session(a, a.role, fmt.Sprintf("%s-%d", a.who, i)))
+				if _, err := c.CoreV1().Secrets("shop").Get(a.Context(), fmt.Sprintf("key-%d", i), metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+					a.Fatalf("a Secret that is not there: %v", err)
+				}
+			}
+			return nil
+		}},
 		{name: "namespace by namespace", do: func(a *act) []string {
 			for _, n := range []string{"shop", "bank", "default", "kube-public", "kube-node-lease"} {
 				_, err := a.client().CoreV1().Secrets(n).List(a.Context(), metav1.ListOptions{})

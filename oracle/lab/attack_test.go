@@ -44,7 +44,8 @@ type way struct {
 type act struct {
 	*site
 	*testing.T
-	id string // of this act: part of the names of what it makes
+	id   string // of this act: part of the names of what it makes
+	role string // of the attacker's own
 	// who is the attacker as the message must name him; empty where it is enough to name the object.
 	who   string
 	cfg   *rest.Config
@@ -81,7 +82,8 @@ func TestAttacks(t *testing.T) {
 		for _, w := range k.ways {
 			t.Run(k.detection+"/"+w.name, func(t *testing.T) {
 				a := &act{site: s, T: t, id: fmt.Sprintf("m%03d", len(acts))}
-				a.be("Ops")
+				a.role = attacker(len(acts))
+				a.be(a.role)
 				want := w.do(a)
 				if a.who != "" {
 					want = append(want, a.who)
@@ -95,7 +97,7 @@ func TestAttacks(t *testing.T) {
 	}
 	s.quiet(t)
 	found, stats := findings(t, s.log(t), trail...)
-	i := 0
+	next := 0
 	for _, k := range catalogue {
 		seen := 0
 		for _, w := range k.ways {
@@ -103,10 +105,10 @@ func TestAttacks(t *testing.T) {
 			if w.severity != "" {
 				severity = w.severity
 			}
-			if s.seen(t, found, k.detection+"/"+w.name, k.detection, severity, wants[i]) {
+			if s.seen(t, found, k.detection+"/"+w.name, k.detection, severity, wants[next]) {
 				seen++
 			}
-			i++
+			next++
 		}
 		t.Logf("%-45s detected in %d of %d ways", k.detection, seen, len(k.ways))
 	}
@@ -130,7 +132,8 @@ func (s *site) seen(t *testing.T, found []finding.Finding, attack, detection str
 	t.Errorf("%s: not reported as %s or more, naming %q; near it:\n\t%s", attack, severity, want, strings.Join(near, "\n\t"))
 	for line := range strings.Lines(string(s.log(t))) {
 		if len(want) > 0 && strings.Contains(line, want[len(want)-1]) && len(line) < 20000 {
-			t.Logf("logged: %.3000s", line)
+			t.Logf("logged: %.1000s", line)
+			break
 		}
 	}
 	return false

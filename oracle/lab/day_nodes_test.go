@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"strings"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -118,7 +119,8 @@ func (d *day) work() {
 // gone is no error where somebody was faster.
 func (d *day) gone(err error) {
 	d.Helper()
-	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+	terminating := apierrors.IsForbidden(err) && strings.Contains(err.Error(), "being terminated")
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) && !terminating {
 		d.Fatal(err)
 	}
 }
@@ -153,10 +155,9 @@ func (d *day) run(c kubernetes.Interface, p *corev1.Pod, i int) {
 				request.Spec.Audiences = []string{a}
 			}
 			got, err := core.ServiceAccounts(p.Namespace).CreateToken(d.Context(), p.Spec.ServiceAccountName, request, metav1.CreateOptions{})
-			if apierrors.IsNotFound(err) {
+			if d.gone(err); err != nil {
 				return // the pod went
 			}
-			d.must(err)
 			if s.ServiceAccountToken.Audience == "" {
 				d.tokens[p.Namespace+"/"+p.Spec.ServiceAccountName] = got.Status.Token
 			}

@@ -83,8 +83,17 @@ func siteRoles() map[string]mappedRole {
 		roles[name] = r
 		i++
 	}
+	for i := range attackers {
+		name := attacker(i)
+		roles[name] = mappedRole{account: home, unique: fmt.Sprintf("AROA1%016d", i), username: "arn:aws:sts::" + home + ":assumed-role/" + name + "/{{SessionName}}", groups: []string{"ops"}}
+	}
 	return roles
 }
+
+// attackers is how many roles there are for attacks: one each, for detections that look at several requests go by the role.
+const attackers = 250
+
+func attacker(i int) string { return fmt.Sprintf("Mallory%03d", i) }
 
 func newSite(t *testing.T) *site {
 	t.Helper()
