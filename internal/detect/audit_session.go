@@ -37,6 +37,7 @@ func (g *objects) noteSession(l *look, limit int) {
 	if f == nil {
 		f = g.Met.at(strings.Clone(k), limit)
 	}
+	l.met = f
 	c := l.Cluster()
 	i := slices.IndexFunc(f.Clusters, func(s metOn) bool { return s.Cluster == c })
 	switch {
@@ -49,7 +50,10 @@ func (g *objects) noteSession(l *look, limit int) {
 
 // firstOfSession says whether the event is the first of its access key on its cluster, as far as is known.
 func (l *look) firstOfSession() bool {
-	f := l.ledger.Objects.Met.get(l.Find(pathAuditKey).First().String())
+	f := l.met
+	if f == nil {
+		f = l.ledger.Objects.Met.get(l.Find(pathAuditKey).First().String())
+	}
 	if f == nil {
 		return false
 	}

@@ -425,6 +425,7 @@ func compare(m *sigma.Match, f field) predicate {
 		}
 		return false
 	}
+	may := glanceOf(m)
 	direct := event.Field(0)
 	if f.enrich == nil {
 		direct = f.path.Field()
@@ -439,12 +440,12 @@ func compare(m *sigma.Match, f field) predicate {
 				return false
 			case event.List:
 			default:
-				return matches(v.String())
+				return may.match(v) && matches(v.String())
 			}
 		}
 		is := false
-		f.values(l, func(s string) bool {
-			is = matches(s)
+		l.Find(f.path).Each(func(v event.Value) bool {
+			is = v.Kind() != event.Null && may.match(v) && matches(v.String())
 			return !is
 		})
 		return is
@@ -464,10 +465,13 @@ func begins(m *sigma.Match, f field) predicate {
 	}
 	// Folding can change the length of letters outside ASCII: then more is compared, never less.
 	longest *= utf8.UTFMax
-	values := m.Values
+	values, may := m.Values, glanceOf(m)
 	return func(l *look) bool {
 		is := false
 		l.Find(f.path).Each(func(v event.Value) bool {
+			if !may.match(v) {
+				return true
+			}
 			s := v.Begin(longest)
 			for i := range values {
 				is = is || v.Kind() != event.Null && values[i].Matches(sigma.StartsWith, m.Cased, s)

@@ -23,6 +23,7 @@ type look struct {
 	groups []string // the memory of the actor's groups
 	key    *keyFacts
 	keyOK  bool
+	met    *metFacts // of the access key of an audit event, once noted
 	// memo are the enrichments worked out for this event, by slot: those that are of this turn.
 	memo []remembered
 	turn uint64
@@ -37,6 +38,7 @@ type remembered struct {
 
 func (l *look) reset(e *event.Event, final bool) {
 	l.Event, l.final, l.whoOK, l.keyOK = e, final, false, false
+	l.met = nil
 	l.turn++
 }
 

@@ -58,6 +58,16 @@ func (v Values) Each(yield func(Value) bool) { v.from.walk(v.rest, yield) }
 
 // First returns the first value, an absent one if there is none.
 func (v Values) First() Value {
+	if v.rest == "" { // as mostly: the field itself, or the first of a list of texts
+		switch kind := v.from.Kind(); {
+		case kind != List:
+			return v.from
+		case v.from.raw[1] == '"':
+			c := v.from.cursor()
+			elem, _ := c.element()
+			return elem
+		}
+	}
 	var first Value
 	v.from.walk(v.rest, func(x Value) bool {
 		first = x

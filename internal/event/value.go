@@ -81,6 +81,17 @@ func (v Value) String() string {
 	return borrow(inner)
 }
 
+// Head returns the first byte of String as it is written: of a string that begins with an escape it is the escape's.
+func (v Value) Head() byte {
+	switch {
+	case len(v.raw) == 0:
+		return 0
+	case v.raw[0] == '"':
+		return v.raw[1]
+	}
+	return v.raw[0]
+}
+
 // Begin returns the beginning of String, n bytes of it or more if it has them, and unescapes nothing if there is nothing to
 // unescape in it.
 func (v Value) Begin(n int) string {
