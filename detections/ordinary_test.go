@@ -57,7 +57,7 @@ var kinds = []kind{
 	{1, byController, manager, "create", "/api/v1/namespaces/team-%[1]d/pods", `"resource":"pods","namespace":"team-%[1]d","apiVersion":"v1"`, `,"requestObject":{"kind":"Pod","apiVersion":"v1","metadata":{"generateName":"web-6c7bd5f5bf-","labels":{"app":"web"}},"spec":{"containers":[{"name":"web","image":"registry.example/web:1","resources":{}}],"serviceAccountName":"web"}},"responseObject":{"kind":"Pod","apiVersion":"v1","metadata":{"name":"web-6c7bd5f5bf-%05[3]x","namespace":"team-%[1]d","uid":"d5b3d6a4-1111-4222-8333-%012[3]x","labels":{"app":"web"}},"spec":{"containers":[{"name":"web","image":"registry.example/web:1","resources":{}}],"serviceAccountName":"web"},"status":{"phase":"Pending"}}`, "", "RequestResponse"},
 }
 
-// ordinary is about so many bytes of a log of 2,000 nodes, the same every time, with ids of its own for each request: two
+// ordinary is about so many bytes of a log of 200 nodes, the same every time, with ids of its own for each request: two
 // thousand requests in a second.
 func ordinary(size int) []byte {
 	random := rand.New(rand.NewPCG(7, 11))
@@ -71,7 +71,7 @@ func ordinary(size int) []byte {
 	from := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 	for n := 0; out.Len() < size; n++ {
 		k := kinds[of[random.IntN(len(of))]]
-		node, host := random.IntN(20), random.IntN(100)
+		node, host := random.IntN(10), random.IntN(20)
 		fill := func(s string) string { // what stands after the NUL is there for every number to be used
 			s, _, _ = strings.Cut(fmt.Sprintf(s+"\x00%[1]d%[2]d%[3]d", node, host, n), "\x00")
 			return s

@@ -74,6 +74,12 @@ func (l *look) part() string {
 	if l.Field(event.ImpersonatedUser).Kind() == event.Object {
 		return ""
 	}
+	// Most are seen not to be one by their name.
+	name := l.Field(event.Username).String()
+	if account, ok := strings.CutPrefix(name, "system:serviceaccount:"); ok && !strings.HasPrefix(account, "kube-system:") ||
+		!strings.HasPrefix(name, "system:") && !strings.HasPrefix(name, "eks:") {
+		return ""
+	}
 	a := l.actor()
 	outside := a.AccessKey == "" && a.Principal == "" && a.Pod == ""
 	switch {

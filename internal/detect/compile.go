@@ -396,18 +396,18 @@ func (w *writer) match(m *sigma.Match) predicate {
 		if len(rest.Values) == 0 {
 			return absent
 		}
-		return anyOf([]predicate{absent, compare(&rest, f)})
+		return anyOf([]predicate{absent, w.compare(&rest, f)})
 	}
-	return compare(m, f)
+	return w.compare(m, f)
 }
 
 // compare is the usual match: one of the field's values is as one of the pattern's, or with |all as each of them.
-func compare(m *sigma.Match, f field) predicate {
+func (w *writer) compare(m *sigma.Match, f field) predicate {
 	op, cased := m.Op, m.Cased
 	if m.All {
 		ps := make([]predicate, len(m.Values))
 		for i, v := range m.Values {
-			ps[i] = compare(&sigma.Match{Field: m.Field, Op: op, Cased: cased, Values: []sigma.Value{v}}, f)
+			ps[i] = w.compare(&sigma.Match{Field: m.Field, Op: op, Cased: cased, Values: []sigma.Value{v}}, f)
 		}
 		return all(ps)
 	}
@@ -430,6 +430,16 @@ func compare(m *sigma.Match, f field) predicate {
 	if f.enrich == nil {
 		direct = f.path.Field()
 	}
+	slot := w.program.lists
+	w.program.lists++
+	inList := func(l *look) bool {
+		is := false
+		l.Find(f.path).Each(func(v event.Value) bool {
+			is = v.Kind() != event.Null && may.match(v) && matches(v.String())
+			return !is
+		})
+		return is
+	}
 	return func(l *look) bool {
 		if f.enrich != nil {
 			return slices.ContainsFunc(l.enriched(f.enrich), matches)
@@ -439,16 +449,14 @@ func compare(m *sigma.Match, f field) predicate {
 			case event.Absent, event.Null:
 				return false
 			case event.List:
+				if list := v.Raw(); len(list) <= longest && slot < len(l.lists) {
+					return l.lists[slot].of(list, func() bool { return inList(l) })
+				}
 			default:
 				return may.match(v) && matches(v.String())
 			}
 		}
-		is := false
-		l.Find(f.path).Each(func(v event.Value) bool {
-			is = v.Kind() != event.Null && may.match(v) && matches(v.String())
-			return !is
-		})
-		return is
+		return inList(l)
 	}
 }
 

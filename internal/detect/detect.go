@@ -85,6 +85,7 @@ type Program struct {
 
 	indexes      [3]index // by event.Plane
 	correlations []*correlation
+	lists        int // conditions that may be asked of a list
 	// absences are the first feeds of the correlations of that kind, by name.
 	absences map[string][]feed
 }

@@ -80,6 +80,7 @@ func New(p *Program, ctx *Context, o Options, report reporter) *Engine {
 func (g *Engine) wire() {
 	g.look = look{ctx: g.ctx, ledger: g.ledger, memo: make([]remembered, len(enrichments))}
 	g.again = look{ctx: g.ctx, ledger: g.ledger, memo: make([]remembered, len(enrichments))}
+	g.look.lists, g.again.lists = make([]answers, g.program.lists), make([]answers, g.program.lists)
 }
 
 func or(n, otherwise int) int {

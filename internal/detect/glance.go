@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"unicode/utf8"
 
 	"drawbridge/internal/event"
@@ -48,6 +49,22 @@ func glanceOf(m *sigma.Match) glance {
 		g.heads[c] = true
 	}
 	return g
+}
+
+// answers remember what was said of a list that events have again and again, as the groups of a user: by its bytes, in the
+// place that its length tells.
+type answers [8]struct {
+	list []byte
+	is   bool
+}
+
+// of is what was said of a list, or what ask says now.
+func (a *answers) of(list []byte, ask func() bool) bool {
+	m := &a[len(list)%len(a)]
+	if !bytes.Equal(m.list, list) {
+		m.list, m.is = append(m.list[:0], list...), ask()
+	}
+	return m.is
 }
 
 // match is false if the value cannot match.

@@ -27,6 +27,8 @@ type look struct {
 	// memo are the enrichments worked out for this event, by slot: those that are of this turn.
 	memo []remembered
 	turn uint64
+	// lists are the answers to conditions on lists, whatever the event.
+	lists []answers
 	// open is the memory for the rules behind open gates.
 	open []*rule
 }
