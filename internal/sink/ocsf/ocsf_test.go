@@ -85,6 +85,18 @@ func TestCrash(t *testing.T) {
 	}
 }
 
+// TestCutLong: nothing is left of a line that was longer than what follows.
+func TestCutLong(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "findings.jsonl")
+	if err := os.WriteFile(path, append([]byte(`{"message":"`), bytes.Repeat([]byte("x"), 1<<16)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	deliver(t, open(t, path), "a")
+	if diff := cmp.Diff([]string{"a"}, written(t, path)); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
 // TestMoved: a file that is moved away is followed by a new one, which repeats nothing.
 func TestMoved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "findings.jsonl")

@@ -73,8 +73,7 @@ type Stream struct {
 type received struct {
 	receipt string
 	count   int // how often it was received
-	left    int // objects that are not done
-	failed  bool
+	left    int // objects that are not done, those that failed among them
 }
 
 // fetched is an object that was read, or was not.
@@ -258,7 +257,6 @@ func (s *Stream) failed(ctx context.Context, f fetched) error {
 		s.o.Report(f.object.String(), f.err)
 	}
 	s.mu.Lock()
-	f.message.failed = true
 	delete(s.held, f.message.receipt)
 	s.mu.Unlock()
 	return s.hide(ctx, f.message, retryAfter)
@@ -269,7 +267,7 @@ func (s *Stream) finish(ctx context.Context, m *received, o object) error {
 	s.done.Add(o.id())
 	s.mu.Lock()
 	m.left--
-	last := m.left == 0 && !m.failed
+	last := m.left == 0
 	s.mu.Unlock()
 	if !last {
 		return nil

@@ -213,6 +213,19 @@ func TestPassing(t *testing.T) {
 	}
 }
 
+// TestTogether: a message of two objects is deleted when both are done; the one that is done is not handed out again.
+func TestTogether(t *testing.T) {
+	f := newFake(t)
+	f.objects["logs/good"], f.objects["logs/late"] = gz(records(1)), gz(records(2))
+	denied := refuse(http.StatusForbidden, "AccessDenied")
+	f.answers["logs/late"] = []func(http.ResponseWriter){denied}
+	f.send(`{"s3Bucket":"logs","s3ObjectKey":["good","late"]}`)
+	got := handled(t, New(f.config(), Options{Queue: f.queue(), Drain: true}), true)
+	if len(got) != 2 || f.left() != 0 || f.messages[0] != nil || f.calls["s3:GetObject"] != 3 {
+		t.Errorf("handed out %v, %d messages left, %d objects read", got, f.left(), f.calls["s3:GetObject"])
+	}
+}
+
 // TestRedelivered: what was not acknowledged comes again, to another stream; what was does not.
 func TestRedelivered(t *testing.T) {
 	f := newFake(t)
