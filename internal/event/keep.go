@@ -42,6 +42,7 @@ func redact(dst, record []byte) []byte {
 // block writes JSON values and the texts between them. Where JSON is broken it goes on line by line, and in a broken line
 // string by string.
 func (r *redactor) block(b []byte, outer place) {
+	r.marks = marksIn(b)
 	p := outer      // of the next value
 	broken := false // a value did not end: from here on they must end on their line
 	flat := 0       // up to here are only strings
@@ -71,7 +72,7 @@ func (r *redactor) block(b []byte, outer place) {
 			if end == i {
 				end = line
 			}
-			r.out = appendText(r.out, b[i:end])
+			r.text(b[i:end])
 		case p == inRecord && !isSuspect(b[i:end]):
 			r.out = append(r.out, b[i:end]...)
 		default:
@@ -104,7 +105,8 @@ func wellFormed(b []byte, i int, broken bool, line int) int {
 type redactor struct {
 	out     []byte
 	secrets bool // "secret" occurs at all
-	depth   int  // of JSON in strings
+	marks   []mark
+	depth   int // of JSON in strings
 }
 
 // place is what is known of where a value stands.
@@ -136,7 +138,7 @@ func (r *redactor) value(b []byte, p place) {
 		}
 		r.out = append(r.out, ']')
 	case String:
-		r.text(b, p)
+		r.quoted(b, p)
 	default:
 		if p == inCredential && kindOf(b[0]) == Number {
 			r.out = append(r.out, '"')
@@ -198,8 +200,8 @@ func isSecret(v Value) bool {
 	return kind.Is("Secret") || kind.Is("SecretList") || v.Find("objectRef.resource").First().Is("secrets")
 }
 
-// text writes a string without what is secret in it.
-func (r *redactor) text(quoted []byte, p place) {
+// quoted writes a string without what is secret in it.
+func (r *redactor) quoted(quoted []byte, p place) {
 	inner := quoted[1 : len(quoted)-1]
 	switch {
 	case p == inCredential && len(inner) > 0 && string(inner) != "HIDDEN_DUE_TO_SECURITY_REASONS":
@@ -218,47 +220,55 @@ func (r *redactor) text(quoted []byte, p place) {
 		}
 		r.out = out
 	default:
-		r.out = appendText(r.out, quoted)
+		r.text(quoted)
 	}
 }
 
-// marks begin a credential inside a text; what it is made of goes on to the first byte that is none of its alphabet.
-var marks = []struct{ mark, keep string }{
-	{"k8s-aws-v1.", "k8s-aws-v1."},
-	{"X-Amz-Security-Token=", "X-Amz-Security-Token="},
-	{"X-Amz-Signature=", "X-Amz-Signature="},
-	{"x-amz-security-token=", "x-amz-security-token="},
-	{"Bearer ", "Bearer "},
-	{"eyJ", ""},
+// mark begins a credential inside a text; what it is made of goes on to the first byte that is none of its alphabet.
+type mark struct{ begin, keep []byte }
+
+var marks = func() (all []mark) {
+	for _, s := range []string{"k8s-aws-v1.", "X-Amz-Security-Token=", "X-Amz-Signature=", "x-amz-security-token=", "Bearer "} {
+		all = append(all, mark{[]byte(s), []byte(s)})
+	}
+	return append(all, mark{begin: []byte("eyJ")})
+}()
+
+// marksIn returns the marks that occur in a text at all: its parts need not be searched for others.
+func marksIn(text []byte) []mark {
+	var in []mark
+	for _, m := range marks {
+		if bytes.Contains(text, m.begin) {
+			in = append(in, m)
+		}
+	}
+	return in
 }
 
-// appendText appends text without the credentials in it.
-func appendText(dst, text []byte) []byte {
+// text writes text without the credentials in it.
+func (r *redactor) text(text []byte) {
 	for len(text) > 0 {
-		at, hit := len(text), -1
-		for i, m := range marks {
-			if n := bytes.Index(text[:at], []byte(m.mark)); n >= 0 {
-				at, hit = n, i
+		at, hit := len(text), mark{}
+		for _, m := range r.marks {
+			if n := bytes.Index(text[:at], m.begin); n >= 0 {
+				at, hit = n, m
 			}
 		}
-		dst = append(dst, text[:at]...)
-		if hit < 0 {
-			return dst
+		r.out = append(r.out, text[:at]...)
+		if text = text[at:]; len(text) == 0 {
+			return
 		}
-		mark := marks[hit].mark
-		text = text[at:]
-		n := len(mark)
+		n := len(hit.begin)
 		for n < len(text) && isTokenByte(text[n]) {
 			n++
 		}
-		if mark == "eyJ" && !isJWT(text[:n]) || n == len(mark) {
-			dst, text = append(dst, text[:n]...), text[n:]
-			continue
+		if hit.keep == nil && !isJWT(text[:n]) || n == len(hit.begin) {
+			r.out = append(r.out, text[:n]...)
+		} else {
+			r.out = append(append(r.out, hit.keep...), redacted...)
 		}
-		dst = append(append(dst, marks[hit].keep...), redacted...)
 		text = text[n:]
 	}
-	return dst
 }
 
 // isJWT says whether a run of token bytes has the form of a JSON Web Token: two parts or three, the first an object.

@@ -30,6 +30,14 @@ var shifts = func() (s [1 << 10]uint8) {
 	return s
 }()
 
+// begins says of the first two bytes of a window whether a suspicion begins so.
+var begins = func() (s [1 << 10]bool) {
+	for _, word := range suspicions {
+		s[pair(word[0], word[1])] = true
+	}
+	return s
+}()
+
 func pair(a, b byte) uint16 { return uint16(a&31)<<5 | uint16(b&31) }
 
 // isSuspect says whether a text may have a credential in it.
@@ -37,17 +45,23 @@ func isSuspect(text []byte) bool {
 	for i := window - 1; i < len(text); {
 		shift := shifts[pair(text[i-1], text[i])]
 		if shift == 0 {
-			rest := text[i-(window-1):]
-			for _, word := range suspicions {
-				if len(rest) >= len(word) && bytes.EqualFold(rest[:len(word)], []byte(word)) {
-					return true
-				}
+			if rest := text[i-(window-1):]; begins[pair(rest[0], rest[1])] && beginsSuspicion(rest) {
+				return true
 			}
 			shift = 1
 		}
 		i += int(shift)
 	}
 	return slices.ContainsFunc(oddSuspicions[:], func(odd []byte) bool { return bytes.Contains(text, odd) })
+}
+
+func beginsSuspicion(text []byte) bool {
+	for _, word := range suspicions {
+		if len(text) >= len(word) && bytes.EqualFold(text[:len(word)], []byte(word)) {
+			return true
+		}
+	}
+	return false
 }
 
 // oddSuspicions are those too short for the search: how a JSON Web Token begins, and the two letters beyond ASCII that are
