@@ -263,6 +263,7 @@ func TestChaos(t *testing.T) {
 			end()
 		}
 	})
+	g := watch(ctx, &wait, l)
 	killed := 0
 	sent, err := l.Forward(ctx, &logs{n: batches, pace: func(i int) {
 		if i == batches/3 || i == batches*2/3 {
@@ -290,12 +291,46 @@ func TestChaos(t *testing.T) {
 	if sent.Records != batches*50 || killed != 2 {
 		t.Fatalf("%d records were sent, want %d; %d leaders were killed, want 2", sent.Records, batches*50, killed)
 	}
+	t.Logf("the longest time without a block being read while two leaders were killed: %v; should be under 5s on a machine that does nothing else", g.longest())
 	until(t, "every event in a checkpoint", func() bool { return read(t, p, l) == sent.Records })
 	var got map[string]int
 	until(t, "every finding published", func() bool { got = found(t, l); return len(got) == len(expected) })
 	if diff := cmp.Diff(expected, got); diff != "" {
 		t.Errorf("findings (-undisturbed +disturbed):\n%s", diff)
 	}
+}
+
+// gap is the longest time in which no partition had a block to read.
+type gap struct {
+	mu   sync.Mutex
+	last time.Time
+	most time.Duration
+}
+
+// watch reads all partitions of a log, as one who is not killed.
+func watch(ctx context.Context, wait *sync.WaitGroup, l *nats.Log) *gap {
+	g := &gap{}
+	for n := range l.Size() {
+		wait.Go(func() {
+			_ = l.Stream(n, &stream.Checkpoint{}).Receive(ctx, func(context.Context, stream.Batch) error {
+				g.mu.Lock()
+				defer g.mu.Unlock()
+				if now := time.Now(); g.last.IsZero() {
+					g.last = now
+				} else {
+					g.most, g.last = max(g.most, now.Sub(g.last)), now
+				}
+				return nil
+			})
+		})
+	}
+	return g
+}
+
+func (g *gap) longest() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.most
 }
 
 // TestFenced: of two that loaded the same checkpoint one may save.

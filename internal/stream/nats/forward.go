@@ -1,7 +1,6 @@
 package nats
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -37,7 +36,7 @@ type Forwarded struct {
 // Forward puts the records of a stream into the log, each in the partition of its account and without credentials, and
 // acknowledges a batch once all of it is stored. What is no record is handed to unparsed, and counted.
 func (l *Log) Forward(ctx context.Context, s stream.Stream, cluster string, unparsed func(*event.Unparsed)) (Forwarded, error) {
-	f := &forwarder{log: l, blocks: map[blockKey]*bytes.Buffer{}, unparsed: unparsed}
+	f := &forwarder{log: l, blocks: map[blockKey][]byte{}, unparsed: unparsed}
 	err := s.Receive(ctx, func(ctx context.Context, b stream.Batch) error {
 		if b.Cluster == "" {
 			b.Cluster = cluster
@@ -61,10 +60,12 @@ type blockKey struct {
 type forwarder struct {
 	Forwarded
 	log      *Log
-	blocks   map[blockKey]*bytes.Buffer
+	blocks   map[blockKey][]byte
 	sent     []sending
 	unparsed func(*event.Unparsed)
-	record   []byte
+	// free has room for blocks, and packed for what was sent and is stored: blocks are big, and making them anew costs more
+	// than filling them.
+	free, packed [][]byte
 }
 
 // sending is a block that is on its way.
@@ -85,8 +86,8 @@ func (f *forwarder) batch(ctx context.Context, b stream.Batch) error {
 				return err
 			}
 		case errors.Is(err, io.EOF):
-			for k, block := range f.blocks {
-				if err := f.send(ctx, k, block); err != nil {
+			for k := range f.blocks {
+				if err := f.send(ctx, k); err != nil {
 					return err
 				}
 			}
@@ -111,35 +112,44 @@ func (f *forwarder) add(ctx context.Context, e *event.Event) error {
 	if e.Plane() == event.Kubernetes {
 		k.cluster = cmp.Or(c.ARN(), c.Name)
 	}
-	block := f.blocks[k]
-	if block == nil {
-		block = &bytes.Buffer{}
+	block, ok := f.blocks[k]
+	if !ok {
+		block = room(&f.free, blockSize+blockSize/8)
 		k.cluster, k.input = strings.Clone(k.cluster), strings.Clone(k.input)
-		f.blocks[k] = block
 	}
-	f.record = event.Redact(f.record[:0], e.Raw())
-	block.Write(f.record)
-	block.WriteByte('\n')
+	before := len(block)
+	block = append(event.Redact(block, e.Raw()), '\n')
+	f.blocks[k] = block
 	f.Records++
-	f.Bytes += int64(len(f.record)) + 1
-	if block.Len() >= blockSize {
-		return f.send(ctx, k, block)
+	f.Bytes += int64(len(block) - before)
+	if len(block) >= blockSize {
+		return f.send(ctx, k)
 	}
 	return nil
 }
 
-// send publishes a block under an id that its content decides: sent again, it is stored once.
-func (f *forwarder) send(ctx context.Context, k blockKey, block *bytes.Buffer) error {
-	if block.Len() == 0 {
-		return nil
+// room takes a slice from those that are free, an empty one of at least size.
+func room(free *[][]byte, size int) []byte {
+	if n := len(*free); n > 0 && cap((*free)[n-1]) >= size {
+		b := (*free)[n-1]
+		*free = (*free)[:n-1]
+		return b[:0]
 	}
-	sum := sha256.Sum256(block.Bytes())
+	return make([]byte, 0, size)
+}
+
+// send publishes a block under an id that its content decides: sent again, it is stored once.
+func (f *forwarder) send(ctx context.Context, k blockKey) error {
+	block := f.blocks[k]
+	delete(f.blocks, k)
+	sum := sha256.Sum256(block)
 	msg := nats.NewMsg(f.log.subject(k.partition))
 	msg.Header.Set(nats.MsgIdHdr, hex.EncodeToString(sum[:16]))
 	msg.Header.Set(headerCluster, k.cluster)
 	msg.Header.Set(headerInput, k.input)
-	msg.Data = s2.Encode(nil, block.Bytes())
-	delete(f.blocks, k)
+	size := s2.MaxEncodedLen(len(block))
+	msg.Data = s2.Encode(room(&f.packed, size)[:size], block)
+	f.free = append(f.free, block)
 	f.Blocks++
 	ack, err := f.log.js.PublishMsgAsync(msg)
 	if err != nil {
@@ -156,6 +166,7 @@ func (f *forwarder) stored(ctx context.Context, most int) error {
 		f.sent = f.sent[1:]
 		select {
 		case <-s.ack.Ok():
+			f.packed = append(f.packed, s.msg.Data)
 		case err := <-s.ack.Err():
 			if ctx.Err() != nil {
 				return ctx.Err()

@@ -44,6 +44,7 @@ func (p *partition) Receive(ctx context.Context, handle func(context.Context, st
 	}
 	defer context.AfterFunc(ctx, messages.Stop)()
 	defer messages.Stop()
+	var block []byte
 	for {
 		m, err := messages.Next()
 		if ctx.Err() != nil {
@@ -59,11 +60,11 @@ func (p *partition) Receive(ctx context.Context, handle func(context.Context, st
 		if err != nil {
 			return fmt.Errorf("read %s: %w", subject, err)
 		}
-		block, err := s2.Decode(nil, m.Data())
-		if err != nil {
-			block = m.Data() // no block of ours: the decoder counts it as unparsed
+		body := m.Data() // if it is no block of ours, the decoder counts it as unparsed
+		if block, err = s2.Decode(block[:cap(block)], body); err == nil {
+			body = block
 		}
-		b := stream.Batch{Input: subject, Position: strconv.FormatUint(meta.Sequence.Stream, 10), Cluster: m.Headers().Get(headerCluster), Body: bytes.NewBuffer(block)}
+		b := stream.Batch{Input: subject, Position: strconv.FormatUint(meta.Sequence.Stream, 10), Cluster: m.Headers().Get(headerCluster), Body: bytes.NewBuffer(body)}
 		if err := handle(ctx, b); err != nil {
 			return err
 		}

@@ -1,0 +1,284 @@
+// Package kafka keeps events in a Kafka topic that others fill, from whose partitions workers read, and what workers share:
+// who reads which partition, which a consumer group decides, and their checkpoints.
+//
+// Where a partition's reader stands is in its checkpoint, together with its state, and not in the group: an offset that was
+// committed says nothing of the state. Checkpoints lie in a compacted topic and are written in transactions. Who loads one
+// fences all others: Kafka refuses what they write from then on. What is joined must be in one partition, so whoever fills
+// the topic gives records of one account one key.
+package kafka
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+)
+
+// Config is a log's place, as a URL says it: kafka://host1:9092,host2:9092/TOPIC?group=NAME. Secrets stand in files.
+type Config struct {
+	Brokers []string
+	Topic   string
+	// Group is the consumer group in which workers share the partitions, and the prefix of their transactions.
+	Group string
+	// TLS says to encrypt; CA is the path of the certificates to trust, "" for the system's, and Certificate and Key are the
+	// client's, "" for none.
+	TLS                  bool
+	CA, Certificate, Key string
+	// SASL is the mechanism, "" for none: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. Password is the path of the file with it.
+	SASL, User, Password string
+	// Lost is told of records that Kafka deleted before they were read: those of a partition from one offset up to another.
+	// Nil if nobody wants to know.
+	Lost func(partition int, from, to int64)
+}
+
+// ParseURL reads a log's URL.
+func ParseURL(s string) (Config, error) {
+	c := Config{Group: "drawbridge"}
+	bad := func(what string) (Config, error) {
+		return c, fmt.Errorf("%q: %s; want kafka://host:9092[,host:9092]/TOPIC?group=NAME&tls=on&ca=FILE&cert=FILE&key=FILE&sasl=SCRAM-SHA-512&user=NAME&password=FILE", s, what)
+	}
+	rest, ok := strings.CutPrefix(s, "kafka://")
+	if !ok {
+		return bad("not a Kafka URL")
+	}
+	rest, query, _ := strings.Cut(rest, "?")
+	hosts, topic, _ := strings.Cut(rest, "/")
+	c.Brokers, c.Topic = strings.Split(hosts, ","), topic
+	switch {
+	case strings.Contains(hosts, "@"):
+		return bad("a user before the host; the password belongs in a file")
+	case hosts == "":
+		return bad("no broker")
+	case !isTopic(topic):
+		return bad("no topic, or not the name of one")
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return bad(err.Error())
+	}
+	texts := map[string]*string{"group": &c.Group, "ca": &c.CA, "cert": &c.Certificate, "key": &c.Key, "sasl": &c.SASL, "user": &c.User, "password": &c.Password}
+	for key := range values {
+		v := values.Get(key)
+		text, ok := texts[key]
+		switch {
+		case ok && v != "":
+			*text = v
+		case key == "tls" && (v == "on" || v == "off"):
+			c.TLS = v == "on"
+		default:
+			return bad(fmt.Sprintf("%s=%s", key, v))
+		}
+	}
+	switch {
+	case !c.TLS && c.CA+c.Certificate+c.Key != "":
+		return bad("certificates without tls=on")
+	case (c.Certificate == "") != (c.Key == ""):
+		return bad("cert and key belong together")
+	case c.SASL != "" && (c.User == "" || c.Password == ""):
+		return bad("sasl without user and password")
+	}
+	return c, nil
+}
+
+// isTopic says whether a name is one that Kafka takes for a topic.
+func isTopic(s string) bool {
+	return s != "" && len(s) <= 200 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == ""
+}
+
+// connection is what every client of a log has in common.
+func (c *Config) connection() ([]kgo.Opt, error) {
+	options := []kgo.Opt{kgo.SeedBrokers(c.Brokers...), kgo.ClientID("drawbridge"), kgo.WithLogger(nil)}
+	if c.TLS {
+		conf := &tls.Config{MinVersion: tls.VersionTLS12}
+		if c.CA != "" {
+			pem, err := os.ReadFile(c.CA)
+			if err != nil {
+				return nil, err
+			}
+			if conf.RootCAs = x509.NewCertPool(); !conf.RootCAs.AppendCertsFromPEM(pem) {
+				return nil, fmt.Errorf("%s has no certificates", c.CA)
+			}
+		}
+		if c.Certificate != "" {
+			pair, err := tls.LoadX509KeyPair(c.Certificate, c.Key)
+			if err != nil {
+				return nil, err
+			}
+			conf.Certificates = []tls.Certificate{pair}
+		}
+		options = append(options, kgo.DialTLSConfig(conf))
+	}
+	if c.SASL == "" {
+		return options, nil
+	}
+	password, err := os.ReadFile(c.Password)
+	if err != nil {
+		return nil, err
+	}
+	secret := strings.TrimSpace(string(password))
+	switch strings.ToUpper(c.SASL) {
+	case "PLAIN":
+		return append(options, kgo.SASL(plain.Auth{User: c.User, Pass: secret}.AsMechanism())), nil
+	case "SCRAM-SHA-256":
+		return append(options, kgo.SASL(scram.Auth{User: c.User, Pass: secret}.AsSha256Mechanism())), nil
+	case "SCRAM-SHA-512":
+		return append(options, kgo.SASL(scram.Auth{User: c.User, Pass: secret}.AsSha512Mechanism())), nil
+	}
+	return nil, fmt.Errorf("sasl=%s: want PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", c.SASL)
+}
+
+// Log is an open log.
+type Log struct {
+	Config
+	options []kgo.Opt
+	client  *kgo.Client
+	size    int
+
+	mu     sync.Mutex
+	stores map[int]*store
+	parts  map[int32]*part // that the group gave to this worker
+}
+
+// answerWait bounds what is asked of Kafka aside from reading.
+const answerWait = 30 * time.Second
+
+// Open connects to a log, which must be there, and makes the topics of checkpoints and findings where they are not. The
+// caller closes it.
+func Open(ctx context.Context, c Config) (*Log, error) {
+	options, err := c.connection()
+	if err != nil {
+		return nil, fmt.Errorf("connect to Kafka: %w", err)
+	}
+	client, err := kgo.NewClient(options...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Kafka: %w", err)
+	}
+	l := &Log{Config: c, options: options, client: client, stores: map[int]*store{}, parts: map[int32]*part{}}
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	if err := l.open(ctx); err != nil {
+		client.Close()
+		return nil, fmt.Errorf("open the log %s on Kafka at %s: %w", c.Topic, strings.Join(c.Brokers, ","), err)
+	}
+	return l, nil
+}
+
+func (l *Log) open(ctx context.Context) (err error) {
+	if l.size, err = l.partitions(ctx, l.Topic); err != nil {
+		return err
+	}
+	// A checkpoint a few seconds old is worth nothing: small segments let Kafka forget it soon.
+	if err := l.make(ctx, l.states(), l.size, map[string]string{"cleanup.policy": "compact", "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1"}); err != nil {
+		return err
+	}
+	n, err := l.partitions(ctx, l.states())
+	if err == nil && n < l.size {
+		err = fmt.Errorf("%s has %d partitions and %s %d: give it as many", l.states(), n, l.Topic, l.size)
+	}
+	if err != nil {
+		return err
+	}
+	return l.make(ctx, l.findings(), -1, map[string]string{"cleanup.policy": "compact"})
+}
+
+func (l *Log) states() string   { return l.Topic + "-" + l.Group + "-states" }
+func (l *Log) findings() string { return l.Topic + "-" + l.Group + "-findings" }
+
+// partitions is how many partitions a topic has.
+func (l *Log) partitions(ctx context.Context, topic string) (int, error) {
+	for {
+		request := kmsg.NewPtrMetadataRequest()
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = &topic
+		request.Topics = append(request.Topics, t)
+		answer, err := request.RequestWith(ctx, l.client)
+		if err != nil {
+			return 0, err
+		}
+		if len(answer.Topics) != 1 {
+			return 0, fmt.Errorf("the topic %s: Kafka tells of %d topics", topic, len(answer.Topics))
+		}
+		err = kerr.ErrorForCode(answer.Topics[0].ErrorCode)
+		if err == nil {
+			return len(answer.Topics[0].Partitions), nil
+		}
+		// A topic that was just made is not known to every broker.
+		if topic == l.Topic || !kerr.IsRetriable(err) {
+			return 0, fmt.Errorf("the topic %s: %w", topic, err)
+		}
+		select {
+		case <-ctx.Done():
+			return 0, fmt.Errorf("the topic %s: %w", topic, err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// make makes a topic if it is not there, with as many replicas as the brokers make by default.
+func (l *Log) make(ctx context.Context, topic string, partitions int, config map[string]string) error {
+	t := kmsg.NewCreateTopicsRequestTopic()
+	t.Topic, t.NumPartitions, t.ReplicationFactor = topic, int32(partitions), -1 //nolint:gosec // 2026-11: G115: from Kafka's own int32
+	for name, value := range config {
+		c := kmsg.NewCreateTopicsRequestTopicConfig()
+		c.Name, c.Value = name, &value
+		t.Configs = append(t.Configs, c)
+	}
+	request := kmsg.NewPtrCreateTopicsRequest()
+	request.Topics = append(request.Topics, t)
+	answer, err := request.RequestWith(ctx, l.client)
+	if err == nil && len(answer.Topics) == 1 {
+		err = kerr.ErrorForCode(answer.Topics[0].ErrorCode)
+	}
+	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		return fmt.Errorf("make the topic %s: %w", topic, err)
+	}
+	return nil
+}
+
+// offset is where a partition begins (-2) or ends (-1), for those who read what is committed.
+func (l *Log) offset(ctx context.Context, topic string, n int32, at int64) (int64, error) {
+	p := kmsg.NewListOffsetsRequestTopicPartition()
+	p.Partition, p.Timestamp = n, at
+	t := kmsg.NewListOffsetsRequestTopic()
+	t.Topic, t.Partitions = topic, append(t.Partitions, p)
+	request := kmsg.NewPtrListOffsetsRequest()
+	request.IsolationLevel, request.Topics = 1, append(request.Topics, t)
+	answer, err := request.RequestWith(ctx, l.client)
+	if err == nil && (len(answer.Topics) != 1 || len(answer.Topics[0].Partitions) != 1) {
+		err = errors.New("no answer")
+	}
+	if err == nil {
+		err = kerr.ErrorForCode(answer.Topics[0].Partitions[0].ErrorCode)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("where %s/%d stands: %w", topic, n, err)
+	}
+	return answer.Topics[0].Partitions[0].Offset, nil
+}
+
+// Size is the number of partitions.
+func (l *Log) Size() int { return l.size }
+
+// Close ends the connections.
+func (l *Log) Close() {
+	l.mu.Lock()
+	stores := l.stores
+	l.stores = map[int]*store{}
+	l.mu.Unlock()
+	for _, s := range stores {
+		s.close()
+	}
+	l.client.Close()
+}
