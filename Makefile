@@ -5,7 +5,7 @@ export GOWORK := off
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-ORACLES := oracle/authenticator oracle/rbac oracle/iam oracle/migrate oracle/siem oracle/jetstream
+ORACLES := oracle/authenticator oracle/rbac oracle/iam oracle/migrate oracle/siem oracle/jetstream oracle/kafka
 LINT := go tool -modfile=tools/go.mod golangci-lint
 FUZZTIME ?= 10s
 

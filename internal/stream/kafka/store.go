@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"drawbridge/internal/stream"
 )
@@ -75,6 +76,10 @@ func (s *store) load(ctx context.Context) (*stream.Checkpoint, error) {
 	return c, gob.NewDecoder(bytes.NewReader(data)).Decode(c)
 }
 
+// transactions are those of Kafka before 4.0, where an epoch lasts as long as its client. With the newer ones a client begins
+// an epoch of its own when it learns of them, in the middle of its work, and so might one that was fenced.
+var transactions = kversion.V3_8_0()
+
 // fence begins a new epoch of the partition's transactions. What an older one left undone is undone before it returns.
 func (s *store) fence(ctx context.Context) error {
 	s.log.mu.Lock()
@@ -86,7 +91,7 @@ func (s *store) fence(ctx context.Context) error {
 	}
 	client, err := kgo.NewClient(append(s.log.options[:len(s.log.options):len(s.log.options)],
 		kgo.TransactionalID(s.log.Group+"/"+s.log.Topic+"/"+strconv.Itoa(int(s.n))), kgo.TransactionTimeout(answerWait),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()))...)
+		kgo.MaxVersions(transactions), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()))...)
 	if err != nil {
 		return err
 	}
@@ -181,10 +186,11 @@ func (s *store) Save(ctx context.Context, c *stream.Checkpoint) error {
 	client := s.client
 	s.mu.Unlock()
 	if client == nil {
-		return stream.ErrFenced // by another one of this process
+		return stream.ErrFenced // by another one of this process, or a save that was not told to have been done
 	}
 	records, chunks := s.records(packed)
 	if err := s.commit(ctx, client, records); err != nil {
+		s.close() // a client that goes on could make itself the one that fences
 		if isFenced(err) {
 			return stream.ErrFenced
 		}
@@ -211,13 +217,14 @@ func (s *store) records(packed []byte) (records []*kgo.Record, chunks int) {
 	return records, chunks
 }
 
-// commit writes records in one transaction. After an error whoever calls starts again from what is stored.
+// commit writes records in one transaction. After an error nobody may go on with the client: what it left undone the next
+// epoch undoes, or Kafka after a time.
 func (s *store) commit(ctx context.Context, client *kgo.Client, records []*kgo.Record) error {
 	if err := client.BeginTransaction(); err != nil {
 		return err
 	}
 	if err := client.ProduceSync(ctx, records...).FirstErr(); err != nil {
-		return errors.Join(err, client.EndTransaction(ctx, kgo.TryAbort))
+		return err
 	}
 	return client.EndTransaction(ctx, kgo.TryCommit)
 }

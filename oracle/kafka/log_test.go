@@ -1,0 +1,362 @@
+// Package kafka_test runs drawbridge's log of events on brokers that speak Kafka's protocol and keep all in memory. They prove
+// the protocol: offsets, groups, transactions, fencing. They prove nothing of a real Kafka's disks and replicas.
+package kafka_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"drawbridge/internal/detect"
+	"drawbridge/internal/finding"
+	"drawbridge/internal/stream"
+	"drawbridge/internal/stream/kafka"
+	"drawbridge/internal/worker"
+)
+
+const (
+	partitions = 4
+	accounts   = 12
+	users      = 10
+)
+
+func start(t testing.TB) (*kfake.Cluster, string) {
+	t.Helper()
+	c, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(partitions, "audit"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c, "kafka://" + strings.Join(c.ListenAddrs(), ",") + "/audit"
+}
+
+func open(t testing.TB, url string) *kafka.Log {
+	t.Helper()
+	c, err := kafka.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := kafka.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	return l
+}
+
+// fill writes n rounds of refused requests: one by each of the users of each account. The first account's every tenth record is
+// followed by one that is broken, and by one that is there twice.
+func fill(t testing.TB, addrs []string, rounds int) (events, broken int64) {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.DefaultProduceTopic("audit"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	var records []*kgo.Record
+	add := func(account string, value []byte) {
+		records = append(records, &kgo.Record{Key: []byte(account), Value: value,
+			Headers: []kgo.RecordHeader{{Key: "cluster", Value: []byte("arn:aws:eks:eu-central-1:" + account + ":cluster/c")}}})
+	}
+	for i := range rounds {
+		for a := range accounts {
+			account := fmt.Sprintf("%012d", 111122223333+a)
+			for u := range users {
+				at := time.Date(2026, 11, 1, 10, 0, i, u*1000, time.UTC).Format("2006-01-02T15:04:05.000000Z")
+				value := fmt.Appendf(nil, `{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"%d-%d-%d","stage":"ResponseComplete","requestURI":"/api/v1/secrets","verb":"list","user":{"username":"user-%d"},"sourceIPs":["10.0.0.9"],"objectRef":{"resource":"secrets","apiVersion":"v1"},"responseStatus":{"code":403},"requestReceivedTimestamp":"%s","stageTimestamp":"%s"}`, i, a, u, u, at, at)
+				add(account, value)
+				events++
+				if a == 0 && u == 0 && i%10 == 0 {
+					add(account, value[:len(value)/2])
+					add(account, []byte(`{"Records":[{"eventVersion":"1.08",`))
+					add(account, value)
+					events++
+					broken += 2
+				}
+			}
+		}
+	}
+	if err := cl.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	return events, broken
+}
+
+// program counts, by distinct requests: it is wrong as soon as one is lost or counted twice.
+func program(t testing.TB, exactly int) *detect.Program {
+	t.Helper()
+	yml := fmt.Sprintf(`title: refused
+name: refused.one
+logsource: {product: kubernetes, service: audit}
+detection: {s: {responseStatus.code: 403}, condition: s}
+level: low
+---
+title: refused
+name: refused
+level: high
+correlation:
+  type: event_count
+  rules: [refused.one]
+  group-by: [drawbridge.cluster, user.username]
+  timespan: 1h
+  condition: {gte: %d}
+drawbridge: {message: "{user.username} of {drawbridge.cluster}"}
+`, exactly)
+	p, err := detect.Load(fstest.MapFS{"refused.yml": {Data: []byte(yml)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// told are the findings that were told, by fingerprint: told twice they are one.
+type told struct {
+	mu sync.Mutex
+	by map[string]string
+}
+
+func (f *told) messages() map[string]bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := map[string]bool{}
+	for _, m := range f.by {
+		out[m] = true
+	}
+	return out
+}
+
+func options(p *detect.Program, l *kafka.Log, f *told) worker.Options {
+	return worker.Options{Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute}, Every: 50 * time.Millisecond,
+		Deliver: func(ctx context.Context, fs []finding.Finding) error {
+			f.mu.Lock()
+			for _, one := range fs {
+				f.by[one.Fingerprint] = one.Message
+			}
+			f.mu.Unlock()
+			return l.Publish(ctx, fs, func(f finding.Finding) ([]byte, error) { return json.Marshal(f) })
+		}}
+}
+
+func want() map[string]bool {
+	out := map[string]bool{}
+	for a := range accounts {
+		for u := range users {
+			out[fmt.Sprintf("user-%d of arn:aws:eks:eu-central-1:%012d:cluster/c", u, 111122223333+a)] = true
+		}
+	}
+	return out
+}
+
+type empty struct{}
+
+func (empty) Receive(context.Context, func(context.Context, stream.Batch) error) error { return nil }
+
+// state is what the checkpoints of all partitions have counted. It fences all workers.
+func state(t testing.TB, p *detect.Program, l *kafka.Log) (events, broken int64) {
+	t.Helper()
+	for n := range l.Size() {
+		c, err := l.Store(n).Load(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := worker.Run(t.Context(), empty{}, worker.Options{Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute}, Checkpoint: c})
+		if err != nil {
+			t.Fatal(err)
+		}
+		events, broken = events+s.Events.Read, broken+s.Events.Unparsed
+	}
+	return events, broken
+}
+
+// until waits for something, looking again and again.
+func until(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	end := time.After(2 * time.Minute)
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-end:
+			t.Fatalf("after two minutes: not %s", what)
+		}
+	}
+}
+
+// TestChaos: three workers that live for a short time, one that ignores who holds what, brokers that drop connections and
+// leaders that move; broken records, and some twice. In the end every record is in a checkpoint once, and the findings are
+// those of an undisturbed run.
+func TestChaos(t *testing.T) {
+	const rounds = 40
+	c, url := start(t)
+	p := program(t, rounds)
+	events, broken := fill(t, c.ListenAddrs(), rounds)
+	f := &told{by: map[string]string{}}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var wait sync.WaitGroup
+	for w := range 3 {
+		wait.Go(func() {
+			r := rand.New(rand.NewPCG(uint64(w), 7))
+			for life := 0; ctx.Err() == nil; life++ {
+				lives, end := context.WithTimeout(ctx, time.Duration(1000+r.IntN(3000))*time.Millisecond)
+				conf, _ := kafka.ParseURL(url)
+				if mine, err := kafka.Open(lives, conf); err == nil {
+					_ = worker.Share(lives, mine, fmt.Sprintf("w%d-%d", w, life), options(p, mine, f), func(int, error) {})
+					mine.Close()
+				}
+				end()
+			}
+		})
+	}
+	wait.Go(func() {
+		r := rand.New(rand.NewPCG(9, 9))
+		tick := time.NewTicker(700 * time.Millisecond)
+		defer tick.Stop()
+		for n := 0; ctx.Err() == nil; n++ {
+			<-tick.C
+			_ = c.MoveTopicPartition("audit", int32(n%partitions), int32(r.IntN(3)))
+			if n%3 != 0 {
+				continue
+			}
+			// One that ignores who holds the partition.
+			conf, _ := kafka.ParseURL(url)
+			lives, end := context.WithTimeout(ctx, 500*time.Millisecond)
+			if thief, err := kafka.Open(lives, conf); err == nil {
+				o := options(p, thief, f)
+				o.Store = thief.Store(n % partitions)
+				if o.Checkpoint, err = o.Store.Load(lives); err == nil {
+					_, _ = worker.Run(lives, thief.Stream(n%partitions, o.Checkpoint), o)
+				}
+				thief.Close()
+			}
+			end()
+		}
+	})
+	expected := want()
+	until(t, "every finding told", func() bool { return len(f.messages()) == len(expected) })
+	cancel()
+	wait.Wait()
+	// What the killed did not save the last one reads.
+	ctx, cancel = context.WithCancel(t.Context())
+	defer cancel()
+	l := open(t, url)
+	done := make(chan error, 1)
+	go func() { done <- worker.Share(ctx, l, "last", options(p, l, f), func(int, error) {}) }()
+	other := open(t, url)
+	until(t, "every record in a checkpoint", func() bool {
+		e, b := state(t, p, other)
+		return e == events && b == broken
+	})
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(expected, f.messages()); diff != "" {
+		t.Errorf("findings (-undisturbed +disturbed):\n%s", diff)
+	}
+}
+
+// TestFenced: who loads a checkpoint keeps all others from saving; big ones come back whole, and smaller ones after them.
+func TestFenced(t *testing.T) {
+	_, url := start(t)
+	zombie := open(t, url).Store(0)
+	if _, err := zombie.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := zombie.Save(t.Context(), &stream.Checkpoint{State: []byte("alive")}); err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	big := make([]byte, 3<<20)
+	for i := range big {
+		big[i] = byte(r.Uint32())
+	}
+	for i, state := range [][]byte{[]byte("small"), big, []byte("small again"), big[:1<<20]} {
+		l := open(t, url)
+		s := l.Store(0)
+		if _, err := s.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Save(t.Context(), &stream.Checkpoint{Positions: map[string]string{"p": fmt.Sprint(i)}, State: state}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := l.Store(0).Load(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got.State, state) || got.Positions["p"] != fmt.Sprint(i) {
+			t.Errorf("%d: another checkpoint was loaded than was saved", i)
+		}
+		if err := zombie.Save(t.Context(), &stream.Checkpoint{State: []byte("zombie")}); !errors.Is(err, stream.ErrFenced) {
+			t.Fatalf("%d: the first one saves: %v", i, err)
+		}
+		if err := s.Save(t.Context(), &stream.Checkpoint{}); !errors.Is(err, stream.ErrFenced) {
+			t.Errorf("%d: one of the same process saves: %v", i, err)
+		}
+	}
+}
+
+// TestResume: a stream goes on after the position of its checkpoint; what was deleted before it was read is told.
+func TestResume(t *testing.T) {
+	c, url := start(t)
+	events, broken := fill(t, c.ListenAddrs(), 3)
+	l := open(t, url)
+	read := func(from *stream.Checkpoint, n, stop int) (positions []string) {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		errStop := errors.New("stop")
+		err := l.Stream(n, from).Receive(ctx, func(_ context.Context, b stream.Batch) error {
+			if positions = append(positions, b.Position); len(positions) == stop {
+				return errStop
+			}
+			return nil
+		})
+		if !errors.Is(err, errStop) {
+			t.Fatal(err)
+		}
+		return positions
+	}
+	total := events + broken
+	for n := range l.Size() {
+		first := read(&stream.Checkpoint{}, n, 5)
+		rest := read(&stream.Checkpoint{Positions: map[string]string{fmt.Sprintf("audit/%d", n): first[2]}}, n, 2)
+		if diff := cmp.Diff(first[3:], rest); diff != "" {
+			t.Errorf("partition %d of %d records (-read on +resumed):\n%s", n, total, diff)
+		}
+	}
+}
+
+func TestParseURL(t *testing.T) {
+	for _, c := range []struct{ name, url, err string }{
+		{"plain", "kafka://h:9092/audit", ""},
+		{"all", "kafka://h:9092,i:9092/audit?group=g&tls=on&ca=ca.pem&cert=c.pem&key=k.pem&sasl=SCRAM-SHA-512&user=u&password=file", ""},
+		{"a password", "kafka://u:p@h:9092/audit", "belongs in a file"},
+		{"no topic", "kafka://h:9092", "no topic"},
+		{"no broker", "kafka:///t", "no broker"},
+		{"a topic that is none", "kafka://h:9092/a/b", "no topic"},
+		{"another key", "kafka://h:9092/audit?secret=x", "secret=x"},
+		{"certificates without TLS", "kafka://h:9092/audit?ca=x", "without tls"},
+		{"a user without a mechanism", "kafka://h:9092/audit?sasl=PLAIN", "without user"},
+		{"NATS", "nats://h", "not a Kafka URL"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := kafka.ParseURL(c.url)
+			if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+				t.Errorf("error %v, want %q", err, c.err)
+			}
+		})
+	}
+}
