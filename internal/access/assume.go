@@ -103,7 +103,7 @@ func (a *Access) Through(s AWSSession, h Hop) AWSSession {
 	next = a.as(next, h.Role)
 	next.Context = a.sessionContext(h.Role, nil, a.taggable(h.Role))
 	if s.tags != nil {
-		s.tags.tag(next.Context, "aws:PrincipalTag/")
+		s.tags.tag(next.Context, principalTag)
 	}
 	next.opened(a)
 	return next

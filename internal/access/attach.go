@@ -121,7 +121,7 @@ func (t *Attachers) updates(p *IAMPrincipal, a *Attachment) {
 			}
 			arn = strings.Join([]string{"arn", c.Partition, "eks", c.Region, c.Account, "podidentityassociation/" + c.Name + "/" + id}, ":")
 		}
-		keys := tags(p.context.Clone().Set("eks:clusterName", t.takeovers.cluster.Name), one.Tags)
+		keys := withTags(p.context.Clone().Set("eks:clusterName", t.takeovers.cluster.Name), resourceTag, one.Tags)
 		if permit := p.can(ask{"eks:UpdatePodIdentityAssociation", arn, keys}); better(permit, a.Updates) {
 			a.Updates, a.Updated = permit, one
 		}

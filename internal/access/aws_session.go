@@ -136,7 +136,7 @@ func (a *Access) userSession(u *model.IAMUser) AWSSession {
 	s.Policies, s.Unread = a.UserPolicies(u), a.unreadOfUser(u)
 	s.Principal = iam.ParsePrincipal(u.ARN)
 	s.Principal.UniqueID = u.ID
-	s.Context = withTags(a.requests(s.Principal.Account), u.Tags)
+	s.Context = withTags(a.requests(s.Principal.Account), principalTag, u.Tags)
 	if u.ID != "" {
 		s.Context.Set("aws:userid", u.ID)
 	}
@@ -183,18 +183,24 @@ func (a *Access) sessionContext(r *model.IAMRole, pod *PodSession, anyTags bool)
 	if anyTags {
 		return c
 	}
-	withTags(c, r.Tags)
+	withTags(c, principalTag, r.Tags)
 	if pod != nil && !pod.Untagged {
-		pod.tag(c, "aws:PrincipalTag/")
+		pod.tag(c, principalTag)
 	}
 	return c
 }
 
-// withTags says that a principal has these tags and no others.
-func withTags(c *iam.Context, tags map[string]string) *iam.Context {
-	c.AbsentUnder("aws:PrincipalTag/")
+// What the keys of tags begin with.
+const (
+	principalTag = "aws:PrincipalTag/"
+	resourceTag  = "aws:ResourceTag/"
+)
+
+// withTags says that a principal or a resource has these tags and no others.
+func withTags(c *iam.Context, prefix string, tags map[string]string) *iam.Context {
+	c.AbsentUnder(prefix)
 	for k, v := range tags {
-		c.Set("aws:PrincipalTag/"+k, v)
+		c.Set(prefix+k, v)
 	}
 	return c
 }

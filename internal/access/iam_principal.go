@@ -51,10 +51,7 @@ func (a *Access) IAMUser(u *model.IAMUser) *IAMPrincipal {
 	inline, attached, unknown := a.userPolicies(u)
 	p := a.newPrincipal(u, u.ARN, inline, attached, u.Boundary, unknown)
 	// The tags of a user are those of its requests; a role's may be overridden by those of the session.
-	p.context.AbsentUnder("aws:PrincipalTag/")
-	for k, v := range u.Tags {
-		p.context.Set("aws:PrincipalTag/"+k, v)
-	}
+	withTags(p.context, principalTag, u.Tags)
 	a.principals.Store(u, p)
 	return p
 }

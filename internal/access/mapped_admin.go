@@ -128,16 +128,7 @@ type OpenSubject struct {
 // entries", 2026-11).
 func (c *Cluster) OpenSubject() *OpenSubject {
 	var user *OpenSubject
-	powers := map[string]string{}
-	for _, b := range c.ClusterRoleBindings {
-		title, known := powers[b.RoleRef.Name]
-		if !known {
-			title = c.strongPowerOf(b.RoleRef.Name)
-			powers[b.RoleRef.Name] = title
-		}
-		if title == "" {
-			continue
-		}
+	for b, title := range c.strongBindings() {
 		for _, s := range b.Subjects {
 			found := &OpenSubject{s.Kind, s.Name, title, fact(b, "subjects", "%s can %s in the whole cluster", SubjectText(s), title)}
 			switch {

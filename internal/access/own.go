@@ -1,10 +1,12 @@
 package access
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
 	"drawbridge/internal/finding"
+	"drawbridge/internal/model"
 	"drawbridge/internal/rbac"
 )
 
@@ -70,16 +72,7 @@ func (c *Cluster) PrivilegedNamespaces() map[string]finding.Evidence { return c.
 
 func (c *Cluster) newPrivileged() map[string]finding.Evidence {
 	namespaces := map[string]finding.Evidence{}
-	powers := map[string]string{} // of a ClusterRole: the title of a strong power, or ""
-	for _, b := range c.ClusterRoleBindings {
-		title, known := powers[b.RoleRef.Name]
-		if !known {
-			title = c.strongPowerOf(b.RoleRef.Name)
-			powers[b.RoleRef.Name] = title
-		}
-		if title == "" {
-			continue
-		}
+	for b, title := range c.strongBindings() {
 		for _, s := range b.Subjects {
 			user, group := rbac.Names(s, "")
 			rest, one := strings.CutPrefix(user, "system:serviceaccount:")
@@ -99,6 +92,24 @@ func (c *Cluster) newPrivileged() map[string]finding.Evidence {
 	return namespaces
 }
 
+// strongBindings are the ClusterRoleBindings that give a strong power, with its title.
+func (c *Cluster) strongBindings() iter.Seq2[*model.Binding, string] {
+	return func(yield func(*model.Binding, string) bool) {
+		powers := map[string]string{} // of a ClusterRole: the title of a strong power, or ""
+		for _, b := range c.ClusterRoleBindings {
+			title, known := powers[b.RoleRef.Name]
+			if !known {
+				title = c.strongPowerOf(b.RoleRef.Name)
+				powers[b.RoleRef.Name] = title
+			}
+			if title != "" && !yield(b, title) {
+				return
+			}
+		}
+	}
+}
+
+// strongPowerOf is the title of a strong power that a ClusterRole gives, or "".
 func (c *Cluster) strongPowerOf(clusterRole string) string {
 	role := c.rbac().roles()[name{"", clusterRole}]
 	if role == nil {

@@ -100,16 +100,7 @@ var takeoverPolicies = []string{"AmazonEKSClusterAdminPolicy", "AmazonEKSAdminPo
 func (t *Takeovers) about(p *IAMPrincipal) *iam.Context {
 	c := p.context.Clone().Set("eks:clusterName", t.cluster.Name)
 	if d := t.cluster.Description; d != nil {
-		tags(c, d.Tags)
-	}
-	return c
-}
-
-// tags makes the tags of a resource known.
-func tags(c *iam.Context, tags map[string]string) *iam.Context {
-	c.AbsentUnder("aws:ResourceTag/")
-	for k, v := range tags {
-		c.Set("aws:ResourceTag/"+k, v)
+		withTags(c, resourceTag, d.Tags)
 	}
 	return c
 }
@@ -182,7 +173,7 @@ func (t *Takeovers) entryKeys(c *iam.Context, principal string, e *model.AccessE
 	if e == nil {
 		return
 	}
-	tags(c, e.Tags).Set("eks:kubernetesGroups", e.Groups...)
+	withTags(c, resourceTag, e.Tags).Set("eks:kubernetesGroups", e.Groups...)
 	if e.Username != "" {
 		c.Set("eks:username", e.Username)
 	}

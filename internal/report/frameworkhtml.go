@@ -14,10 +14,7 @@ import (
 //go:embed assets/framework.html
 var frameworkSource string
 
-var frameworkTemplate = template.Must(template.Must(template.New("framework").Parse(frameworkSource)).Parse(htmlFindingSource))
-
-//go:embed assets/finding.html
-var htmlFindingSource string
+var frameworkTemplate = pageTemplate("framework", frameworkSource)
 
 type frameworkPage struct {
 	CSP, Title, Verdict, Meaning, Source, Tool, Stamp, Time, Footer string

@@ -25,7 +25,23 @@ var htmlStyle string
 //go:embed assets/report.js
 var htmlScript string
 
-var htmlTemplate = template.Must(template.Must(template.New("report").Parse(htmlSource)).Parse(htmlFindingSource))
+// What pages share: their head and masthead, and a finding.
+var (
+	//go:embed assets/head.html
+	htmlHeadSource string
+	//go:embed assets/finding.html
+	htmlFindingSource string
+)
+
+func pageTemplate(name, source string) *template.Template {
+	page := template.New(name)
+	for _, s := range []string{source, htmlHeadSource, htmlFindingSource} {
+		template.Must(page.Parse(s))
+	}
+	return page
+}
+
+var htmlTemplate = pageTemplate("report", htmlSource)
 
 // openUpTo is the number of findings up to which the checks of a page are unfolded.
 const openUpTo = 60

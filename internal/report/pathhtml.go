@@ -18,7 +18,7 @@ var pathSource string
 //go:embed assets/paths.css
 var pathStyle string
 
-var pathTemplate = template.Must(template.New("paths").Parse(pathSource))
+var pathTemplate = pageTemplate("paths", pathSource)
 
 // pathPage is everything the template shows. All text in it has been through visible.
 type pathPage struct {

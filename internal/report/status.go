@@ -174,7 +174,7 @@ func writeStatusCSV(w io.Writer, s *migrate.Status) error {
 //go:embed assets/status.html
 var statusSource string
 
-var statusTemplate = template.Must(template.New("status").Parse(statusSource))
+var statusTemplate = pageTemplate("status", statusSource)
 
 type statusPage struct {
 	CSP, Title, Tool, Stamp, Time, Footer string
