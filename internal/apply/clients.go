@@ -2,8 +2,6 @@ package apply
 
 import (
 	"context"
-	"reflect"
-	"slices"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	logs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -80,19 +78,4 @@ type Logs interface {
 
 	DeleteRetentionPolicy(context.Context, *logs.DeleteRetentionPolicyInput, ...func(*logs.Options)) (*logs.DeleteRetentionPolicyOutput, error)
 	PutRetentionPolicy(context.Context, *logs.PutRetentionPolicyInput, ...func(*logs.Options)) (*logs.PutRetentionPolicyOutput, error)
-}
-
-// Actions returns the IAM actions that runs may call, sorted: those of all changes together.
-func Actions() []string {
-	var actions []string
-	for _, service := range []struct {
-		prefix string
-		api    reflect.Type
-	}{{"eks", reflect.TypeFor[EKS]()}, {"iam", reflect.TypeFor[IAM]()}, {"logs", reflect.TypeFor[Logs]()}} {
-		for m := range service.api.Methods() {
-			actions = append(actions, service.prefix+":"+m.Name)
-		}
-	}
-	slices.Sort(actions)
-	return actions
 }

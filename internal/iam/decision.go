@@ -171,27 +171,3 @@ func (s *Statement) UnknownKeys(r *Request) []string {
 	}
 	return keys
 }
-
-// Ask is one question of Grants.
-type Ask struct {
-	Action, Resource string // as in Request
-}
-
-// Grant is one asked thing that an identity's policies allow, or may allow.
-type Grant struct {
-	Ask
-	Decision Decision
-}
-
-// Grants asks of one identity's own policies (see EvaluateIdentity) each of a list of actions on resources
-// and returns those that are allowed, and those for which it is unknown, in the order asked.
-func Grants(p Policies, who Principal, c *Context, asks []Ask) []Grant {
-	var all []Grant
-	for _, a := range asks {
-		d := EvaluateIdentity(p, Request{Principal: who, Action: a.Action, Resource: a.Resource, Context: c})
-		if d.Verdict != Denied {
-			all = append(all, Grant{a, d})
-		}
-	}
-	return all
-}

@@ -48,35 +48,6 @@ func TestDecisionReasons(t *testing.T) {
 	}
 }
 
-func TestGrants(t *testing.T) {
-	boundary := policies(t, "b", `{"Effect":"Allow","NotAction":"iam:DeleteRole","Resource":"*"}`)
-	p := Policies{Boundary: &boundary[0], Identity: policies(t, "deployer",
-		`{"Effect":"Allow","Action":["iam:PassRole","iam:DeleteRole"],"Resource":"*"}`,
-		`{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"arn:aws:iam::444455556666:role/x"}`,
-		`{"Effect":"Allow","Action":"eks:*","Resource":"*","Condition":{"StringEquals":{"aws:RequestedRegion":"eu-central-1"}}}`)}
-	asks := []Ask{
-		{"iam:PassRole", ""},
-		{"iam:DeleteRole", ""},
-		{"iam:CreateRole", "*"},
-		{"sts:AssumeRole", "arn:aws:iam::444455556666:role/x"},
-		{"sts:AssumeRole", ""},
-		{"eks:CreateAccessEntry", "*"},
-	}
-	var got []string
-	for _, g := range Grants(p, RoleSession(roleARN, ""), nil, asks) {
-		got = append(got, g.Action+" "+g.Resource+": "+g.Decision.Verdict.String()+" by "+g.Decision.By()[0].Statement.Name())
-	}
-	want := []string{
-		"iam:PassRole : allowed by statement 1",
-		"sts:AssumeRole arn:aws:iam::444455556666:role/x: allowed by statement 2",
-		"sts:AssumeRole : unknown by statement 2",
-		"eks:CreateAccessEntry *: unknown by statement 3",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
 // TestUnknownLanguage: what this package does not know never allows and never denies.
 func TestUnknownLanguage(t *testing.T) {
 	r := Request{Principal: session(), Action: "s3:GetObject", Resource: object, ResourceAccount: home, Context: new(Context).Close()}

@@ -140,13 +140,6 @@ func impersonatesOn(rules []rbacv1.PolicyRule, mode string) bool {
 	})
 }
 
-// WritesConfigMap returns how the rules let their holder write the ConfigMap of that name. Rules on other names do not;
-// a create counts whatever its rule names, because the name is not known then, if the ConfigMap may be missing.
-func WritesConfigMap(rules []rbacv1.PolicyRule, name string) []Held {
-	p := &Power{ID: "write-configmap", Title: "write the ConfigMap " + name, Ways: writeNamed("", "configmaps", name)}
-	return p.HeldBy(rules)
-}
-
 // Has reports whether the rules give the power with this ID to any extent in Kubernetes 1.minor (0 if not known).
 func Has(rules []rbacv1.PolicyRule, id string, minor int) bool {
 	p := PowerByID(id)

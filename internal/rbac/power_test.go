@@ -147,26 +147,6 @@ func TestHas(t *testing.T) {
 	}
 }
 
-func TestWritesConfigMap(t *testing.T) {
-	for name, tc := range map[string]struct {
-		rule rbacv1.PolicyRule
-		want int
-	}{
-		"all":                    {rule(l("*"), l("configmaps")), 3},
-		"this one":               {rule(l("*"), l("configmaps"), "x", "a"), 2},
-		"another":                {rule(l("*"), l("configmaps"), "x"), 0},
-		"reading":                {rule(l("get"), l("configmaps")), 0},
-		"creating, named":        {rule(l("create"), l("configmaps"), "a"), 0},
-		"creating, without name": {rule(l("create"), l("configmaps")), 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := WritesConfigMap(l2(tc.rule), "a"); len(got) != tc.want {
-				t.Errorf("%d ways, want %d: %+v", len(got), tc.want, got)
-			}
-		})
-	}
-}
-
 // TestPowerTable holds the table together: unique ids, a title, at least one way with at least one need.
 func TestPowerTable(t *testing.T) {
 	ids := map[string]bool{}
