@@ -102,14 +102,35 @@ func (l *look) public() bool {
 
 var pathEndpointAccount = event.ParsePath(event.CloudTrail, "vpcEndpointAccountId")
 
+// endpointAccount is the account of the VPC endpoint that a request came through, where the record names it.
+func (l *look) endpointAccount() string {
+	// To look for the text first is many times faster than to walk the record.
+	if !bytes.Contains(l.Raw(), []byte("vpcEndpointAccountId")) {
+		return ""
+	}
+	return l.Find(pathEndpointAccount).First().String()
+}
+
+var pathAuthentication = event.ParsePath(event.CloudTrail, "additionalEventData.AuthenticationMethod")
+
+// handed is what the holder of a key signed so that somebody else sends it: a token for an EKS cluster, which is a signed
+// GetCallerIdentity that EKS sends (aws-iam-authenticator, pkg/token, 2026-08), or a presigned URL of S3 (S3 User Guide,
+// "Identifying Amazon S3 requests using CloudTrail", 2026-11). Whoever stole a key may do so too.
+func (l *look) handed() string {
+	switch {
+	case l.Field(event.EventSource).Is("sts.amazonaws.com") && l.Field(event.EventName).Is("GetCallerIdentity"):
+		return "token"
+	case l.Field(event.EventSource).Is("s3.amazonaws.com") && bytes.Contains(l.Raw(), []byte("QueryString")) && l.Find(pathAuthentication).First().Is("QueryString"):
+		return "presigned URL"
+	}
+	return ""
+}
+
 // strangeEndpoint is the account of the VPC endpoint that a request came through, where it is none that the key may be expected
 // in: that of its role, of its cluster, or a trusted one. Whoever has a key may use it from a VPC of his own, and the address is
 // then a private one (CloudTrail User Guide, "CloudTrail record contents", vpcEndpointAccountId, 2026-11).
 func (l *look) strangeEndpoint() string {
-	if !bytes.Contains(l.Raw(), []byte("vpcEndpointAccountId")) {
-		return ""
-	}
-	owner := l.Find(pathEndpointAccount).First().String()
+	owner := l.endpointAccount()
 	if owner == "" || owner == l.actor().Account || slices.Contains(l.ctx.Trusted, owner) {
 		return ""
 	}
@@ -133,6 +154,14 @@ var addressFields = []enrichment{
 	{
 		Name: "drawbridge.source.public", Text: "whether the request came from an address of the internet: not from an AWS service, not through a VPC endpoint", Planes: onCloudTrail,
 		Of: func(l *look) []string { return yes(l.public()) },
+	},
+	{
+		Name: "drawbridge.source.handed", Text: "what the holder of a key may have signed for somebody else to send: `token` for a cluster (GetCallerIdentity), `presigned URL` of S3; absent otherwise", Planes: onCloudTrail,
+		Of: func(l *look) []string { return some(l.handed()) },
+	},
+	{
+		Name: "drawbridge.source.endpoint_account", Text: "account of the VPC endpoint that the request came through; absent where the record does not name it", Planes: onCloudTrail,
+		Of: func(l *look) []string { return some(l.endpointAccount()) },
 	},
 	{
 		Name: "drawbridge.source.strange_endpoint", Text: "account of the VPC endpoint that the request came through, where it is neither that of the key's role, nor of its cluster, nor a trusted one; absent where the record does not name it",
