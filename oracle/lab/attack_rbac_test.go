@@ -33,6 +33,11 @@ func roleIn(namespace, rules string) string {
 	return strings.Replace(clusterRole(rules), "ClusterRole, metadata: {", "Role, metadata: {namespace: "+namespace+", ", 1)
 }
 
+// systemRole is one of Kubernetes' own by its name.
+func systemRole(more string) string {
+	return `{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: "system:role-ID"}, rules: [` + readPods + more + `]}`
+}
+
 const (
 	someone    = `{kind: User, apiGroup: rbac.authorization.k8s.io, name: someone-ID}`
 	hers       = `{kind: User, apiGroup: rbac.authorization.k8s.io, name: before-ID}`
@@ -116,17 +121,14 @@ var rbacAttacks = []attack{
 		made(bindings, binding("view", anonymous), "system:anonymous"),
 		changed(bindings, binding("view", hers), binding("view", hers+", "+anonymous), "subjects", "system:anonymous"),
 	)},
-	{detection: "system-role-changed", severity: "high", ways: calledIt("more than Kubernetes gave it", []way{
-		{name: "update", do: func(a *act) []string {
-			roles := a.client().RbacV1().ClusterRoles()
-			r, err := roles.Get(a.Context(), "system:basic-user", metav1.GetOptions{})
-			a.must(err)
-			r.Labels = map[string]string{"by": a.id}
-			_, err = roles.Update(a.Context(), r, metav1.UpdateOptions{})
-			a.must(err)
-			return []string{"system:basic-user"}
+	{detection: "system-role-changed", severity: "high", ways: append(
+		changed(clusterRoles, systemRole(""), systemRole(", "+minting), "rules"),
+		way{name: "delete", do: func(a *act) []string {
+			o := a.prepare(clusterRoles, systemRole(""))
+			a.must(a.client().RbacV1().ClusterRoles().Delete(a.Context(), o.GetName(), metav1.DeleteOptions{}))
+			return naming(o)
 		}},
-	})},
+	)},
 	{detection: "rbac-change-then-workload", severity: "medium", ways: []way{
 		{name: "binding, then pod", do: func(a *act) []string {
 			_, err := a.resource(a.cfg, bindings, "").Create(a.Context(), a.object(binding("cluster-admin", pod)), metav1.CreateOptions{})

@@ -19,6 +19,9 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/retry"
 
+	"drawbridge/detections"
+	"drawbridge/internal/detect"
+	"drawbridge/internal/event"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/lab/kube"
 )
@@ -72,9 +75,10 @@ func (a *act) be(role string) {
 //
 // What is not carried out: nothing runs in a pod, for there are no kubelets: a command begins in a stand-in and does nothing.
 func TestAttacks(t *testing.T) {
+	catalogue := slices.Concat(awsAuthAttacks, podAttacks, credentialAttacks, secretAttacks, rbacAttacks, requestAttacks, sessionAttacks)
+	everyDetection(t, catalogue)
 	s := newSite(t)
 	s.addPods(t)
-	catalogue := slices.Concat(awsAuthAttacks, podAttacks, credentialAttacks, secretAttacks, rbacAttacks, requestAttacks, sessionAttacks)
 	var acts []*act
 	var wants [][]string
 	var trail []string
@@ -113,6 +117,20 @@ func TestAttacks(t *testing.T) {
 		t.Logf("%-45s detected in %d of %d ways", k.detection, seen, len(k.ways))
 	}
 	t.Logf("%d events, %d findings", stats.Read, len(found))
+}
+
+// everyDetection wants an attack for each detection that reads the audit log.
+func everyDetection(t *testing.T, catalogue []attack) {
+	t.Helper()
+	program, err := detect.Load(detections.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range program.Detections {
+		if slices.Contains(d.Planes(), event.Kubernetes) && !slices.ContainsFunc(catalogue, func(a attack) bool { return a.detection == d.ID }) {
+			t.Errorf("no attack is carried out for %s", d.ID)
+		}
+	}
 }
 
 // seen says that a detection reported somebody and something.

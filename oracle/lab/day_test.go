@@ -14,6 +14,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
@@ -162,6 +164,19 @@ func (d *day) upgrades() {
 	d.helm("cert-manager", "cert-manager", 2, strings.ReplaceAll(certChart, ":v1.0", ":v1.1"))
 	for _, namespace := range []string{"ingress", "cert-manager"} {
 		d.settled(namespace)
+	}
+	// What would change is asked for first, and what somebody may not do is refused.
+	admin := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "would-be"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"}, Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: "jane"}}}
+	agent := kube.Pod("shop", "would-be", "web", "")
+	agent.Spec.HostPID = true
+	dry := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
+	pipeline := d.as("Pipeline", "build-4713")
+	_, err := pipeline.RbacV1().ClusterRoleBindings().Create(d.Context(), admin, dry)
+	d.must(err)
+	_, err = pipeline.CoreV1().Pods("shop").Create(d.Context(), agent, dry)
+	d.must(err)
+	if _, err = d.as("Dev", "jane@example.com").RbacV1().ClusterRoleBindings().Create(d.Context(), admin, metav1.CreateOptions{}); !apierrors.IsForbidden(err) {
+		d.Fatalf("a developer binds cluster-admin: %v", err)
 	}
 }
 
