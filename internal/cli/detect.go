@@ -49,6 +49,9 @@ type detectOptions struct {
 	lateness time.Duration
 	// dead takes what keeps failing and is passed over; nil without a state folder.
 	dead func(input, reason string) error
+	// sinks are where findings go besides reports.
+	sinks      []string
+	sinkSecret string
 }
 
 func newDetect(e *env) *cobra.Command {
@@ -102,6 +105,8 @@ Exit status: 0 nothing at or above --fail-on, 1 could not do it, 2 called wrongl
 	f.StringVar(&o.baseline, "baseline", "", "`FILE` with an earlier result in JSON: only what is new counts")
 	f.StringVar(&o.suppressions, "suppressions", "", "`FILE` of accepted findings: id, subject, reason, owner, expiry")
 	f.StringVar(&o.forward, "forward", "", "put the records, without credentials, into the log at this `URL` (nats://…) and detect nothing")
+	f.StringArrayVar(&o.sinks, "sink", nil, "`URL` that findings are sent to as well, repeatable: "+sinkForms)
+	f.StringVar(&o.sinkSecret, "sink-secret", "", "`FILE` with the key by which what is posted to an https sink is signed")
 	f.StringVar(&o.state, "state", "", "`FOLDER` in which a continuous run keeps what it takes to go on after a crash")
 	f.DurationVar(&o.lateness, "lateness", 15*time.Minute, "how much `LATER` than others an event of a stream may come; what late events can decide is decided then")
 	return cmd
@@ -167,11 +172,27 @@ func (o *detectOptions) run(ctx context.Context, e *env) error {
 	finding.Sort(result.Findings)
 	display := *result
 	display.Findings = slices.DeleteFunc(slices.Clone(result.Findings), func(f finding.Finding) bool { return !o.shows(f) })
+	if err := o.send(ctx, e, r, result.Findings); err != nil {
+		return err
+	}
 	err = e.write(formats, func(w io.Writer, format string, to report.Options) error { return writeResult(w, format, &display, to) })
 	if err != nil {
 		return err
 	}
 	return o.gate.judge(result)
+}
+
+// send hands findings to the sinks.
+func (o *detectOptions) send(ctx context.Context, e *env, r *ready, fs []finding.Finding) error {
+	sinks, closeSinks, err := o.openSinks(ctx, e, r.known)
+	if err != nil {
+		return err
+	}
+	defer closeSinks()
+	if err := sinks.Deliver(ctx, fs); err != nil {
+		return failed(err, "")
+	}
+	return nil
 }
 
 // ready is what a run needs besides its logs.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -61,9 +62,28 @@ func (o *detectOptions) follow(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	if o.state != "" {
+		letters, err := stream.OpenDeadLetters(filepath.Join(o.state, "dead.jsonl"), e.now)
+		if err != nil {
+			return failed(err, "")
+		}
+		defer letters.Close()
+		o.dead = letters.Add
+	}
+	sinks, closeSinks, err := o.openSinks(ctx, e, r.known)
+	if err != nil {
+		return err
+	}
+	defer closeSinks()
 	options := worker.Options{
 		Program: r.program, Context: r.known, Cluster: o.cluster, Engine: detect.Options{Lateness: o.lateness, Now: e.now},
-		Deliver: func(_ context.Context, fs []finding.Finding) error { return o.tell(e, r, formats[0], fs) },
+		Deliver: func(ctx context.Context, fs []finding.Finding) error {
+			fs = o.settled(e, r, fs)
+			if err := sinks.Deliver(ctx, fs); err != nil {
+				return err
+			}
+			return o.tell(e, formats[0], fs)
+		},
 	}
 	if len(o.logs) == 1 && strings.HasPrefix(o.logs[0], "nats://") {
 		return o.share(ctx, e, options)
@@ -130,15 +150,21 @@ func (o *detectOptions) share(ctx context.Context, e *env, options worker.Option
 	return nil
 }
 
-// tell writes findings that are wanted, new and serious enough, one a line.
-func (o *detectOptions) tell(e *env, r *ready, format string, fs []finding.Finding) error {
+// settled is the findings that are wanted and that nobody accepted.
+func (o *detectOptions) settled(e *env, r *ready, fs []finding.Finding) []finding.Finding {
 	settled := &finding.Result{}
 	scan.Options{Suppressions: r.accepted.Suppressions, Baseline: r.accepted.Baseline, Now: e.now()}.Settle(settled, r.chosen(fs))
-	for i := range settled.Findings {
-		if f := &settled.Findings[i]; o.shows(*f) {
-			if err := report.Line(e.stdout, format, f, e.terminal()); err != nil {
-				return fmt.Errorf("write to standard output: %w", err)
-			}
+	return settled.Findings
+}
+
+// tell writes findings that are serious enough, one a line.
+func (o *detectOptions) tell(e *env, format string, fs []finding.Finding) error {
+	for i := range fs {
+		if !o.shows(fs[i]) {
+			continue
+		}
+		if err := report.Line(e.stdout, format, &fs[i], e.terminal()); err != nil {
+			return fmt.Errorf("write to standard output: %w", err)
 		}
 	}
 	return nil

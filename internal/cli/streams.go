@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -114,13 +113,6 @@ func (e *env) reportStream(input string, err error) {
 func (o *detectOptions) open(ctx context.Context, e *env, from *stream.Checkpoint) (stream.Stream, error) {
 	if from == nil {
 		from = &stream.Checkpoint{}
-	}
-	if o.state != "" {
-		letters, err := stream.OpenDeadLetters(filepath.Join(o.state, "dead.jsonl"), e.now)
-		if err != nil {
-			return nil, failed(err, "")
-		}
-		o.dead = letters.Add
 	}
 	var paths []string
 	var all []stream.Stream

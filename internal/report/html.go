@@ -62,7 +62,7 @@ type htmlPage struct {
 	Total                                                          int
 	// TestWord is check or detection, and Test the same as a heading.
 	Test, TestWord string
-	Open                                                           bool
+	Open           bool
 }
 
 type htmlCount struct {
