@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	sigsyaml "sigs.k8s.io/yaml"
@@ -118,7 +119,29 @@ func (a *act) keyIssued(role, session, pod string) {
 		a.id, time.Now().Add(-time.Minute).UTC().Format(time.RFC3339), region, home, role, session, clusterARN, cluster, pod, p.UID, a.accessKey(role, session))
 }
 
+// roleTaken is AssumeRoleWithWebIdentity for a service account of the shop, and a use of the key, from elsewhere.
+func (a *act) roleTaken() {
+	const provider = "oidc-provider/oidc.eks." + region + ".amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
+	now := time.Now().Add(time.Minute).UTC()
+	a.told(`{"eventVersion":"1.11","eventID":"trail-web-%[1]s","eventTime":%[2]q,"eventSource":"sts.amazonaws.com","eventName":"AssumeRoleWithWebIdentity","awsRegion":%[3]q,"recipientAccountId":%[4]q,"sourceIPAddress":"198.51.100.99",`+
+		`"userIdentity":{"type":"WebIdentityUser","principalId":"arn:aws:iam::%[4]s:%[5]s:sts.amazonaws.com:system:serviceaccount:shop:%[1]s","userName":"system:serviceaccount:shop:%[1]s","identityProvider":"arn:aws:iam::%[4]s:%[5]s"},`+
+		`"requestParameters":{"roleArn":"arn:aws:iam::%[4]s:role/%[1]s","roleSessionName":"x"},"responseElements":{"credentials":{"accessKeyId":"ASIAWEB%[1]s"},"subjectFromWebIdentityToken":"system:serviceaccount:shop:%[1]s","audience":"sts.amazonaws.com","provider":"arn:aws:iam::%[4]s:%[5]s"}}`,
+		a.id, now.Format(time.RFC3339), region, home, provider)
+	a.told(`{"eventVersion":"1.11","eventID":"trail-use-%[1]s","eventTime":%[2]q,"eventSource":"s3.amazonaws.com","eventName":"ListBuckets","awsRegion":%[3]q,"recipientAccountId":%[4]q,"sourceIPAddress":"198.51.100.99",`+
+		`"userIdentity":{"type":"AssumedRole","principalId":"AROASYNTHETIC%[1]s:x","arn":"arn:aws:sts::%[4]s:assumed-role/%[1]s/x","accountId":%[4]q,"accessKeyId":"ASIAWEB%[1]s","sessionContext":{"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::%[4]s:role/%[1]s","accountId":%[4]q,"userName":%[1]q}}}}`,
+		a.id, now.Add(time.Minute).Format(time.RFC3339), region, home)
+}
+
 var sessionAttacks = []attack{
+	{detection: "token-then-role-then-cloud", severity: "high", ways: []way{{name: "IRSA", do: func(a *act) []string {
+		o := a.prepare("v1/serviceaccounts", accountWith)
+		request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: []string{"sts.amazonaws.com"}}}
+		_, err := a.client().CoreV1().ServiceAccounts("shop").CreateToken(a.Context(), a.id, request, metav1.CreateOptions{})
+		a.must(err)
+		a.roleTaken()
+		a.who = "" // by the finding's evidence; its message names what was taken
+		return naming(o, "role/"+a.id, "198.51.100.99", "ListBuckets")
+	}}}},
 	{detection: "exec-into-aws-bearing-pod", severity: "high", ways: []way{
 		{name: "Pod Identity, WebSocket", do: enter("web", "exec", "GET", "websocket", "command=sh&container=app&stdin=true&stdout=true", "Pod Identity")},
 		{name: "Pod Identity, SPDY", do: enter("web", "exec", "POST", "SPDY/3.1", "command=sh&container=app&stdin=true&stdout=true", "Pod Identity")},
