@@ -38,6 +38,7 @@ type Access struct {
 	trustingService sync.Map // [account, service] -> byARN[*model.IAMRole]
 	ways            func() *ways
 	leftTo          sync.Map // account -> []iam.Named
+	podEntries      sync.Map // podEntryKey -> Entry
 	guardrails      sync.Map // account -> *Guardrails
 }
 

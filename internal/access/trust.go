@@ -203,8 +203,25 @@ func (s PodSession) actions() []string {
 	return []string{"sts:AssumeRole", "sts:TagSession"}
 }
 
-// PodIdentity says whether EKS can take the role for a session.
-func (t *Trust) PodIdentity(s PodSession) Entry { return t.podIdentity(s, none) }
+// PodIdentity says whether EKS can take the role for a session. What is asked of a service account is asked of its workloads, and
+// in every comparison, again: it is worked out once.
+func (t *Trust) PodIdentity(s PodSession) Entry {
+	key := podEntryKey{t.Role, s, t.rcp}
+	if e, known := t.all.podEntries.Load(key); known {
+		return e.(Entry)
+	}
+	e := t.podIdentity(s, none)
+	if s.Pod == "" {
+		t.all.podEntries.Store(key, e)
+	}
+	return e
+}
+
+type podEntryKey struct {
+	role    *model.IAMRole
+	session PodSession
+	rcp     bool
+}
 
 func (t *Trust) podIdentity(s PodSession, free func(string) bool) Entry {
 	e := t.ask(iam.ServicePrincipal(PodIdentityService), s.context(), free, s.actions()...)
