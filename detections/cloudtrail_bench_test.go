@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -17,11 +18,12 @@ import (
 // whose issue is in the log or is not, nodes, and AWS services. No detection reports any of it.
 func trail(events int) []byte {
 	var b bytes.Buffer
+	random := rand.New(rand.NewPCG(5, 7))
 	from := time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC)
 	write := func(i int, source, name, identity, address, rest string) {
 		at := from.Add(time.Duration(i) * time.Hour / time.Duration(events)).Format(time.RFC3339)
-		fmt.Fprintf(&b, `{"eventVersion":"1.11","userIdentity":%s,"eventTime":%q,"eventSource":"%s.amazonaws.com","eventName":%q,"awsRegion":"us-east-1","sourceIPAddress":%q,"userAgent":"Boto3/1.40.55 md/Botocore#1.40.55 ua/2.1 os/linux#6.1.155 md/arch#x86_64 lang/python#3.13.7 md/pyimpl#CPython",%s,"requestID":"0b6e7a52-1111-4222-8333-%012d","eventID":"5f0c7a52-7a0d-4b6e-9a54-%012d","readOnly":true,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333","eventCategory":"Management","tlsDetails":{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"%s.us-east-1.amazonaws.com"}}`+"\n",
-			identity, at, source, name, address, rest, i, i, source)
+		fmt.Fprintf(&b, `{"eventVersion":"1.11","userIdentity":%s,"eventTime":%q,"eventSource":"%s.amazonaws.com","eventName":%q,"awsRegion":"us-east-1","sourceIPAddress":%q,"userAgent":"Boto3/1.40.55 md/Botocore#1.40.55 ua/2.1 os/linux#6.1.155 md/arch#x86_64 lang/python#3.13.7 md/pyimpl#CPython",%s,"additionalEventData":{"SignatureVersion":"SigV4","CipherSuite":"TLS_AES_128_GCM_SHA256","x-amz-id-2":"%016x%016x%016x%016x"},"requestID":"%08x-1111-4222-8333-%012x","eventID":"%08x-7a0d-4b6e-9a54-%012x","readOnly":true,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333","eventCategory":"Management","tlsDetails":{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"%s.us-east-1.amazonaws.com"}}`+"\n",
+			identity, at, source, name, address, rest, random.Uint64(), random.Uint64(), random.Uint64(), random.Uint64(), random.Uint32(), random.Int64N(1<<48), random.Uint32(), random.Int64N(1<<48), source)
 	}
 	session := func(role, name, key string) string {
 		return fmt.Sprintf(`{"type":"AssumedRole","principalId":"AROAEXAMPLEROLE000001:%s","arn":"arn:aws:sts::111122223333:assumed-role/%s/%s","accountId":"111122223333","accessKeyId":%q,"sessionContext":{"sessionIssuer":{"type":"Role","principalId":"AROAEXAMPLEROLE000001","arn":"arn:aws:iam::111122223333:role/%s","accountId":"111122223333","userName":%q},"attributes":{"creationDate":"2026-11-01T09:00:00Z","mfaAuthenticated":"false"}}}`,

@@ -64,6 +64,9 @@ const (
 	ResponseElements
 	RecipientAccount
 	SharedEventID
+	AdditionalEventData
+	VPCEndpointID
+	VPCEndpointAccount
 	userIdentity
 	eventVersion
 	insightDetails
@@ -276,7 +279,7 @@ var cloudTrailShape = newShape(
 	member{name: "errorMessage", kinds: anyKind},
 	member{name: "requestParameters", field: RequestParameters, kinds: object},
 	member{name: "responseElements", field: ResponseElements, kinds: object},
-	member{name: "additionalEventData", kinds: anyKind},
+	member{name: "additionalEventData", field: AdditionalEventData, kinds: anyKind},
 	member{name: "requestID", kinds: anyKind},
 	member{name: "eventID", field: EventID, kinds: aString},
 	member{name: "readOnly", field: ReadOnly, kinds: aBool | aString},
@@ -285,6 +288,8 @@ var cloudTrailShape = newShape(
 	member{name: "managementEvent", kinds: anyKind},
 	member{name: "recipientAccountId", field: RecipientAccount, kinds: aString},
 	member{name: "sharedEventID", field: SharedEventID, kinds: aString},
+	member{name: "vpcEndpointId", field: VPCEndpointID, kinds: anyKind},
+	member{name: "vpcEndpointAccountId", field: VPCEndpointAccount, kinds: anyKind},
 	member{name: "eventCategory", kinds: anyKind},
 	member{name: "tlsDetails", kinds: anyKind},
 	member{name: "insightDetails", field: insightDetails, kinds: object},
