@@ -49,10 +49,17 @@ func TestOrdinaryDay(t *testing.T) {
 		name string
 		does func(*day)
 	}{
-		{"nodes join", (*day).nodesJoin}, {"EKS installs its add-ons", (*day).addons}, {"the pipeline installs charts", (*day).charts},
-		{"developers deploy", (*day).developersDeploy}, {"workloads work", (*day).workloads}, {"the pipeline upgrades", (*day).upgrades},
-		{"EKS updates an add-on", (*day).addonUpdate}, {"people look", (*day).peopleLook}, {"a node is replaced", (*day).nodeReplaced},
-		{"a namespace goes", (*day).namespaceGoes}, {"strangers knock", (*day).strangers},
+		{"nodes join", (*day).nodesJoin},
+		{"EKS installs its add-ons", (*day).addons},
+		{"the pipeline installs charts", (*day).charts},
+		{"developers deploy", (*day).developersDeploy},
+		{"workloads work", (*day).workloads},
+		{"the pipeline upgrades", (*day).upgrades},
+		{"EKS updates an add-on", (*day).addonUpdate},
+		{"people look", (*day).peopleLook},
+		{"a node is replaced", (*day).nodeReplaced},
+		{"a namespace goes", (*day).namespaceGoes},
+		{"strangers knock", (*day).strangers},
 	} {
 		t.Run(hour.name, func(t *testing.T) {
 			d.T = t
@@ -152,8 +159,12 @@ func (d *day) addonUpdate() {
 
 func (d *day) charts() {
 	for _, c := range []struct{ namespace, release, manifest string }{
-		{"ingress", "ingress-nginx", ingressChart}, {"kube-system", "metrics-server", metricsChart}, {"cert-manager", "cert-manager", certChart},
-		{"kube-system", "aws-load-balancer-controller", balancerChart}, {"logging", "aws-for-fluent-bit", logChart}, {"dns", "external-dns", dnsChart},
+		{"ingress", "ingress-nginx", ingressChart},
+		{"kube-system", "metrics-server", metricsChart},
+		{"cert-manager", "cert-manager", certChart},
+		{"kube-system", "aws-load-balancer-controller", balancerChart},
+		{"logging", "aws-for-fluent-bit", logChart},
+		{"dns", "external-dns", dnsChart},
 	} {
 		d.helm(c.namespace, c.release, 1, c.manifest)
 	}

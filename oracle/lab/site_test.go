@@ -98,8 +98,10 @@ func attacker(i int) string { return fmt.Sprintf("Mallory%03d", i) }
 func newSite(t *testing.T) *site {
 	t.Helper()
 	kube.Require(t)
-	s := &site{roles: siteRoles(), cfgs: map[string]*rest.Config{},
-		associated: map[string]bool{"shop/web": true}, irsa: map[string]string{"shop/cart": "arn:aws:iam::" + home + ":role/cart"}}
+	s := &site{
+		roles: siteRoles(), cfgs: map[string]*rest.Config{},
+		associated: map[string]bool{"shop/web": true}, irsa: map[string]string{"shop/cart": "arn:aws:iam::" + home + ":role/cart"},
+	}
 	cloud := aws.New(aws.Options{}).Start(t)
 	r := cloud.Account(home, "aws").Region(region)
 	for i := range nodeCount {
