@@ -309,14 +309,18 @@ func orName(arn, name string) string {
 
 // detectResult is a result without its findings.
 func detectResult(s *worker.Summary, known *detect.Context) *finding.Result {
-	r := &finding.Result{Version: finding.Version, Kind: finding.KindDetect, Tool: finding.Tool{Version: version()},
-		Clusters: []finding.Cluster{}, Findings: []finding.Finding{}, Gaps: []finding.Gap{}, Suppressed: []finding.Suppressed{}, Events: &s.Events}
+	r := &finding.Result{
+		Version: finding.Version, Kind: finding.KindDetect, Tool: finding.Tool{Version: version()},
+		Clusters: []finding.Cluster{}, Findings: []finding.Finding{}, Gaps: []finding.Gap{}, Suppressed: []finding.Suppressed{}, Events: &s.Events,
+	}
 	for _, name := range s.Clusters {
 		r.Clusters = append(r.Clusters, known.Facts(name))
 	}
 	for _, u := range s.Unparsed {
-		r.Gaps = append(r.Gaps, finding.Gap{Area: "events in " + u.Input,
-			Reason: fmt.Sprintf("%d records could not be read, the first at byte %d: %s", u.Count, u.Offset, u.Reason)})
+		r.Gaps = append(r.Gaps, finding.Gap{
+			Area:   "events in " + u.Input,
+			Reason: fmt.Sprintf("%d records could not be read, the first at byte %d: %s", u.Count, u.Offset, u.Reason),
+		})
 	}
 	for what, n := range map[string]int64{"windows": s.Stats.Evicted, "facts": s.Stats.Forgotten, "second looks": s.Stats.Early} {
 		if n > 0 {

@@ -30,8 +30,11 @@ var transports = []transport{
 	{"sqs", "sqs://sqs.REGION.amazonaws.com/ACCOUNT/QUEUE", "objects in S3 as a queue of SQS announces them", []string{"region"}, openSQS},
 	{"kinesis", "kinesis://STREAM?region=REGION", "a data stream of Kinesis", []string{"region"}, openKinesis},
 	{"logs", "logs:///aws/eks/CLUSTER/cluster?region=REGION", "a group of CloudWatch Logs", []string{"region"}, openLogs},
-	{"webhook", "webhook://HOST:PORT?cert=FILE&key=FILE&client-ca=FILE&token-file=FILE", "posts of API servers' audit webhooks, at /audit/CLUSTER",
-		[]string{"cert", "key", "client-ca", "token-file"}, openWebhook},
+	{
+		"webhook", "webhook://HOST:PORT?cert=FILE&key=FILE&client-ca=FILE&token-file=FILE", "posts of API servers' audit webhooks, at /audit/CLUSTER",
+		[]string{"cert", "key", "client-ca", "token-file"},
+		openWebhook,
+	},
 }
 
 // openURL opens one of them.
@@ -96,8 +99,10 @@ func openLogs(ctx context.Context, e *env, _ *detectOptions, u *url.URL, from *s
 
 func openWebhook(_ context.Context, e *env, _ *detectOptions, u *url.URL, _ *stream.Checkpoint) (stream.Stream, error) {
 	q := u.Query()
-	s, err := webhook.New(webhook.Options{Address: u.Host, Certificate: q.Get("cert"), Key: q.Get("key"), ClientCA: q.Get("client-ca"), TokenFile: q.Get("token-file"),
-		Report: func(err error) { fmt.Fprintf(e.stderr, "note: %s\n", printable(err.Error())) }})
+	s, err := webhook.New(webhook.Options{
+		Address: u.Host, Certificate: q.Get("cert"), Key: q.Get("key"), ClientCA: q.Get("client-ca"), TokenFile: q.Get("token-file"),
+		Report: func(err error) { fmt.Fprintf(e.stderr, "note: %s\n", printable(err.Error())) },
+	})
 	if err != nil {
 		return nil, err
 	}

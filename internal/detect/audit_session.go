@@ -137,23 +137,30 @@ func lastSource(e *event.Event) string {
 
 // credentialFields are about the AWS credentials with which a request to the API server was authenticated.
 var credentialFields = []enrichment{
-	{Name: "drawbridge.session.first", Text: "whether the request is the first of its access key on the cluster", Planes: onKubernetes, Ledger: true, Early: true,
-		Of: func(l *look) []string { return yes(l.firstOfSession()) }},
-	{Name: "drawbridge.session.workload", Text: "the pod or service account that the request's access key was issued to, also through roles assumed with it", Planes: onKubernetes, Ledger: true,
+	{
+		Name: "drawbridge.session.first", Text: "whether the request is the first of its access key on the cluster", Planes: onKubernetes, Ledger: true, Early: true,
+		Of: func(l *look) []string { return yes(l.firstOfSession()) },
+	},
+	{
+		Name: "drawbridge.session.workload", Text: "the pod or service account that the request's access key was issued to, also through roles assumed with it", Planes: onKubernetes, Ledger: true,
 		Of: func(l *look) []string {
 			if is := l.workloadBehind(); is != nil {
 				return some(is.holder())
 			}
 			return nil
-		}},
-	{Name: "drawbridge.session.workload_cluster", Text: "the cluster of that pod", Planes: onKubernetes, Ledger: true,
+		},
+	},
+	{
+		Name: "drawbridge.session.workload_cluster", Text: "the cluster of that pod", Planes: onKubernetes, Ledger: true,
 		Of: func(l *look) []string {
 			if is := l.workloadBehind(); is != nil {
 				return some(l.clusterOfIssue(is))
 			}
 			return nil
-		}},
-	{Name: "drawbridge.session.own_cluster", Text: "whether that pod is one of this cluster", Planes: onKubernetes, Ledger: true,
+		},
+	},
+	{
+		Name: "drawbridge.session.own_cluster", Text: "whether that pod is one of this cluster", Planes: onKubernetes, Ledger: true,
 		Of: func(l *look) []string {
 			is := l.workloadBehind()
 			if is == nil {
@@ -164,8 +171,10 @@ var credentialFields = []enrichment{
 				return nil
 			}
 			return yes(oneCluster(event.ParseCluster(of), l.Cluster()))
-		}},
-	{Name: "drawbridge.session.node", Text: "the instance whose credentials the request has, where its role is one of nodes and the request does not come as a node", Planes: onKubernetes, Ledger: true, Snapshot: true,
+		},
+	},
+	{
+		Name: "drawbridge.session.node", Text: "the instance whose credentials the request has, where its role is one of nodes and the request does not come as a node", Planes: onKubernetes, Ledger: true, Snapshot: true,
 		Of: func(l *look) []string {
 			a := l.actor()
 			if strings.HasPrefix(a.Username, "system:node:") || !sessionIsInstance(a.Session) {
@@ -175,14 +184,17 @@ var credentialFields = []enrichment{
 				return nil
 			}
 			return some(a.Session)
-		}},
-	{Name: "drawbridge.session.node_address", Text: "the address that a node's name tells, where the request comes from another private one", Planes: onKubernetes, Cheap: true,
+		},
+	},
+	{
+		Name: "drawbridge.session.node_address", Text: "the address that a node's name tells, where the request comes from another private one", Planes: onKubernetes, Cheap: true,
 		Of: func(l *look) []string {
 			if at, ok := l.nodeElsewhere(); ok {
 				return some(at)
 			}
 			return nil
-		}},
+		},
+	},
 }
 
 // policyFacts are the first uses of access policies that go as far as the cluster, by one principal on clusters of one name.
@@ -296,24 +308,33 @@ func (l *look) grantedLately() string {
 
 // policyFields are about access policies by which the API server allowed a request.
 var policyFields = []enrichment{
-	{Name: "drawbridge.policy", Text: "name of the access policy by which EKS allowed the request", Planes: onKubernetes,
+	{
+		Name: "drawbridge.policy", Text: "name of the access policy by which EKS allowed the request", Planes: onKubernetes,
 		Of: func(l *look) []string {
 			arn, _ := l.accessPolicy()
 			if arn == "" {
 				return nil
 			}
 			return some(policyName(arn))
-		}},
-	{Name: "drawbridge.policy.reach", Text: "how far that policy goes by the rules that AWS publishes: `everything`, `cluster`, `system namespace`, `namespace`; absent where it leads nowhere, or has no published rules", Planes: onKubernetes,
-		Of: func(l *look) []string { return some(l.policyReach().String()) }},
-	{Name: "drawbridge.policy.first_use", Text: "whether the request is the first of its principal that an access policy allows that goes as far as the cluster", Planes: onKubernetes, Ledger: true, Early: true,
+		},
+	},
+	{
+		Name: "drawbridge.policy.reach", Text: "how far that policy goes by the rules that AWS publishes: `everything`, `cluster`, `system namespace`, `namespace`; absent where it leads nowhere, or has no published rules", Planes: onKubernetes,
+		Of: func(l *look) []string { return some(l.policyReach().String()) },
+	},
+	{
+		Name: "drawbridge.policy.first_use", Text: "whether the request is the first of its principal that an access policy allows that goes as far as the cluster", Planes: onKubernetes, Ledger: true, Early: true,
 		Of: func(l *look) []string {
 			first, ok := l.firstUse()
 			return yes(ok && first == l.now())
-		}},
-	{Name: "drawbridge.policy.granted", Text: "the last CreateAccessEntry or AssociateAccessPolicy for the principal in the week before, in words", Planes: onKubernetes, Ledger: true,
-		Of: func(l *look) []string { return some(l.grantedLately()) }},
-	{Name: "drawbridge.policy.hours", Text: "for how many hours before the event the cluster's audit log is in the data, gaps included", Planes: onKubernetes, Ledger: true,
+		},
+	},
+	{
+		Name: "drawbridge.policy.granted", Text: "the last CreateAccessEntry or AssociateAccessPolicy for the principal in the week before, in words", Planes: onKubernetes, Ledger: true,
+		Of: func(l *look) []string { return some(l.grantedLately()) },
+	},
+	{
+		Name: "drawbridge.policy.hours", Text: "for how many hours before the event the cluster's audit log is in the data, gaps included", Planes: onKubernetes, Ledger: true,
 		Of: func(l *look) []string {
 			f := l.ledger.Audits.get(l.Cluster().Name)
 			if f == nil {
@@ -326,5 +347,6 @@ var policyFields = []enrichment{
 				}
 			}
 			return some(strconv.Itoa(int(l.Time().Sub(first) / time.Hour)))
-		}},
+		},
+	},
 }

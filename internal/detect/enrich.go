@@ -138,8 +138,10 @@ var plainFields = []enrichment{
 	{Name: "drawbridge.cluster", Text: "the cluster that the event is about: its ARN, or its name", Of: func(l *look) []string { return some(clusterOf(l.Event)) }},
 	{Name: "drawbridge.actor", Text: "who did it, in words: IAM principal and session, or Kubernetes username", Of: func(l *look) []string { return some(actorText(l.actor())) }},
 	{Name: "drawbridge.actor.principal", Text: "ARN of the IAM role or user behind the event", Of: func(l *look) []string { return some(l.actor().Principal) }},
-	{Name: "drawbridge.actor.identity", Text: "who that is, whatever the session is called: the IAM principal, or else the username; of a node its own session",
-		Of: func(l *look) []string { return some(l.identity()) }},
+	{
+		Name: "drawbridge.actor.identity", Text: "who that is, whatever the session is called: the IAM principal, or else the username; of a node its own session",
+		Of: func(l *look) []string { return some(l.identity()) },
+	},
 	{Name: "drawbridge.actor.account", Text: "account of that principal", Of: func(l *look) []string { return some(l.actor().Account) }},
 	{Name: "drawbridge.actor.access_key", Text: "access key that the request was signed with", Of: func(l *look) []string { return some(l.actor().AccessKey) }},
 	{Name: "drawbridge.actor.instance", Text: "EC2 instance whose session it is", Cheap: true, Of: func(l *look) []string {

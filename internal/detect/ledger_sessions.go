@@ -126,7 +126,7 @@ func (s *sessionFacts) note(c event.Cluster, l *look) {
 	}
 	for j := i - 1; j >= 0 && s.Uses[j].First.At.Truncate(usePeriod).Equal(period); j-- {
 		if u := &s.Uses[j]; u.Cluster == c {
-			if f := (l.now()); f.before(u.First) {
+			if f := l.now(); f.before(u.First) {
 				u.First, u.Action = l.fact(), actionOf(l.Event)
 			}
 			if l.Time().After(u.Last) {
@@ -176,22 +176,28 @@ func (l *look) usedSince() string {
 
 // silenceFields are about what the audit log of a cluster does not tell.
 var silenceFields = []enrichment{
-	{Name: "drawbridge.audit.off", Text: "who turned the cluster's audit log off before the event, and when, if nobody turned it on again, in words", Planes: onCloudTrail, Ledger: true,
-		Of: func(l *look) []string { return some(l.auditOff()) }},
-	{Name: "drawbridge.audit.gap", Text: "the time around the event, half an hour or more, in which the cluster's audit log has no record although it has some before and after, in words", Planes: onCloudTrail, Ledger: true,
+	{
+		Name: "drawbridge.audit.off", Text: "who turned the cluster's audit log off before the event, and when, if nobody turned it on again, in words", Planes: onCloudTrail, Ledger: true,
+		Of: func(l *look) []string { return some(l.auditOff()) },
+	},
+	{
+		Name: "drawbridge.audit.gap", Text: "the time around the event, half an hour or more, in which the cluster's audit log has no record although it has some before and after, in words", Planes: onCloudTrail, Ledger: true,
 		Of: func(l *look) []string {
 			if from, to := l.silence(); !from.IsZero() && !to.IsZero() {
 				return some("from " + stamp(from) + " to " + stamp(to))
 			}
 			return nil
-		}},
-	{Name: "drawbridge.audit.ended", Text: "when the cluster's audit log has its last record, if that is before the event and half an hour or more before the newest event of all, in words", Planes: onCloudTrail, Ledger: true,
+		},
+	},
+	{
+		Name: "drawbridge.audit.ended", Text: "when the cluster's audit log has its last record, if that is before the event and half an hour or more before the newest event of all, in words", Planes: onCloudTrail, Ledger: true,
 		Of: func(l *look) []string {
 			if from, to := l.silence(); !from.IsZero() && to.IsZero() {
 				return some("since " + stamp(from))
 			}
 			return nil
-		}},
+		},
+	},
 }
 
 // silence is the gap in the audit log in which the event lies: from its last record before to its first one after. Both are

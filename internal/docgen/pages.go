@@ -209,8 +209,11 @@ func writeStreamRights(b *strings.Builder) {
 		name   string
 		rights []stream.Right
 	}{
-		{"objects in S3, announced through SQS", s3.Rights()}, {"Kinesis", kinesis.Rights()}, {"CloudWatch Logs", logs.Rights()},
-		{"to SNS", sns.Rights()}, {"to Security Hub", securityhub.Rights()},
+		{"objects in S3, announced through SQS", s3.Rights()},
+		{"Kinesis", kinesis.Rights()},
+		{"CloudWatch Logs", logs.Rights()},
+		{"to SNS", sns.Rights()},
+		{"to Security Hub", securityhub.Rights()},
 	} {
 		for _, r := range s.rights {
 			fmt.Fprintf(b, "| %s | `%s` | %s | %s |\n", s.name, r.Action, r.On, r.Why)

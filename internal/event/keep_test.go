@@ -13,32 +13,46 @@ import (
 
 const (
 	jwt      = "eyJhbGciOiJSUzI1NiIsImtpZCI6IngifQ.eyJzdWIiOiJzeXN0ZW06c2VydmljZWFjY291bnQ6YTpiIn0.c2lnbmF0dXJlc2lnbmF0dXJl"
-	eksToken = "k8s-aws-v1.aHR0cHM6Ly9zdHMuZXhhbXBsZS8_QWN0aW9uPUdldENhbGxlcklkZW50aXR5" //nolint:gosec // 2026-11: G101: made up
+	eksToken = "k8s-aws-v1.aHR0cHM6Ly9zdHMuZXhhbXBsZS8_QWN0aW9uPUdldENhbGxlcklkZW50aXR5"
 )
 
 func TestRedact(t *testing.T) {
 	for _, c := range []struct{ name, record, want string }{
-		{"TokenRequest", `{"responseObject":{"kind":"TokenRequest","spec":{"audiences":["sts.amazonaws.com"]},"status":{"token":"` + jwt + `","expirationTimestamp":"2026-11-23T10:00:00Z"}}}`,
-			`{"responseObject":{"kind":"TokenRequest","spec":{"audiences":["sts.amazonaws.com"]},"status":{"token":"(redacted)","expirationTimestamp":"2026-11-23T10:00:00Z"}}}`},
+		{
+			"TokenRequest", `{"responseObject":{"kind":"TokenRequest","spec":{"audiences":["sts.amazonaws.com"]},"status":{"token":"` + jwt + `","expirationTimestamp":"2026-11-23T10:00:00Z"}}}`,
+			`{"responseObject":{"kind":"TokenRequest","spec":{"audiences":["sts.amazonaws.com"]},"status":{"token":"(redacted)","expirationTimestamp":"2026-11-23T10:00:00Z"}}}`,
+		},
 		{"TokenReview, opaque token", `{"requestObject":{"kind":"TokenReview","spec":{"token":"opaque","audiences":["a"]}}}`, `{"requestObject":{"kind":"TokenReview","spec":{"token":"(redacted)","audiences":["a"]}}}`},
-		{"Secret", `{"requestObject":{"kind":"Secret","metadata":{"name":"s"},"data":{"k":"dg=="},"stringData":{"k":"v"},"type":"Opaque"}}`,
-			`{"requestObject":{"kind":"Secret","metadata":{"name":"s"},"data":{"k":"(redacted)"},"stringData":{"k":"(redacted)"},"type":"Opaque"}}`},
+		{
+			"Secret", `{"requestObject":{"kind":"Secret","metadata":{"name":"s"},"data":{"k":"dg=="},"stringData":{"k":"v"},"type":"Opaque"}}`,
+			`{"requestObject":{"kind":"Secret","metadata":{"name":"s"},"data":{"k":"(redacted)"},"stringData":{"k":"(redacted)"},"type":"Opaque"}}`,
+		},
 		{"list of Secrets", `{"responseObject":{"kind":"SecretList","items":[{"metadata":{"name":"s"},"data":{"k":"dg=="}}]}}`, `{"responseObject":{"kind":"SecretList","items":[{"metadata":{"name":"s"},"data":{"k":"(redacted)"}}]}}`},
 		{"patch of a Secret, before what it is about", `{"requestObject":{"data":{"k":"dg=="}},"objectRef":{"resource":"secrets"}}`, `{"requestObject":{"data":{"k":"(redacted)"}},"objectRef":{"resource":"secrets"}}`},
-		{"JSON patch of a Secret", `{"objectRef":{"resource":"secrets"},"requestObject":[{"op":"add","path":"/data/k","value":"dg=="},{"op":"add","path":"/data","value":{"a":"dg=="}}]}`,
-			`{"objectRef":{"resource":"secrets"},"requestObject":[{"op":"add","path":"/data/k","value":"(redacted)"},{"op":"add","path":"/data","value":{"a":"(redacted)"}}]}`},
-		{"Secret applied by kubectl", `{"requestObject":{"kind":"Secret","metadata":{"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{\"kind\":\"Secret\",\"data\":{\"k\":\"dg==\"}}"}}}}`,
-			`{"requestObject":{"kind":"Secret","metadata":{"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"(redacted)"}}}}`},
-		{"data of a ConfigMap stay", `{"objectRef":{"resource":"configmaps"},"note":"secret","requestObject":{"kind":"ConfigMap","data":{"mapRoles":"- rolearn: x\n"}}}`,
-			`{"objectRef":{"resource":"configmaps"},"note":"secret","requestObject":{"kind":"ConfigMap","data":{"mapRoles":"- rolearn: x\n"}}}`},
-		{"issued credentials", `{"responseElements":{"credentials":{"accessKeyId":"ASIAX","sessionToken":"abc","secretAccessKey":"def","expiration":"x"}}}`,
-			`{"responseElements":{"credentials":{"accessKeyId":"ASIAX","sessionToken":"(redacted)","secretAccessKey":"(redacted)","expiration":"x"}}}`},
+		{
+			"JSON patch of a Secret", `{"objectRef":{"resource":"secrets"},"requestObject":[{"op":"add","path":"/data/k","value":"dg=="},{"op":"add","path":"/data","value":{"a":"dg=="}}]}`,
+			`{"objectRef":{"resource":"secrets"},"requestObject":[{"op":"add","path":"/data/k","value":"(redacted)"},{"op":"add","path":"/data","value":{"a":"(redacted)"}}]}`,
+		},
+		{
+			"Secret applied by kubectl", `{"requestObject":{"kind":"Secret","metadata":{"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{\"kind\":\"Secret\",\"data\":{\"k\":\"dg==\"}}"}}}}`,
+			`{"requestObject":{"kind":"Secret","metadata":{"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"(redacted)"}}}}`,
+		},
+		{
+			"data of a ConfigMap stay", `{"objectRef":{"resource":"configmaps"},"note":"secret","requestObject":{"kind":"ConfigMap","data":{"mapRoles":"- rolearn: x\n"}}}`,
+			`{"objectRef":{"resource":"configmaps"},"note":"secret","requestObject":{"kind":"ConfigMap","data":{"mapRoles":"- rolearn: x\n"}}}`,
+		},
+		{
+			"issued credentials", `{"responseElements":{"credentials":{"accessKeyId":"ASIAX","sessionToken":"abc","secretAccessKey":"def","expiration":"x"}}}`,
+			`{"responseElements":{"credentials":{"accessKeyId":"ASIAX","sessionToken":"(redacted)","secretAccessKey":"(redacted)","expiration":"x"}}}`,
+		},
 		{"web identity", `{"requestParameters":{"roleArn":"r","webIdentityToken":"abc"}}`, `{"requestParameters":{"roleArn":"r","webIdentityToken":"(redacted)"}}`},
 		{"what AWS hid itself", `{"requestParameters":{"clusterName":"prod","token":"HIDDEN_DUE_TO_SECURITY_REASONS"}}`, `{"requestParameters":{"clusterName":"prod","token":"HIDDEN_DUE_TO_SECURITY_REASONS"}}`},
 		{"keys in other case and with escapes", `{"SecretAccessKey":"a","session\u0054oken":"b","TOKEN":"c","nextToken":"d"}`, `{"SecretAccessKey":"(redacted)","session\u0054oken":"(redacted)","TOKEN":"(redacted)","nextToken":"d"}`},
 		{"headers", `{"Authorization":["Bearer abc"],"authorization":"AWS4-HMAC-SHA256 Credential=a"}`, `{"Authorization":["(redacted)"],"authorization":"(redacted)"}`},
-		{"variables of a container", `{"env":[{"name":"AWS_SECRET_ACCESS_KEY","value":"abc"},{"value":"def","name":"AWS_SESSION_TOKEN"},{"name":"AWS_REGION","value":"eu-west-1"}]}`,
-			`{"env":[{"name":"AWS_SECRET_ACCESS_KEY","value":"(redacted)"},{"value":"(redacted)","name":"AWS_SESSION_TOKEN"},{"name":"AWS_REGION","value":"eu-west-1"}]}`},
+		{
+			"variables of a container", `{"env":[{"name":"AWS_SECRET_ACCESS_KEY","value":"abc"},{"value":"def","name":"AWS_SESSION_TOKEN"},{"name":"AWS_REGION","value":"eu-west-1"}]}`,
+			`{"env":[{"name":"AWS_SECRET_ACCESS_KEY","value":"(redacted)"},{"value":"(redacted)","name":"AWS_SESSION_TOKEN"},{"name":"AWS_REGION","value":"eu-west-1"}]}`,
+		},
 		{"EKS token in a text", `{"requestURI":"/exec?command=curl&command=` + eksToken + `&x=1"}`, `{"requestURI":"/exec?command=curl&command=k8s-aws-v1.(redacted)&x=1"}`},
 		{"JWT in a text", `{"requestURI":"/x?token=` + jwt + `&y"}`, `{"requestURI":"/x?token=(redacted)&y"}`},
 		{"bearer in a text", `{"args":["curl -H 'Authorization: Bearer abc.def' x"]}`, `{"args":["curl -H 'Authorization: Bearer (redacted)' x"]}`},

@@ -24,7 +24,7 @@ var shifts = func() (s [1 << 10]uint8) {
 	for _, word := range suspicions {
 		for end := 1; end < window; end++ {
 			at := &s[pair(word[end-1], word[end])]
-			*at = min(*at, uint8(window-1-end)) //nolint:gosec // 2026-11: G115: smaller than window
+			*at = min(*at, uint8(window-1-end))
 		}
 	}
 	return s

@@ -45,8 +45,10 @@ func start(t testing.TB, n int, maxStore int64) *cluster {
 	c := &cluster{}
 	dir := t.TempDir()
 	for i := range n {
-		o := &server.Options{ServerName: fmt.Sprintf("n%d", i), Host: "127.0.0.1", Port: ports[i], JetStream: true, StoreDir: filepath.Join(dir, fmt.Sprint(i)),
-			JetStreamMaxStore: maxStore, NoLog: true, NoSigs: true, MaxPayload: 4 << 20}
+		o := &server.Options{
+			ServerName: fmt.Sprintf("n%d", i), Host: "127.0.0.1", Port: ports[i], JetStream: true, StoreDir: filepath.Join(dir, fmt.Sprint(i)),
+			JetStreamMaxStore: maxStore, NoLog: true, NoSigs: true, MaxPayload: 4 << 20,
+		}
 		if n > 1 {
 			o.Cluster = server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: ports[n+i]}
 			o.Routes = server.RoutesFromStr(strings.Join(routes, ","))

@@ -103,10 +103,12 @@ func open(t testing.TB, url string) *nats.Log {
 }
 
 func options(p *detect.Program, l *nats.Log) worker.Options {
-	return worker.Options{Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute}, Every: 100 * time.Millisecond,
+	return worker.Options{
+		Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute}, Every: 100 * time.Millisecond,
 		Deliver: func(ctx context.Context, fs []finding.Finding) error {
 			return l.Publish(ctx, fs, func(f finding.Finding) ([]byte, error) { return json.Marshal(f) })
-		}}
+		},
+	}
 }
 
 // found reads the findings' stream; nil while it has no leader.
@@ -202,13 +204,15 @@ func until(t testing.TB, what string, is func() bool) {
 func want(t testing.TB, p *detect.Program, n int) map[string]int {
 	t.Helper()
 	out := map[string]int{}
-	_, err := worker.Run(t.Context(), &logs{n: n}, worker.Options{Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute},
+	_, err := worker.Run(t.Context(), &logs{n: n}, worker.Options{
+		Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute},
 		Deliver: func(_ context.Context, fs []finding.Finding) error {
 			for _, f := range fs {
 				out[f.Message]++
 			}
 			return nil
-		}})
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

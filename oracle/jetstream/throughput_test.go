@@ -38,7 +38,8 @@ func record(t testing.TB, p *detect.Program, size int) *recorded {
 		t.Fatal(err)
 	}
 	reported := map[string]bool{}
-	_, err = worker.Run(t.Context(), &recorded{batches: [][]byte{all}}, worker.Options{Program: p, Context: &detect.Context{},
+	_, err = worker.Run(t.Context(), &recorded{batches: [][]byte{all}}, worker.Options{
+		Program: p, Context: &detect.Context{},
 		Deliver: func(_ context.Context, fs []finding.Finding) error {
 			for _, f := range fs {
 				for _, e := range f.Evidence {
@@ -47,7 +48,8 @@ func record(t testing.TB, p *detect.Program, size int) *recorded {
 				}
 			}
 			return nil
-		}})
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,10 +148,12 @@ func BenchmarkThroughToState(b *testing.B) {
 		l := open(b, c.url(fmt.Sprintf("through%d", n), 4, 3))
 		ctx, cancel := context.WithCancel(b.Context())
 		counts := &counted{Log: l, blocks: map[string]bool{}}
-		o := worker.Options{Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute},
+		o := worker.Options{
+			Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute},
 			Deliver: func(ctx context.Context, fs []finding.Finding) error {
 				return l.Publish(ctx, fs, func(f finding.Finding) ([]byte, error) { return json.Marshal(f) })
-			}}
+			},
+		}
 		done := make(chan error, 1)
 		go func() {
 			done <- worker.Share(ctx, counts, "w", o, func(n int, err error) { b.Errorf("partition %d: %v", n, err) })

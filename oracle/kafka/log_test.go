@@ -67,8 +67,10 @@ func fill(t testing.TB, addrs []string, rounds int) (events, broken int64) {
 	defer cl.Close()
 	var records []*kgo.Record
 	add := func(account string, value []byte) {
-		records = append(records, &kgo.Record{Key: []byte(account), Value: value,
-			Headers: []kgo.RecordHeader{{Key: "cluster", Value: []byte("arn:aws:eks:eu-central-1:" + account + ":cluster/c")}}})
+		records = append(records, &kgo.Record{
+			Key: []byte(account), Value: value,
+			Headers: []kgo.RecordHeader{{Key: "cluster", Value: []byte("arn:aws:eks:eu-central-1:" + account + ":cluster/c")}},
+		})
 	}
 	for i := range rounds {
 		for a := range accounts {
@@ -138,7 +140,8 @@ func (f *told) messages() map[string]bool {
 }
 
 func options(p *detect.Program, l *kafka.Log, f *told) worker.Options {
-	return worker.Options{Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute}, Every: 50 * time.Millisecond,
+	return worker.Options{
+		Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute}, Every: 50 * time.Millisecond,
 		Deliver: func(ctx context.Context, fs []finding.Finding) error {
 			f.mu.Lock()
 			for _, one := range fs {
@@ -146,7 +149,8 @@ func options(p *detect.Program, l *kafka.Log, f *told) worker.Options {
 			}
 			f.mu.Unlock()
 			return l.Publish(ctx, fs, func(f finding.Finding) ([]byte, error) { return json.Marshal(f) })
-		}}
+		},
+	}
 }
 
 func want() map[string]bool {

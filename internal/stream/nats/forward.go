@@ -191,8 +191,10 @@ func (f *forwarder) stored(ctx context.Context, most int) error {
 // answer that did not come. A full disk is refused as such a stream is, and passes when there is room: a forwarder that
 // waits loses nothing.
 func passes(err error) bool {
-	for _, soon := range []error{jetstream.ErrNoStreamResponse, jetstream.ErrAsyncPublishTimeout, nats.ErrNoResponders, nats.ErrDisconnected,
-		nats.ErrConnectionReconnecting, nats.ErrStaleConnection, nats.ErrTimeout, context.DeadlineExceeded} {
+	for _, soon := range []error{
+		jetstream.ErrNoStreamResponse, jetstream.ErrAsyncPublishTimeout, nats.ErrNoResponders, nats.ErrDisconnected,
+		nats.ErrConnectionReconnecting, nats.ErrStaleConnection, nats.ErrTimeout, context.DeadlineExceeded,
+	} {
 		if errors.Is(err, soon) {
 			return true
 		}
