@@ -145,13 +145,15 @@ func BenchmarkLatency(b *testing.B) {
 			s.batches = append(s.batches, batch)
 		}
 		var took []time.Duration
-		_, err := worker.Run(b.Context(), s, worker.Options{Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute},
+		_, err := worker.Run(b.Context(), s, worker.Options{
+			Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute},
 			Deliver: func(_ context.Context, found []finding.Finding) error {
 				for range found {
 					took = append(took, time.Since(s.handed[len(s.handed)-1]))
 				}
 				return nil
-			}})
+			},
+		})
 		if err != nil || len(took) < 10 {
 			b.Fatal(err, errors.New("findings"), len(took))
 		}
