@@ -163,7 +163,10 @@ func (d *differ) bySession(one *IdentityDifference, before, after *holding, name
 		other += "-"
 	}
 	id := Identity{Kind: KindIAMRole, ARN: sessionARN(role, other)}
+	gained, lost := len(one.Gained), len(one.Lost)
 	d.holdings(one, before.unnamed(id), after.unnamed(id), c.label)
+	butNamed(one.Gained[gained:], c.before, role, names, "could before")
+	butNamed(one.Lost[lost:], c.after, role, names, "still can")
 	for _, n := range names {
 		id.ARN = sessionARN(role, n)
 		b, a := holdings(c.before, id), holdings(c.after, id)
@@ -178,6 +181,28 @@ func (d *differ) bySession(one *IdentityDifference, before, after *holding, name
 			if !slices.Contains(one.Unknown, u) {
 				one.Unknown = append(one.Unknown, u)
 			}
+		}
+	}
+}
+
+// butNamed adds to changes of all sessions but named ones that some of those are on the other side what it says they are.
+func butNamed(changes []Change, otherSide *Cluster, role iam.ARN, names []string, can string) {
+	if otherSide == nil {
+		return
+	}
+	for i := range changes {
+		c := &changes[i]
+		if c.Rule == nil {
+			continue
+		}
+		var able []string
+		for _, n := range names {
+			if otherSide.Check(Identity{Kind: KindIAMRole, ARN: sessionARN(role, n)}, c.Witness.request()).Verdict != Denied {
+				able = append(able, n)
+			}
+		}
+		if len(able) > 0 {
+			c.Conditions = append(slices.Clip(c.Conditions), "the session has another name than "+strings.Join(able, ", ")+", which "+can)
 		}
 	}
 }

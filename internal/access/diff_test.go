@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"drawbridge/internal/diff"
+	"drawbridge/internal/iam"
 	"drawbridge/internal/model"
 	"drawbridge/internal/rbac"
 )
@@ -89,9 +90,10 @@ func TestDiffAgreesWithCheck(t *testing.T) {
 		b, a := before.Clusters()[0], after.Clusters()[0]
 		for _, one := range d.Identities {
 			for _, c := range one.Gained {
-				yes, no := a.Check(one.Identity, c.Witness.request()), b.Check(one.Identity, c.Witness.request())
+				id := sessionOf(t, one.Identity, &c)
+				yes, no := a.Check(id, c.Witness.request()), b.Check(id, c.Witness.request())
 				if c.Rule != nil && (yes.Verdict == Denied || no.Verdict == Allowed || len(c.Conditions) == 0 && (yes.Verdict != Allowed || no.Verdict != Denied)) {
-					t.Fatalf("%s: %s gained by witness %s, which is %s before and %s after", one.Identity, c.What(), c.Witness, no.Verdict, yes.Verdict)
+					t.Fatalf("%s: %s gained by witness %s, which is %s before and %s after: %q\n%v\n%v", id, c.What(), c.Witness, no.Verdict, yes.Verdict, c.Conditions, no.Chain, yes.Chain)
 				}
 				if c.Rule != nil && !c.covers(c.Witness.request()) {
 					t.Fatalf("%s: witness %s is not of %s", one.Identity, c.Witness, c.What())
@@ -117,6 +119,24 @@ func TestDiffAgreesWithCheck(t *testing.T) {
 			t.Fatalf("%d identities differ, and %d seen from the other side", len(d.Identities), len(mirrored.Identities))
 		}
 	})
+}
+
+// sessionOf is the session of a role that a change is about: one of a name, any but some, or the role as a whole.
+func sessionOf(t *rapid.T, id Identity, c *Change) Identity {
+	for _, condition := range c.Conditions {
+		name := "any-other-name"
+		if rest, ok := strings.CutPrefix(condition, sessionNamed); ok {
+			name, _, _ = strings.Cut(rest, ",")
+		} else if !strings.HasPrefix(condition, "the session has another name than ") {
+			continue
+		}
+		role, err := iam.ParseARN(id.ARN)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id.ARN = sessionARN(role, name)
+	}
+	return id
 }
 
 // ofItsPods says that a kubelet is allowed something because of the pods on its node, which no rule tells.
