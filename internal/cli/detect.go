@@ -73,6 +73,7 @@ line. --state keeps what it takes to go on after a crash, and dead.jsonl in it w
                                                   posts of API servers' audit webhooks, at /audit/CLUSTER
   nats://HOST:4222/NAME                           a log on NATS JetStream that any number of workers share;
                                                   --forward fills it
+  kafka://HOST:9092/TOPIC                         likewise a topic of Kafka, keyed by account by whoever fills it
 
 Exit status: 0 nothing at or above --fail-on, 1 could not do it, 2 called wrongly, 3 findings at or above
 --fail-on, 4 something could not be read and --require-complete was given.`,

@@ -15,6 +15,7 @@ import (
 	"drawbridge/internal/report"
 	"drawbridge/internal/scan"
 	"drawbridge/internal/stream"
+	"drawbridge/internal/stream/kafka"
 	"drawbridge/internal/stream/nats"
 	"drawbridge/internal/worker"
 )
@@ -85,7 +86,7 @@ func (o *detectOptions) follow(ctx context.Context, e *env) error {
 			return o.tell(e, formats[0], fs)
 		},
 	}
-	if len(o.logs) == 1 && strings.HasPrefix(o.logs[0], "nats://") {
+	if len(o.logs) == 1 && isShared(o.logs[0]) {
 		return o.share(ctx, e, options)
 	}
 	if o.state != "" {
@@ -114,15 +115,49 @@ func (o *detectOptions) follow(ctx context.Context, e *env) error {
 	return nil
 }
 
-// share reads a log on NATS with other workers. Its findings go into the log's stream of findings as well, each once.
-func (o *detectOptions) share(ctx context.Context, e *env, options worker.Options) error {
-	config, err := nats.ParseURL(o.logs[0])
+// sharedLog is a log that workers share, with a place for findings.
+type sharedLog interface {
+	worker.Log
+	Publish(ctx context.Context, found []finding.Finding, encode func(finding.Finding) ([]byte, error)) error
+	Close()
+}
+
+// isShared says that a URL is of such a log.
+func isShared(s string) bool {
+	return strings.HasPrefix(s, "nats://") || strings.HasPrefix(s, "kafka://")
+}
+
+func openShared(ctx context.Context, e *env, s string) (sharedLog, error) {
+	if strings.HasPrefix(s, "kafka://") {
+		config, err := kafka.ParseURL(s)
+		if err != nil {
+			return nil, usage("-f %w", err)
+		}
+		config.Lost = func(partition int, from, to int64) {
+			fmt.Fprintf(e.stderr, "note: partition %d: Kafka deleted offsets %d to %d before they were read: what was in them is missed\n", partition, from, to-1)
+		}
+		log, err := kafka.Open(ctx, config)
+		if err != nil {
+			return nil, failed(err, "")
+		}
+		return log, nil
+	}
+	config, err := nats.ParseURL(s)
 	if err != nil {
-		return usage("-f %w", err)
+		return nil, usage("-f %w", err)
 	}
 	log, err := nats.Open(ctx, config)
 	if err != nil {
-		return failed(err, "")
+		return nil, failed(err, "")
+	}
+	return log, nil
+}
+
+// share reads a log with other workers. Its findings go to the log's own place for findings as well.
+func (o *detectOptions) share(ctx context.Context, e *env, options worker.Options) error {
+	log, err := openShared(ctx, e, o.logs[0])
+	if err != nil {
+		return err
 	}
 	defer log.Close()
 	tell := options.Deliver
@@ -137,7 +172,7 @@ func (o *detectOptions) share(ctx context.Context, e *env, options worker.Option
 		return failed(fmt.Errorf("name this worker: %w", err), "")
 	}
 	name := strings.ReplaceAll(host, ".", "-") + "-" + fmt.Sprint(os.Getpid())
-	fmt.Fprintf(e.stderr, "worker %s of %s, which has %d partitions\n", printable(name), printable(config.Name), log.Size())
+	fmt.Fprintf(e.stderr, "worker %s of a log of %d partitions\n", printable(name), log.Size())
 	err = worker.Share(ctx, log, name, options, func(n int, err error) {
 		if errors.Is(err, stream.ErrFenced) {
 			return // another worker has it

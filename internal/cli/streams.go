@@ -25,7 +25,7 @@ type transport struct {
 	open               func(ctx context.Context, e *env, o *detectOptions, u *url.URL, from *stream.Checkpoint) (stream.Stream, error)
 }
 
-// transports are all of them but nats://, which is shared by workers: see detect_stream.go.
+// transports are all of them but nats:// and kafka://, which workers share: see detect_stream.go.
 var transports = []transport{
 	{"sqs", "sqs://sqs.REGION.amazonaws.com/ACCOUNT/QUEUE", "objects in S3 as a queue of SQS announces them", []string{"region"}, openSQS},
 	{"kinesis", "kinesis://STREAM?region=REGION", "a data stream of Kinesis", []string{"region"}, openKinesis},
@@ -60,7 +60,7 @@ func (o *detectOptions) openURL(ctx context.Context, e *env, s string, from *str
 		}
 		return opened, nil
 	}
-	return nil, usage("-f %q: want one of %s; nats://HOST:4222/NAME alone", s, strings.Join(forms, ", "))
+	return nil, usage("-f %q: want one of %s; nats://HOST:4222/NAME or kafka://HOST:9092/TOPIC alone", s, strings.Join(forms, ", "))
 }
 
 // awsConfig is the configuration of the environment, in the region of a URL.

@@ -655,8 +655,11 @@ func (t template) render(l *look) string {
 			continue
 		}
 		s, ok := part.field.one(l)
-		if !ok {
+		switch {
+		case !ok:
 			s = absent
+		case len(t) > 1 && part.field.name == "drawbridge.cluster":
+			s = event.ParseCluster(s).Name // in a sentence; the finding has the ARN
 		}
 		b.WriteString(s)
 	}

@@ -65,7 +65,9 @@ type Engine struct {
 	stats   Stats
 
 	look, again look
-	chosen      [event.CloudTrail + 1]chosen
+	// deep is set during a second look.
+	deep   bool
+	chosen [event.CloudTrail + 1]chosen
 }
 
 // New is an engine that hands its findings to report.
@@ -78,9 +80,12 @@ func New(p *Program, ctx *Context, o Options, report reporter) *Engine {
 }
 
 func (g *Engine) wire() {
-	g.look = look{ctx: g.ctx, ledger: g.ledger, memo: make([]remembered, len(enrichments))}
-	g.again = look{ctx: g.ctx, ledger: g.ledger, memo: make([]remembered, len(enrichments))}
+	g.look, g.again = *g.newLook(), *g.newLook()
 	g.look.lists, g.again.lists = make([]answers, g.program.lists), make([]answers, g.program.lists)
+}
+
+func (g *Engine) newLook() *look {
+	return &look{ctx: g.ctx, ledger: g.ledger, memo: make([]remembered, len(enrichments))}
 }
 
 func or(n, otherwise int) int {
@@ -288,6 +293,11 @@ func (g *Engine) wait(e *event.Event, due time.Time, absence string) {
 // second looks again at an event.
 func (g *Engine) second(w *waiting) {
 	l := &g.again
+	if g.deep {
+		l = g.newLook() // a second look at one event made another one due, for want of room
+	}
+	defer func(was bool) { g.deep = was }(g.deep)
+	g.deep = true
 	l.reset(w.event, true)
 	if w.absence != "" {
 		g.absent(w, l)
@@ -389,7 +399,7 @@ func (g *Engine) ending(l *look, run []entry) *look {
 		return l
 	}
 	e.SetOrigin(last.End.Origin)
-	end := &look{ctx: g.ctx, ledger: g.ledger, memo: make([]remembered, len(enrichments))}
+	end := g.newLook()
 	end.reset(e, l.final)
 	return end
 }

@@ -46,7 +46,7 @@ func (s *logs) Receive(ctx context.Context, handle func(context.Context, stream.
 			at := time.Date(2026, 11, 1, 10, 0, i/accounts, j*1000, time.UTC).Format("2006-01-02T15:04:05.000000Z")
 			fmt.Fprintf(&b, `{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"%d-%d","stage":"ResponseComplete","requestURI":"/api/v1/secrets","verb":"list","user":{"username":"user-%d"},"sourceIPs":["10.0.0.9"],"objectRef":{"resource":"secrets","apiVersion":"v1"},"responseStatus":{"code":403},"requestReceivedTimestamp":"%s","stageTimestamp":"%s"}`+"\n", i, j, j%10, at, at)
 		}
-		err := handle(ctx, stream.Batch{Input: "in", Cluster: "arn:aws:eks:eu-central-1:" + account + ":cluster/c", Body: &b})
+		err := handle(ctx, stream.Batch{Input: "in", Cluster: "arn:aws:eks:eu-central-1:" + account + ":cluster/c-" + account, Body: &b})
 		if err != nil {
 			return err
 		}
