@@ -69,7 +69,7 @@ func fill(t testing.TB, addrs []string, rounds int) (events, broken int64) {
 	add := func(account string, value []byte) {
 		records = append(records, &kgo.Record{
 			Key: []byte(account), Value: value,
-			Headers: []kgo.RecordHeader{{Key: "cluster", Value: []byte("arn:aws:eks:eu-central-1:" + account + ":cluster/c")}},
+			Headers: []kgo.RecordHeader{{Key: "cluster", Value: []byte("arn:aws:eks:eu-central-1:" + account + ":cluster/c-" + account)}},
 		})
 	}
 	for i := range rounds {
@@ -157,7 +157,7 @@ func want() map[string]bool {
 	out := map[string]bool{}
 	for a := range accounts {
 		for u := range users {
-			out[fmt.Sprintf("user-%d of arn:aws:eks:eu-central-1:%012d:cluster/c", u, 111122223333+a)] = true
+			out[fmt.Sprintf("user-%d of c-%012d", u, 111122223333+a)] = true
 		}
 	}
 	return out
