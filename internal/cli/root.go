@@ -67,7 +67,8 @@ func newRoot(e *env, name string) *cobra.Command {
 gets from the cluster out to AWS (Pod Identity, IRSA, node roles), and says what is wrong with it,
 with evidence, and what could not be read.
 
-It only reads, but for migrate --apply and migrate rollback. Results go to standard output, everything else to standard error.`,
+Only migrate --apply and migrate rollback change clusters and accounts. Results go to standard output, everything else to
+standard error.`,
 		Example: `  drawbridge scan --demo
   drawbridge scan --cluster prod --region eu-central-1
   drawbridge collect --all-clusters -o fleet.json.zst && drawbridge scan -f fleet.json.zst`,
