@@ -156,7 +156,7 @@ func (o *detectOptions) run(ctx context.Context, e *env) error {
 			found = append(found, r.chosen(fs)...)
 			return nil
 		},
-		Progress: func(input string, events int64) { bars.count("events", events, input) },
+		Progress: func(s worker.Status) { bars.count("events", s.Events.Read, s.Input) },
 	})
 	bars.done()
 	if err == nil && summary.Events.Read == 0 && len(summary.Unparsed) > 0 {

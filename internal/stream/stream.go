@@ -7,6 +7,7 @@ import (
 	"context"
 	"io"
 	"strings"
+	"time"
 
 	"drawbridge/internal/event"
 )
@@ -25,8 +26,31 @@ type Batch struct {
 	// stream that has nothing new hands out an empty body now and then while batches are not acknowledged, so that its caller
 	// may save its state and do so.
 	Body io.Reader
+	// Backlog is what the transport says it still has of the input; nil if it does not say.
+	Backlog *Backlog
 	// Ack tells the transport that the batch need not be sent again. Nil where the transport keeps no account.
 	Ack func(context.Context) error
+}
+
+// Backlog is what is not read yet of an input.
+type Backlog struct {
+	Messages int64         // what the transport counts in: records, or blocks of them; -1 if it says none
+	Behind   time.Duration // how much older the batch is than the newest there is; -1 if it does not say
+}
+
+// Shared is the transport of a log that workers share.
+const Shared = "log"
+
+// Transport is the kind of transport that an input came by: s3, kinesis, logs, webhook, or else file. It cannot tell Shared.
+func Transport(input string) string {
+	scheme, _, _ := strings.Cut(input, ":")
+	switch {
+	case scheme == "s3" || scheme == "kinesis" || scheme == "logs":
+		return scheme
+	case input == "webhook" || strings.HasPrefix(input, "webhook of "):
+		return "webhook"
+	}
+	return "file"
 }
 
 // Stream hands out batches.

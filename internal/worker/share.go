@@ -139,6 +139,9 @@ func (s *sharing) partition(ctx context.Context, n int) error {
 	if o.Checkpoint, err = o.Store.Load(ctx); err != nil {
 		return err
 	}
+	if tell := o.Progress; tell != nil {
+		o.Progress = func(at Status) { tell(at.of(n)) }
+	}
 	if _, err = Run(ctx, s.log.Stream(n, o.Checkpoint), o); err != nil {
 		return fmt.Errorf("partition %d: %w", n, err)
 	}

@@ -40,33 +40,10 @@ type Options struct {
 	Every time.Duration
 	// Deliver takes findings as they are made, in order. An error ends the run; the findings come again after a restart.
 	Deliver func(context.Context, []finding.Finding) error
-	// Progress is told the input being read and the events read so far; nil if nobody wants to know.
-	Progress func(input string, events int64)
+	// Progress is told how far the run is: now and then while it reads, within a second after it has read, and at its end. Nil if
+	// nobody wants to know. It may be called by two goroutines, never at the same time.
+	Progress func(Status)
 }
-
-// Summary is what a run has seen.
-type Summary struct {
-	Events finding.Events
-	// Stats are the engine's counts, with what it gave up for want of room.
-	Stats detect.Stats
-	// Unparsed are the records that could not be read, by input: how many, and the first reason.
-	Unparsed []Unparsed
-	// Clusters are those that events were about, by ARN or name, sorted.
-	Clusters []string
-	// From and To are the times of the first and last event.
-	From, To time.Time
-}
-
-// Unparsed is the records of one input that could not be read.
-type Unparsed struct {
-	Input  string
-	Count  int64
-	Offset int64 // of the first one
-	Reason string
-}
-
-// unparsedKept is how many inputs with unreadable records are named; the rest are counted under the last.
-const unparsedKept = 100
 
 type run struct {
 	Options
@@ -84,15 +61,18 @@ type run struct {
 	rest        time.Time // when the next save may be
 	// stirred says that a batch came since the last look for quiet.
 	stirred bool
+	// told is what Progress was told, and ended says that it is told the last time.
+	told  told
+	ended bool
 }
 
 // Run reads a stream to its end, or until the context is done, and returns what it has seen, also with an error. What the
 // stream could not read is its error; all the rest was read.
-func Run(ctx context.Context, s stream.Stream, o Options) (*Summary, error) {
+func Run(ctx context.Context, in stream.Stream, o Options) (*Summary, error) {
 	if o.Every == 0 {
 		o.Every = time.Second
 	}
-	r := &run{Options: o, clusters: map[string]bool{}, position: map[string]string{}}
+	r := &run{Options: o, clusters: map[string]bool{}, position: map[string]string{}, told: told{unparsed: map[string]int64{}, places: map[string]Place{}}}
 	report := func(f finding.Finding) { r.found = append(r.found, f) }
 	r.engine = detect.New(o.Program, o.Context, o.Engine, report)
 	if c := o.Checkpoint; c != nil && len(c.State) > 0 {
@@ -105,10 +85,13 @@ func Run(ctx context.Context, s stream.Stream, o Options) (*Summary, error) {
 	if o.Store != nil && o.Every > 0 {
 		aside.Go(func() { every(reading, o.Every, stop, r.saveDirty) })
 	}
+	if o.Progress != nil {
+		aside.Go(func() { every(reading, time.Second, stop, r.tellNow) })
+	}
 	if late := o.Engine.Lateness; late > 0 {
 		aside.Go(func() { every(reading, late, stop, r.quiet) })
 	}
-	err := s.Receive(reading, r.batch)
+	err := in.Receive(reading, r.batch)
 	broken := context.Cause(reading) // of saving, or the caller's
 	stop(nil)
 	aside.Wait()
@@ -126,7 +109,10 @@ func Run(ctx context.Context, s stream.Stream, o Options) (*Summary, error) {
 	if o.Store != nil && err == nil && !r.half {
 		err = r.save(end)
 	}
-	return r.close(), err
+	r.ended = true
+	r.tell(true)
+	all := r.seen()
+	return &all, err
 }
 
 // batch reads a batch. While it is half read there is nothing to save: the engine has what the position has not.
@@ -134,6 +120,7 @@ func (r *run) batch(ctx context.Context, b stream.Batch) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.half, r.stirred = true, true
+	r.told.note(&b)
 	if err := r.read(ctx, b); err != nil {
 		return err
 	}
@@ -162,9 +149,7 @@ func (r *run) read(ctx context.Context, b stream.Batch) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if r.Progress != nil {
-				r.Progress(b.Input, r.engine.Stats().Read)
-			}
+			r.tell(false)
 		}
 		if len(r.found) > 0 {
 			if err := r.deliver(ctx); err != nil {
@@ -172,6 +157,14 @@ func (r *run) read(ctx context.Context, b stream.Batch) error {
 			}
 		}
 	}
+}
+
+// tellNow hands out a status while nothing is read.
+func (r *run) tellNow(context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tell(true)
+	return nil
 }
 
 // see notes the cluster that an event is about.
@@ -183,17 +176,6 @@ func (r *run) see(e *event.Event) {
 	c = event.Cluster{Name: strings.Clone(c.Name), Account: strings.Clone(c.Account), Region: strings.Clone(c.Region)}
 	r.last = c
 	r.clusters[orElse(c.ARN(), c.Name)] = true
-}
-
-func (r *run) unparsed(u *event.Unparsed) {
-	r.summary.Events.Unparsed++
-	for i := range r.summary.Unparsed {
-		if r.summary.Unparsed[i].Input == u.Input || i == unparsedKept-1 {
-			r.summary.Unparsed[i].Count++
-			return
-		}
-	}
-	r.summary.Unparsed = append(r.summary.Unparsed, Unparsed{Input: u.Input, Count: 1, Offset: u.Offset, Reason: u.Reason})
 }
 
 func (r *run) deliver(ctx context.Context) error {
@@ -286,6 +268,7 @@ type saved struct {
 	Unparsed []Unparsed
 	Count    int64
 	Clusters []string
+	In       map[string]int64 // unparsed, by transport
 }
 
 func (r *run) restore(c *stream.Checkpoint, report func(finding.Finding)) error {
@@ -301,6 +284,7 @@ func (r *run) restore(c *stream.Checkpoint, report func(finding.Finding)) error 
 	for _, name := range s.Clusters {
 		r.clusters[name] = true
 	}
+	maps.Copy(r.told.unparsed, s.In)
 	maps.Copy(r.position, c.Positions)
 	return nil
 }
@@ -311,13 +295,14 @@ func (r *run) save(ctx context.Context) error {
 	if err := r.engine.Save(&engine); err != nil {
 		return err
 	}
-	err := gob.NewEncoder(&state).Encode(saved{engine.Bytes(), r.summary.Unparsed, r.summary.Events.Unparsed, slices.Sorted(maps.Keys(r.clusters))})
+	err := gob.NewEncoder(&state).Encode(saved{engine.Bytes(), r.summary.Unparsed, r.summary.Events.Unparsed, slices.Sorted(maps.Keys(r.clusters)), r.told.unparsed})
 	if err != nil {
 		return fmt.Errorf("save a checkpoint: %w", err)
 	}
 	if err := r.Store.Save(ctx, &stream.Checkpoint{Positions: maps.Clone(r.position), State: state.Bytes()}); err != nil {
 		return fmt.Errorf("save a checkpoint: %w", err)
 	}
+	r.told.saved, r.told.size = time.Now(), state.Len()
 	for _, ack := range r.acks {
 		if err := ack(ctx); err != nil {
 			return fmt.Errorf("acknowledge what was read: %w", err)
@@ -325,15 +310,6 @@ func (r *run) save(ctx context.Context) error {
 	}
 	r.acks = nil
 	return nil
-}
-
-func (r *run) close() *Summary {
-	s := &r.summary
-	s.Stats = r.engine.Stats()
-	s.Events.Read, s.Events.Matched, s.Events.Duplicates = s.Stats.Read, s.Stats.Matched, s.Stats.Duplicates
-	s.From, s.To = r.engine.Span()
-	s.Clusters = slices.Sorted(maps.Keys(r.clusters))
-	return s
 }
 
 func orElse(s, otherwise string) string {

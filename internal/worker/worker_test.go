@@ -152,3 +152,44 @@ func TestFolderIsLocked(t *testing.T) {
 	}
 	state.Close()
 }
+
+// TestProgress: the last status is told as the run ends, and holds what the summary says, copied.
+func TestProgress(t *testing.T) {
+	program, err := detect.Load(detections.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := worker.OpenFolder(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer state.Close()
+	logs := append(denied(3), []byte("{\"kind\":\"Event\",\"apiVersion\":1}\nhello\n"))
+	var told []worker.Status
+	s, err := worker.Run(t.Context(), &batches{all: logs}, worker.Options{
+		Program: program, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute}, Store: state, Every: -1,
+		Progress: func(s worker.Status) { told = append(told, s) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := told[len(told)-1]
+	if diff := cmp.Diff(*s, last.Summary); diff != "" {
+		t.Errorf("last status (-summary +status):\n%s", diff)
+	}
+	if s.Events.Read != 21 || s.Events.Unparsed == 0 || last.UnparsedIn["file"] != s.Events.Unparsed {
+		t.Errorf("read %d, unparsed %d, by transport %v", s.Events.Read, s.Events.Unparsed, last.UnparsedIn)
+	}
+	if !last.Ended || last.Input != "in" || last.Places["in"].Position != "4" || last.Partition != -1 || last.SavedSize == 0 || last.Saved.IsZero() || last.Held.Windows == 0 {
+		t.Errorf("last status %+v", last)
+	}
+	for _, s := range told[:len(told)-1] {
+		if s.Ended {
+			t.Error("a status before the last says that the run ended")
+		}
+	}
+	s.Unparsed[0].Count = 99 // of the summary
+	if last.Unparsed[0].Count == 99 {
+		t.Error("a status shares memory with the summary")
+	}
+}
