@@ -46,6 +46,7 @@ type detectOptions struct {
 
 	forward  string
 	state    string
+	metrics  string
 	lateness time.Duration
 	// dead takes what keeps failing and is passed over; nil without a state folder.
 	dead func(input, reason string) error
@@ -109,6 +110,7 @@ Exit status: 0 nothing at or above --fail-on, 1 could not do it, 2 called wrongl
 	f.StringArrayVar(&o.sinks, "sink", nil, "`URL` that findings are sent to as well, repeatable: "+sinkForms)
 	f.StringVar(&o.sinkSecret, "sink-secret", "", "`FILE` with the key by which what is posted to an https sink is signed")
 	f.StringVar(&o.state, "state", "", "`FOLDER` in which a continuous run keeps what it takes to go on after a crash")
+	f.StringVar(&o.metrics, "metrics", "", "`ADDRESS` at which a continuous run shows its counts: /metrics for Prometheus, and /healthz; :PORT is of this machine alone")
 	f.DurationVar(&o.lateness, "lateness", 15*time.Minute, "how much `LATER` than others an event of a stream may come; what late events can decide is decided then")
 	return cmd
 }
@@ -125,6 +127,9 @@ func (o *detectOptions) run(ctx context.Context, e *env) error {
 		if o.shown, err = finding.ParseSeverity(o.severity); err != nil {
 			return usage("--severity: %w", err)
 		}
+	}
+	if o.metrics != "" && (o.forward != "" || !o.continuous()) {
+		return usage("--metrics: only a continuous detect has counts to watch")
 	}
 	if o.forward != "" {
 		return o.forwardTo(ctx, e)

@@ -18,6 +18,7 @@ import (
 	"drawbridge/internal/stream/kafka"
 	"drawbridge/internal/stream/nats"
 	"drawbridge/internal/worker"
+	"drawbridge/internal/worker/metrics"
 )
 
 // continuous says that the logs have no end.
@@ -63,13 +64,17 @@ func (o *detectOptions) follow(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	counts := metrics.New(e.now)
 	if o.state != "" {
 		letters, err := stream.OpenDeadLetters(filepath.Join(o.state, "dead.jsonl"), e.now)
 		if err != nil {
 			return failed(err, "")
 		}
 		defer letters.Close()
-		o.dead = letters.Add
+		o.dead = func(input, reason string) error {
+			counts.Dead()
+			return letters.Add(input, reason)
+		}
 	}
 	sinks, closeSinks, err := o.openSinks(ctx, e, r.known)
 	if err != nil {
@@ -79,13 +84,20 @@ func (o *detectOptions) follow(ctx context.Context, e *env) error {
 	options := worker.Options{
 		Program: r.program, Context: r.known, Cluster: o.cluster, Engine: detect.Options{Lateness: o.lateness, Now: e.now},
 		Deliver: func(ctx context.Context, fs []finding.Finding) error {
-			fs = o.settled(e, r, fs)
+			fs, accepted := o.settled(e, r, fs)
 			if err := sinks.Deliver(ctx, fs); err != nil {
 				return err
 			}
+			counts.Findings(fs, accepted)
 			return o.tell(e, formats[0], fs)
 		},
+		Progress: counts.Run,
 	}
+	stop, err := o.watch(ctx, e, counts)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	if len(o.logs) == 1 && isShared(o.logs[0]) {
 		return o.share(ctx, e, options)
 	}
@@ -185,11 +197,11 @@ func (o *detectOptions) share(ctx context.Context, e *env, options worker.Option
 	return nil
 }
 
-// settled is the findings that are wanted and that nobody accepted.
-func (o *detectOptions) settled(e *env, r *ready, fs []finding.Finding) []finding.Finding {
+// settled is the findings that are wanted and that nobody accepted, and how many were accepted.
+func (o *detectOptions) settled(e *env, r *ready, fs []finding.Finding) (left []finding.Finding, accepted int) {
 	settled := &finding.Result{}
 	scan.Options{Suppressions: r.accepted.Suppressions, Baseline: r.accepted.Baseline, Now: e.now()}.Settle(settled, r.chosen(fs))
-	return settled.Findings
+	return settled.Findings, len(settled.Suppressed)
 }
 
 // tell writes findings that are serious enough, one a line.

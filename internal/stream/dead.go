@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -23,8 +24,11 @@ type DeadLetter struct {
 	Reason string    `json:"reason"`
 }
 
-// OpenDeadLetters opens the file, which is made if it is not there, to append to it.
+// OpenDeadLetters opens the file, which is made with its folder if it is not there, to append to it.
 func OpenDeadLetters(path string, now func() time.Time) (*DeadLetters, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("open the file of dead letters: %w", err)
+	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the file of dead letters: %w", err)

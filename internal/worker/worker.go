@@ -40,7 +40,7 @@ type Options struct {
 	Every time.Duration
 	// Deliver takes findings as they are made, in order. An error ends the run; the findings come again after a restart.
 	Deliver func(context.Context, []finding.Finding) error
-	// Progress is told how far the run is: now and then while it reads, within a second after it has read, and at its end. Nil if
+	// Progress is told how far the run is: before it reads, now and then while it does, within a second after, and at its end. Nil if
 	// nobody wants to know. It may be called by two goroutines, never at the same time.
 	Progress func(Status)
 }
@@ -80,6 +80,7 @@ func Run(ctx context.Context, in stream.Stream, o Options) (*Summary, error) {
 			return nil, err
 		}
 	}
+	r.tell(true)
 	reading, stop := context.WithCancelCause(ctx)
 	var aside sync.WaitGroup
 	if o.Store != nil && o.Every > 0 {

@@ -52,8 +52,11 @@ func (p *partition) Receive(ctx context.Context, handle func(context.Context, st
 		for _, e := range fetches.Errors() {
 			return fmt.Errorf("read %s: %w", p.input(), e.Err)
 		}
+		var newest int64
+		fetches.EachPartition(func(f kgo.FetchTopicPartition) { newest = f.HighWatermark })
 		for _, r := range fetches.Records() {
-			b := stream.Batch{Input: p.input(), Position: strconv.FormatInt(r.Offset+1, 10), Body: bytes.NewBuffer(r.Value)}
+			left := &stream.Backlog{Messages: max(0, newest-r.Offset-1), Behind: -1}
+			b := stream.Batch{Input: p.input(), Position: strconv.FormatInt(r.Offset+1, 10), Backlog: left, Body: bytes.NewBuffer(r.Value)}
 			for _, h := range r.Headers {
 				if h.Key == headerCluster {
 					b.Cluster = string(h.Value)

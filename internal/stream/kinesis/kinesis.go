@@ -101,6 +101,7 @@ func (s *Stream) input(shard string) string { return "kinesis://" + s.o.Stream +
 type part struct {
 	shard    string
 	position string
+	behind   time.Duration
 	body     bytes.Buffer
 	dead     []stream.DeadLetter
 	ended    bool // of the shard: closed, or, if it is to be drained, read up to now
@@ -148,7 +149,7 @@ func (s *Stream) hand(ctx context.Context, group *errgroup.Group, parts chan *pa
 			}
 		}
 		if p.position != "" {
-			if err := handle(ctx, stream.Batch{Input: s.input(p.shard), Position: p.position, Body: &p.body}); err != nil {
+			if err := handle(ctx, stream.Batch{Input: s.input(p.shard), Position: p.position, Backlog: &stream.Backlog{Messages: -1, Behind: p.behind}, Body: &p.body}); err != nil {
 				return err
 			}
 		}
@@ -219,7 +220,7 @@ func (s *Stream) read(ctx context.Context, shard string, parts chan<- *part) err
 		if err != nil {
 			return fmt.Errorf("read %s: %w", s.input(shard), err)
 		}
-		p := &part{shard: shard}
+		p := &part{shard: shard, behind: time.Duration(awssdk.ToInt64(got.MillisBehindLatest)) * time.Millisecond}
 		for _, r := range got.Records {
 			last = awssdk.ToString(r.SequenceNumber)
 			p.position = last

@@ -191,6 +191,9 @@ func TestGoesOn(t *testing.T) {
 	}
 	done := errors.New("done")
 	err := s.Receive(t.Context(), func(_ context.Context, b stream.Batch) error {
+		if b.Backlog == nil || b.Backlog.Behind != 0 || b.Backlog.Messages >= 0 {
+			t.Errorf("what is left: %+v", b.Backlog)
+		}
 		if b.Position == "2" {
 			return done
 		}

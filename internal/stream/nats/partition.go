@@ -64,11 +64,16 @@ func (p *partition) Receive(ctx context.Context, handle func(context.Context, st
 		if block, err = s2.Decode(block[:cap(block)], body); err == nil {
 			body = block
 		}
-		b := stream.Batch{Input: subject, Position: strconv.FormatUint(meta.Sequence.Stream, 10), Cluster: m.Headers().Get(headerCluster), Body: bytes.NewBuffer(body)}
+		b := stream.Batch{Input: subject, Position: strconv.FormatUint(meta.Sequence.Stream, 10), Backlog: backlog(meta), Cluster: m.Headers().Get(headerCluster), Body: bytes.NewBuffer(body)}
 		if err := handle(ctx, b); err != nil {
 			return err
 		}
 	}
+}
+
+// backlog is how many blocks of the partition are still to come.
+func backlog(m *jetstream.MsgMetadata) *stream.Backlog {
+	return &stream.Backlog{Messages: int64(m.NumPending), Behind: -1} //nolint:gosec // 2026-11: G115: a number of messages
 }
 
 // store keeps a partition's checkpoint under a key, and what is too big for one in an object that the key names.
