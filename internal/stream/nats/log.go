@@ -100,13 +100,16 @@ type Log struct {
 // ownerTTL is how long a partition stays with a worker that is gone.
 const ownerTTL = 6 * time.Second
 
+// reconnectWait is how long to wait before a server is tried again.
+const reconnectWait = 200 * time.Millisecond
+
 // ackWait is how long a publisher waits for a block to be stored before it sends it again, under the same id.
 const ackWait = 3 * time.Second
 
 // Open connects to a log and makes it, with its buckets and the stream of findings, where it is not there. The caller closes
 // it.
 func Open(ctx context.Context, c Config) (*Log, error) {
-	options := []nats.Option{nats.Name("drawbridge"), nats.MaxReconnects(-1), nats.ReconnectWait(200 * time.Millisecond)}
+	options := []nats.Option{nats.Name("drawbridge"), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait)}
 	if c.Credentials != "" {
 		options = append(options, nats.UserCredentials(c.Credentials))
 	}
@@ -123,7 +126,7 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 }
 
 func (l *Log) open(ctx context.Context) error {
-	js, err := jetstream.New(l.conn, jetstream.WithPublishAsyncTimeout(ackWait), jetstream.WithPublishAsyncMaxPending(256))
+	js, err := jetstream.New(l.conn, jetstream.WithPublishAsyncTimeout(ackWait), jetstream.WithPublishAsyncMaxPending(2*underWay))
 	if err != nil {
 		return err
 	}
