@@ -269,7 +269,7 @@ func TestChaos(t *testing.T) {
 	})
 	g := watch(ctx, &wait, l)
 	killed := 0
-	sent, err := l.Forward(ctx, &logs{n: batches, pace: func(i int) {
+	sent, err := stream.Forward(ctx, &logs{n: batches, pace: func(i int) {
 		if i == batches/3 || i == batches*2/3 {
 			n := c.leader("chaos")
 			if n < 0 {
@@ -288,7 +288,7 @@ func TestChaos(t *testing.T) {
 				c.up(t, n)
 			})
 		}
-	}}, "", func(u *event.Unparsed) { t.Error(u) })
+	}}, l, "", func(u *event.Unparsed) { t.Error(u) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -405,12 +405,12 @@ func TestDiskFull(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	type result struct {
-		nats.Forwarded
+		stream.Forwarded
 		err error
 	}
 	done := make(chan result, 1)
 	go func() {
-		f, err := l.Forward(ctx, &logs{n: batches}, "", func(u *event.Unparsed) { t.Error(u) })
+		f, err := stream.Forward(ctx, &logs{n: batches}, l, "", func(u *event.Unparsed) { t.Error(u) })
 		done <- result{f, err}
 	}()
 	until(t, "full", func() bool {

@@ -159,7 +159,7 @@ func BenchmarkThroughToState(b *testing.B) {
 			done <- worker.Share(ctx, counts, "w", o, func(n int, err error) { b.Errorf("partition %d: %v", n, err) })
 		}()
 		begin, began := time.Now(), busy(b)
-		sent, err := l.Forward(ctx, s, "", func(u *event.Unparsed) { b.Error(u) })
+		sent, err := stream.Forward(ctx, s, l, "", func(u *event.Unparsed) { b.Error(u) })
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -9,12 +9,8 @@ package kafka
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -22,122 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
-	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
-
-// Config is a log's place, as a URL says it: kafka://host1:9092,host2:9092/TOPIC?group=NAME. Secrets stand in files.
-type Config struct {
-	Brokers []string
-	Topic   string
-	// Group is the consumer group in which workers share the partitions, and the prefix of their transactions.
-	Group string
-	// TLS says to encrypt; CA is the path of the certificates to trust, "" for the system's, and Certificate and Key are the
-	// client's, "" for none.
-	TLS                  bool
-	CA, Certificate, Key string
-	// SASL is the mechanism, "" for none: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. Password is the path of the file with it.
-	SASL, User, Password string
-	// Lost is told of records that Kafka deleted before they were read: those of a partition from one offset up to another.
-	// Nil if nobody wants to know.
-	Lost func(partition int, from, to int64)
-}
-
-// ParseURL reads a log's URL.
-func ParseURL(s string) (Config, error) {
-	c := Config{Group: "drawbridge"}
-	bad := func(what string) (Config, error) {
-		return c, fmt.Errorf("%q: %s; want kafka://host:9092[,host:9092]/TOPIC?group=NAME&tls=on&ca=FILE&cert=FILE&key=FILE&sasl=SCRAM-SHA-512&user=NAME&password=FILE", s, what)
-	}
-	rest, ok := strings.CutPrefix(s, "kafka://")
-	if !ok {
-		return bad("not a Kafka URL")
-	}
-	rest, query, _ := strings.Cut(rest, "?")
-	hosts, topic, _ := strings.Cut(rest, "/")
-	c.Brokers, c.Topic = strings.Split(hosts, ","), topic
-	switch {
-	case strings.Contains(hosts, "@"):
-		return bad("a user before the host; the password belongs in a file")
-	case hosts == "":
-		return bad("no broker")
-	case !isTopic(topic):
-		return bad("no topic, or not the name of one")
-	}
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return bad(err.Error())
-	}
-	texts := map[string]*string{"group": &c.Group, "ca": &c.CA, "cert": &c.Certificate, "key": &c.Key, "sasl": &c.SASL, "user": &c.User, "password": &c.Password}
-	for key := range values {
-		v := values.Get(key)
-		text, ok := texts[key]
-		switch {
-		case ok && v != "":
-			*text = v
-		case key == "tls" && (v == "on" || v == "off"):
-			c.TLS = v == "on"
-		default:
-			return bad(fmt.Sprintf("%s=%s", key, v))
-		}
-	}
-	switch {
-	case !c.TLS && c.CA+c.Certificate+c.Key != "":
-		return bad("certificates without tls=on")
-	case (c.Certificate == "") != (c.Key == ""):
-		return bad("cert and key belong together")
-	case c.SASL != "" && (c.User == "" || c.Password == ""):
-		return bad("sasl without user and password")
-	}
-	return c, nil
-}
-
-// isTopic says whether a name is one that Kafka takes for a topic.
-func isTopic(s string) bool {
-	return s != "" && len(s) <= 200 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == ""
-}
-
-// connection is what every client of a log has in common.
-func (c *Config) connection() ([]kgo.Opt, error) {
-	options := []kgo.Opt{kgo.SeedBrokers(c.Brokers...), kgo.ClientID("drawbridge"), kgo.WithLogger(nil)}
-	if c.TLS {
-		conf := &tls.Config{MinVersion: tls.VersionTLS12}
-		if c.CA != "" {
-			pem, err := os.ReadFile(c.CA)
-			if err != nil {
-				return nil, err
-			}
-			if conf.RootCAs = x509.NewCertPool(); !conf.RootCAs.AppendCertsFromPEM(pem) {
-				return nil, fmt.Errorf("%s has no certificates", c.CA)
-			}
-		}
-		if c.Certificate != "" {
-			pair, err := tls.LoadX509KeyPair(c.Certificate, c.Key)
-			if err != nil {
-				return nil, err
-			}
-			conf.Certificates = []tls.Certificate{pair}
-		}
-		options = append(options, kgo.DialTLSConfig(conf))
-	}
-	if c.SASL == "" {
-		return options, nil
-	}
-	password, err := os.ReadFile(c.Password)
-	if err != nil {
-		return nil, err
-	}
-	secret := strings.TrimSpace(string(password))
-	switch strings.ToUpper(c.SASL) {
-	case "PLAIN":
-		return append(options, kgo.SASL(plain.Auth{User: c.User, Pass: secret}.AsMechanism())), nil
-	case "SCRAM-SHA-256":
-		return append(options, kgo.SASL(scram.Auth{User: c.User, Pass: secret}.AsSha256Mechanism())), nil
-	case "SCRAM-SHA-512":
-		return append(options, kgo.SASL(scram.Auth{User: c.User, Pass: secret}.AsSha512Mechanism())), nil
-	}
-	return nil, fmt.Errorf("sasl=%s: want PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", c.SASL)
-}
 
 // Log is an open log.
 type Log struct {
@@ -176,14 +57,14 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 }
 
 func (l *Log) open(ctx context.Context) (err error) {
-	if l.size, err = l.partitions(ctx, l.Topic); err != nil {
+	if l.size, err = partitions(ctx, l.client, l.Topic, false); err != nil {
 		return err
 	}
 	// A checkpoint a few seconds old is worth nothing: small segments let Kafka forget it soon.
 	if err := l.make(ctx, l.states(), l.size, map[string]string{"cleanup.policy": "compact", "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1"}); err != nil {
 		return err
 	}
-	n, err := l.partitions(ctx, l.states())
+	n, err := partitions(ctx, l.client, l.states(), true)
 	if err == nil && n < l.size {
 		err = fmt.Errorf("%s has %d partitions and %s %d: give it as many", l.states(), n, l.Topic, l.size)
 	}
@@ -196,14 +77,14 @@ func (l *Log) open(ctx context.Context) (err error) {
 func (l *Log) states() string   { return l.Topic + "-" + l.Group + "-states" }
 func (l *Log) findings() string { return l.Topic + "-" + l.Group + "-findings" }
 
-// partitions is how many partitions a topic has.
-func (l *Log) partitions(ctx context.Context, topic string) (int, error) {
+// partitions is how many partitions a topic has. One that was just made is not known to every broker, and waited for.
+func partitions(ctx context.Context, client *kgo.Client, topic string, made bool) (int, error) {
 	for {
 		request := kmsg.NewPtrMetadataRequest()
 		t := kmsg.NewMetadataRequestTopic()
 		t.Topic = &topic
 		request.Topics = append(request.Topics, t)
-		answer, err := request.RequestWith(ctx, l.client)
+		answer, err := request.RequestWith(ctx, client)
 		if err != nil {
 			return 0, err
 		}
@@ -214,8 +95,7 @@ func (l *Log) partitions(ctx context.Context, topic string) (int, error) {
 		if err == nil {
 			return len(answer.Topics[0].Partitions), nil
 		}
-		// A topic that was just made is not known to every broker.
-		if topic == l.Topic || !kerr.IsRetriable(err) {
+		if !kerr.IsRetriable(err) || !made && errors.Is(err, kerr.UnknownTopicOrPartition) {
 			return 0, fmt.Errorf("the topic %s: %w", topic, err)
 		}
 		select {

@@ -126,7 +126,7 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 }
 
 func (l *Log) open(ctx context.Context) error {
-	js, err := jetstream.New(l.conn, jetstream.WithPublishAsyncTimeout(ackWait), jetstream.WithPublishAsyncMaxPending(2*underWay))
+	js, err := jetstream.New(l.conn, jetstream.WithPublishAsyncTimeout(ackWait), jetstream.WithPublishAsyncMaxPending(256))
 	if err != nil {
 		return err
 	}

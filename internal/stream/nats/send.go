@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"drawbridge/internal/event"
+	"drawbridge/internal/stream"
 )
 
 // The headers of a block.
@@ -24,142 +23,39 @@ const (
 	headerInput   = "Drawbridge-Input"
 )
 
-// blockSize is how many bytes of records are sent at once: a message of half a megabyte costs little more than one of a
-// record. A server takes a megabyte unless it is told otherwise.
-const blockSize = 512 << 10
-
-// block is records that are sent at once. Blocks are big, and making them anew costs more than filling them.
-type block struct {
-	records []byte
-	ends    []int // of each
-	// clean and packed are room for what becomes of them.
-	clean, packed []byte
+// message is a block that is to be sent or on its way.
+type message struct {
+	log *Log
+	msg *nats.Msg
+	ack jetstream.PubAckFuture
 }
 
-var blocks = sync.Pool{New: func() any { return &block{records: make([]byte, 0, blockSize+blockSize/8)} }}
+// packing has room to compress blocks in.
+var packing = sync.Pool{New: func() any { return new([]byte) }}
 
-func newBlock() *block {
-	b := blocks.Get().(*block)
-	b.records, b.ends = b.records[:0], b.ends[:0]
-	return b
+// Pack implements [stream.Sender]. A message has an id that its content decides: sent again, it is stored once.
+func (l *Log) Pack(b *stream.Block) stream.Message {
+	room := packing.Get().(*[]byte)
+	defer packing.Put(room)
+	*room = s2.Encode((*room)[:cap(*room)], b.Lines)
+	sum := sha256.Sum256(*room)
+	msg := nats.NewMsg(l.subject(b.Partition))
+	msg.Header.Set(nats.MsgIdHdr, hex.EncodeToString(sum[:16]))
+	msg.Header.Set(headerCluster, b.Cluster)
+	msg.Header.Set(headerInput, b.Input)
+	msg.Data = bytes.Clone(*room)
+	return &message{log: l, msg: msg}
 }
 
-// add appends a record, and says whether the block is full.
-func (b *block) add(record []byte) (full bool) {
-	b.records = append(b.records, record...)
-	b.ends = append(b.ends, len(b.records))
-	return len(b.records) >= blockSize
-}
-
-// sending is a block that is to be sent or on its way, or the end of a batch.
-type sending struct {
-	packed         chan struct{} // closed when msg is there; nil at the end of a batch
-	msg            *nats.Msg
-	ack            jetstream.PubAckFuture
-	records, bytes int64
-	done           func(context.Context) error // what to do at the end of a batch
-}
-
-// pack makes the message of a block: without credentials, compressed, and under an id that its content decides. Sent again, it
-// is stored once.
-func (s *sending) pack(b *block, subject, cluster, input string) {
-	defer close(s.packed)
-	defer blocks.Put(b)
-	b.clean = b.clean[:0]
-	begin := 0
-	for _, end := range b.ends {
-		b.clean = append(event.Redact(b.clean, b.records[begin:end]), '\n')
-		begin = end
-	}
-	b.packed = s2.Encode(b.packed[:cap(b.packed)], b.clean)
-	sum := sha256.Sum256(b.packed)
-	s.records, s.bytes = int64(len(b.ends)), int64(len(b.clean))
-	s.msg = nats.NewMsg(subject)
-	s.msg.Header.Set(nats.MsgIdHdr, hex.EncodeToString(sum[:16]))
-	s.msg.Header.Set(headerCluster, cluster)
-	s.msg.Header.Set(headerInput, input)
-	s.msg.Data = bytes.Clone(b.packed)
-}
-
-// underWay is how many blocks may be on their way at once.
-const underWay = 64
-
-// sender publishes blocks in the order in which they come, and counts those that are stored.
-type sender struct {
-	Forwarded
-	log   *Log
-	queue chan *sending
-	sent  []*sending
-}
-
-func newSender(l *Log) *sender {
-	return &sender{log: l, queue: make(chan *sending, runtime.GOMAXPROCS(0))}
-}
-
-// run ends when the queue is closed and all that was in it is stored.
-func (s *sender) run(ctx context.Context) error {
-	queue := s.queue
-	for queue != nil || len(s.sent) > 0 {
-		var ok <-chan *jetstream.PubAck
-		var failed <-chan error
-		if len(s.sent) > 0 {
-			ok, failed = s.sent[0].ack.Ok(), s.sent[0].ack.Err()
-		}
-		next := queue
-		if len(s.sent) >= underWay {
-			next = nil
-		}
-		select {
-		case x, open := <-next:
-			if !open {
-				queue = nil
-				continue
-			}
-			if err := s.send(ctx, x); err != nil {
-				return err
-			}
-		case <-ok:
-			if err := s.stored(ctx); err != nil {
-				return err
-			}
-		case err := <-failed:
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			x := s.sent[0]
-			if !passes(err) {
-				return fmt.Errorf("store a block in %s: %w", x.msg.Subject, err)
-			}
-			if err := s.publish(ctx, x); err != nil {
-				return err
-			}
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
-// send publishes a block, or notes the end of a batch.
-func (s *sender) send(ctx context.Context, x *sending) error {
-	if x.packed == nil {
-		s.sent = append(s.sent, x)
-		return s.settle(ctx)
-	}
-	<-x.packed
-	s.sent = append(s.sent, x)
-	return s.publish(ctx, x)
-}
-
-// publish waits while there is no server and no room to keep what is for it.
-func (s *sender) publish(ctx context.Context, x *sending) error {
+// Send implements [stream.Message]. It waits while there is no server and no room to keep what is for it.
+func (m *message) Send(ctx context.Context) error {
 	for {
 		var err error
-		if x.ack, err = s.log.js.PublishMsgAsync(x.msg); err == nil {
+		if m.ack, err = m.log.js.PublishMsgAsync(m.msg); err == nil {
 			return nil
 		}
 		if !passes(err) {
-			return fmt.Errorf("publish to %s: %w", x.msg.Subject, err)
+			return fmt.Errorf("publish to %s: %w", m.msg.Subject, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -169,25 +65,26 @@ func (s *sender) publish(ctx context.Context, x *sending) error {
 	}
 }
 
-// stored counts the first block of those on their way.
-func (s *sender) stored(ctx context.Context) error {
-	s.Blocks++
-	s.Records += s.sent[0].records
-	s.Bytes += s.sent[0].bytes
-	s.sent = s.sent[1:]
-	return s.settle(ctx)
-}
-
-// settle acknowledges batches of which nothing is on its way any more.
-func (s *sender) settle(ctx context.Context) error {
-	for len(s.sent) > 0 && s.sent[0].done != nil {
-		done := s.sent[0].done
-		s.sent = s.sent[1:]
-		if err := done(ctx); err != nil {
-			return err
+// Stored implements [stream.Message].
+func (m *message) Stored(ctx context.Context) error {
+	for {
+		select {
+		case <-m.ack.Ok():
+			return nil
+		case err := <-m.ack.Err():
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if !passes(err) {
+				return fmt.Errorf("store a block in %s: %w", m.msg.Subject, err)
+			}
+			if err := m.Send(ctx); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
-	return nil
 }
 
 // passes says whether an error can pass by itself: a lost connection, a stream without a leader or that is being moved, an
