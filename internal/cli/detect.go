@@ -74,7 +74,8 @@ line. --state keeps what it takes to go on after a crash, and dead.jsonl in it w
                                                   posts of API servers' audit webhooks, at /audit/CLUSTER
   nats://HOST:4222/NAME                           a log on NATS JetStream that any number of workers share;
                                                   --forward fills it
-  kafka://HOST:9092/TOPIC                         likewise a topic of Kafka, keyed by account by whoever fills it
+  kafka+tls://HOST:9092/TOPIC?sasl=SCRAM-SHA-512&user=NAME&password=FILE
+                                                  likewise a topic of Kafka; also kafka://, and sasl=AWS_MSK_IAM
 
 Exit status: 0 nothing at or above --fail-on, 1 could not do it, 2 called wrongly, 3 findings at or above
 --fail-on, 4 something could not be read and --require-complete was given.`,
@@ -106,7 +107,7 @@ Exit status: 0 nothing at or above --fail-on, 1 could not do it, 2 called wrongl
 	f.StringVar(&o.severity, "severity", "", "show only findings of this `SEVERITY` or above; the exit status counts all")
 	f.StringVar(&o.baseline, "baseline", "", "`FILE` with an earlier result in JSON: only what is new counts")
 	f.StringVar(&o.suppressions, "suppressions", "", "`FILE` of accepted findings: id, subject, reason, owner, expiry")
-	f.StringVar(&o.forward, "forward", "", "put the records, without credentials, into the log at this `URL` (nats://…) and detect nothing")
+	f.StringVar(&o.forward, "forward", "", "put the records, without credentials, into the log at this `URL` (nats://…, kafka://…) and detect nothing")
 	f.StringArrayVar(&o.sinks, "sink", nil, "`URL` that findings are sent to as well, repeatable: "+sinkForms)
 	f.StringVar(&o.sinkSecret, "sink-secret", "", "`FILE` with the key by which what is posted to an https sink is signed")
 	f.StringVar(&o.state, "state", "", "`FOLDER` in which a continuous run keeps what it takes to go on after a crash")

@@ -14,6 +14,7 @@ import (
 	"drawbridge/internal/finding"
 	"drawbridge/internal/report"
 	"drawbridge/internal/scan"
+	"drawbridge/internal/source/aws"
 	"drawbridge/internal/stream"
 	"drawbridge/internal/stream/kafka"
 	"drawbridge/internal/stream/nats"
@@ -30,20 +31,16 @@ func isURL(s string) bool { return strings.Contains(s, "://") }
 
 // forwardTo puts records into a log that workers share.
 func (o *detectOptions) forwardTo(ctx context.Context, e *env) error {
-	config, err := nats.ParseURL(o.forward)
+	to, err := openSender(ctx, o.forward)
 	if err != nil {
-		return usage("--forward %w", err)
+		return err
 	}
+	defer to.Close()
 	s, err := o.open(ctx, e, nil)
 	if err != nil {
 		return err
 	}
-	log, err := nats.Open(ctx, config)
-	if err != nil {
-		return failed(err, "")
-	}
-	defer log.Close()
-	sent, err := log.Forward(ctx, s, o.cluster, func(u *event.Unparsed) { fmt.Fprintf(e.stderr, "note: %s\n", printable(u.Error())) })
+	sent, err := stream.Forward(ctx, s, to, o.cluster, func(u *event.Unparsed) { fmt.Fprintf(e.stderr, "note: %s\n", printable(u.Error())) })
 	fmt.Fprintf(e.stderr, "forwarded %d records, %d bytes in %d blocks; %d could not be read\n", sent.Records, sent.Bytes, sent.Blocks, sent.Unparsed)
 	if err != nil && (ctx.Err() == nil || !errors.Is(err, ctx.Err())) {
 		return failed(err, "")
@@ -135,15 +132,34 @@ type sharedLog interface {
 }
 
 // isShared says that a URL is of such a log.
-func isShared(s string) bool {
-	return strings.HasPrefix(s, "nats://") || strings.HasPrefix(s, "kafka://")
+func isShared(s string) bool { return strings.HasPrefix(s, "nats://") || isKafka(s) }
+
+func isKafka(s string) bool {
+	scheme, _, ok := strings.Cut(s, "://")
+	return ok && slices.Contains(kafka.Schemes, scheme)
+}
+
+// kafkaAt reads a URL of Kafka that an option has.
+func kafkaAt(ctx context.Context, option, s string) (kafka.Config, error) {
+	config, err := kafka.ParseURL(s)
+	if err != nil {
+		return config, usage("%s %w", option, err)
+	}
+	if config.SASL == kafka.MSKIAM {
+		cfg, err := aws.LoadConfig("")(ctx, "")
+		if err != nil {
+			return config, failed(fmt.Errorf("load the AWS configuration: %w", err), "check AWS_PROFILE and ~/.aws/config")
+		}
+		config.Credentials = cfg.Credentials
+	}
+	return config, nil
 }
 
 func openShared(ctx context.Context, e *env, s string) (sharedLog, error) {
-	if strings.HasPrefix(s, "kafka://") {
-		config, err := kafka.ParseURL(s)
+	if isKafka(s) {
+		config, err := kafkaAt(ctx, "-f", s)
 		if err != nil {
-			return nil, usage("-f %w", err)
+			return nil, err
 		}
 		config.Lost = func(partition int, from, to int64) {
 			fmt.Fprintf(e.stderr, "note: partition %d: Kafka deleted offsets %d to %d before they were read: what was in them is missed\n", partition, from, to-1)
@@ -154,13 +170,41 @@ func openShared(ctx context.Context, e *env, s string) (sharedLog, error) {
 		}
 		return log, nil
 	}
+	log, err := openNATS(ctx, "-f", s)
+	if err != nil {
+		return nil, err
+	}
+	return log, nil
+}
+
+func openNATS(ctx context.Context, option, s string) (*nats.Log, error) {
 	config, err := nats.ParseURL(s)
 	if err != nil {
-		return nil, usage("-f %w", err)
+		return nil, usage("%s %w", option, err)
 	}
 	log, err := nats.Open(ctx, config)
 	if err != nil {
 		return nil, failed(err, "")
+	}
+	return log, nil
+}
+
+// openSender opens such a log to fill it.
+func openSender(ctx context.Context, s string) (stream.Sender, error) {
+	if isKafka(s) {
+		config, err := kafkaAt(ctx, "--forward", s)
+		if err != nil {
+			return nil, err
+		}
+		to, err := kafka.OpenSender(ctx, config)
+		if err != nil {
+			return nil, failed(err, "")
+		}
+		return to, nil
+	}
+	log, err := openNATS(ctx, "--forward", s)
+	if err != nil {
+		return nil, err
 	}
 	return log, nil
 }

@@ -24,6 +24,7 @@ import (
 	"drawbridge/internal/source/dump"
 	"drawbridge/internal/source/kube"
 	"drawbridge/internal/stream"
+	"drawbridge/internal/stream/kafka"
 	"drawbridge/internal/stream/kinesis"
 	"drawbridge/internal/stream/logs"
 	"drawbridge/internal/stream/s3"
@@ -211,6 +212,7 @@ func writeStreamRights(b *strings.Builder) {
 	}{
 		{"objects in S3, announced through SQS", s3.Rights()},
 		{"Kinesis", kinesis.Rights()},
+		{"Kafka on Amazon MSK", kafka.Rights()},
 		{"CloudWatch Logs", logs.Rights()},
 		{"to SNS", sns.Rights()},
 		{"to Security Hub", securityhub.Rights()},

@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"drawbridge/internal/detect"
+	"drawbridge/internal/event"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/stream"
 	"drawbridge/internal/stream/kafka"
@@ -346,14 +347,20 @@ func TestResume(t *testing.T) {
 func TestParseURL(t *testing.T) {
 	for _, c := range []struct{ name, url, err string }{
 		{"plain", "kafka://h:9092/audit", ""},
-		{"all", "kafka://h:9092,i:9092/audit?group=g&tls=on&ca=ca.pem&cert=c.pem&key=k.pem&sasl=SCRAM-SHA-512&user=u&password=file", ""},
+		{"all", "kafka+tls://h:9092,i:9092/audit?group=g&ca=ca.pem&cert=c.pem&key=k.pem&sasl=SCRAM-SHA-512&user=u&password=file", ""},
 		{"a password", "kafka://u:p@h:9092/audit", "belongs in a file"},
 		{"no topic", "kafka://h:9092", "no topic"},
 		{"no broker", "kafka:///t", "no broker"},
 		{"a topic that is none", "kafka://h:9092/a/b", "no topic"},
 		{"another key", "kafka://h:9092/audit?secret=x", "secret=x"},
-		{"certificates without TLS", "kafka://h:9092/audit?ca=x", "without tls"},
-		{"a user without a mechanism", "kafka://h:9092/audit?sasl=PLAIN", "without user"},
+		{"MSK", "kafka+tls://h:9098/audit?sasl=AWS_MSK_IAM", ""},
+		{"certificates without TLS", "kafka://h:9092/audit?ca=x", "without kafka+tls"},
+		{"a certificate without its key", "kafka+tls://h:9092/audit?cert=x", "belong together"},
+		{"a password that can be heard", "kafka://h:9092/audit?sasl=PLAIN&user=u", "without kafka+tls"},
+		{"a mechanism without a user", "kafka+tls://h:9092/audit?sasl=PLAIN", "without user"},
+		{"a user without a mechanism", "kafka://h:9092/audit?user=u", "without sasl"},
+		{"a mechanism that is none", "kafka://h:9092/audit?sasl=NTLM&user=u", "want PLAIN"},
+		{"MSK with a user", "kafka+tls://h:9098/audit?sasl=AWS_MSK_IAM&user=u", "AWS's credentials"},
 		{"NATS", "nats://h", "not a Kafka URL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -363,4 +370,80 @@ func TestParseURL(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestForward: what is forwarded is in the topic once, without credentials, under the key of its account and in the partition
+// where others put that key; events too big for a batch, too.
+func TestForward(t *testing.T) {
+	c, url := start(t)
+	conf, err := kafka.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := kafka.OpenSender(t.Context(), conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.ConsumeTopics("audit"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	var acked int
+	var body bytes.Buffer
+	big := strings.Repeat("x", 3<<20)
+	for i := range 100 {
+		extra := ""
+		if i%33 == 1 {
+			extra = big
+		}
+		fmt.Fprintf(&body, `{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"%d","stage":"ResponseComplete","requestURI":"/api?token=k8s-aws-v1.c2VjcmV0%s","verb":"get","user":{"username":"u"},"requestReceivedTimestamp":"2026-11-01T10:00:00.000000Z","stageTimestamp":"2026-11-01T10:00:00.000000Z"}`+"\n", i, extra)
+	}
+	body.WriteString("{broken\n")
+	all := strings.Count(body.String(), "auditID")
+	sent, err := stream.Forward(t.Context(), one{stream.Batch{
+		Input: "in", Cluster: "arn:aws:eks:eu-central-1:111122223333:cluster/prod", Body: &body,
+		Ack: func(context.Context) error { acked++; return nil },
+	}}, to, "", func(*event.Unparsed) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sent.Records != int64(all) || sent.Unparsed != 1 || acked != 1 {
+		t.Fatalf("%+v, %d acknowledged; want %d records and 1 unparsed", sent, acked, all)
+	}
+	got := map[string]int{}
+	for n := 0; n < all; {
+		fetches := cl.PollFetches(t.Context())
+		if err := fetches.Err(); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range fetches.Records() {
+			if string(r.Key) != "111122223333" || int(r.Partition) != to.PartitionOf("111122223333") || bytes.Contains(r.Value, []byte("c2VjcmV0")) {
+				t.Errorf("key %q, partition %d, with a credential: %t", r.Key, r.Partition, bytes.Contains(r.Value, []byte("c2VjcmV0")))
+			}
+			if len(r.Headers) != 1 || string(r.Headers[0].Value) != "arn:aws:eks:eu-central-1:111122223333:cluster/prod" {
+				t.Errorf("headers %v", r.Headers)
+			}
+			for line := range bytes.Lines(r.Value) {
+				var e struct{ AuditID string }
+				if err := json.Unmarshal(line, &e); err != nil {
+					t.Fatal(err)
+				}
+				got[e.AuditID]++
+				n++
+			}
+		}
+	}
+	for id, n := range got {
+		if n != 1 {
+			t.Errorf("event %s is there %d times", id, n)
+		}
+	}
+}
+
+type one struct{ stream.Batch }
+
+func (o one) Receive(ctx context.Context, handle func(context.Context, stream.Batch) error) error {
+	return handle(ctx, o.Batch)
 }
