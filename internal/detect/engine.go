@@ -135,7 +135,7 @@ func (g *Engine) Add(e *event.Event) {
 	}
 	g.count(matched)
 	if wait >= 0 {
-		g.wait(e.Keep(), earlier(at, g.until(at)).Add(wait), "")
+		g.wait(e.Copy(), earlier(at, g.until(at)).Add(wait), "")
 	}
 }
 
@@ -277,6 +277,8 @@ func (g *Engine) Flush() {
 // waiting is an event that is looked at again.
 type waiting struct {
 	event *event.Event
+	// clean says that it has no credentials, as what is saved: most events wait for less long than the next save takes.
+	clean bool
 	due   time.Time
 	// absence names the correlation whose first event it is; for all others it is empty.
 	absence string
@@ -365,7 +367,7 @@ func (g *Engine) feed(f *feed, l *look) int {
 	if c.kind == absence {
 		w.add(c, e)
 		if f.at == 0 {
-			g.wait(l.Keep(), l.Time().Add(c.span), c.rule.Name)
+			g.wait(l.Copy(), l.Time().Add(c.span), c.rule.Name)
 		}
 		return nothing
 	}
@@ -408,6 +410,11 @@ func (g *Engine) ending(l *look, run []entry) *look {
 func (g *Engine) emit(v *variant, l *look, run []entry) int {
 	if !g.seen.add(v.hash(l, run)) {
 		return repeated
+	}
+	if clean := l.Clean(); clean != l.Event {
+		redacted := g.newLook()
+		redacted.reset(clean, l.final)
+		l = redacted
 	}
 	g.report(g.finding(v, l, v.identity(l, run), run))
 	return reported

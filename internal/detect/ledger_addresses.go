@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"bytes"
 	"net/netip"
 	"slices"
 
@@ -75,6 +74,11 @@ func placeOfAccount(account string) string {
 	return "account " + account
 }
 
+var (
+	pathEndpoint        = event.ParsePath(event.CloudTrail, "vpcEndpointId")
+	pathEndpointAccount = event.ParsePath(event.CloudTrail, "vpcEndpointAccountId")
+)
+
 // address is the source of a request as CloudTrail writes it, where it is an address: a request that an AWS service makes,
 // for itself or for whoever asked it, has the service's name there, or "AWS Internal" (CloudTrail User Guide, "CloudTrail
 // record contents", 2026-11).
@@ -87,8 +91,6 @@ func (l *look) address() (netip.Addr, bool) {
 	return a.Unmap(), err == nil
 }
 
-var pathEndpoint = event.ParsePath(event.CloudTrail, "vpcEndpointId")
-
 // public says that a request came over the internet: what comes through a VPC endpoint has the endpoint's id, and the private
 // address of who asked (VPC User Guide, "VPC endpoint policies and CloudTrail", 2026-11).
 func (l *look) public() bool {
@@ -96,20 +98,11 @@ func (l *look) public() bool {
 	if !ok || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || carrierGrade.Contains(a) {
 		return false
 	}
-	// To look for the text first is many times faster than to walk the record.
-	return !bytes.Contains(l.Raw(), []byte("vpcEndpointId")) || l.Find(pathEndpoint).First().Kind() != event.String
+	return l.Find(pathEndpoint).First().Kind() != event.String
 }
-
-var pathEndpointAccount = event.ParsePath(event.CloudTrail, "vpcEndpointAccountId")
 
 // endpointAccount is the account of the VPC endpoint that a request came through, where the record names it.
-func (l *look) endpointAccount() string {
-	// To look for the text first is many times faster than to walk the record.
-	if !bytes.Contains(l.Raw(), []byte("vpcEndpointAccountId")) {
-		return ""
-	}
-	return l.Find(pathEndpointAccount).First().String()
-}
+func (l *look) endpointAccount() string { return l.Find(pathEndpointAccount).First().String() }
 
 var pathAuthentication = event.ParsePath(event.CloudTrail, "additionalEventData.AuthenticationMethod")
 
@@ -120,7 +113,7 @@ func (l *look) handed() string {
 	switch {
 	case l.Field(event.EventSource).Is("sts.amazonaws.com") && l.Field(event.EventName).Is("GetCallerIdentity"):
 		return "token"
-	case l.Field(event.EventSource).Is("s3.amazonaws.com") && bytes.Contains(l.Raw(), []byte("QueryString")) && l.Find(pathAuthentication).First().Is("QueryString"):
+	case l.Field(event.EventSource).Is("s3.amazonaws.com") && l.Find(pathAuthentication).First().Is("QueryString"):
 		return "presigned URL"
 	}
 	return ""

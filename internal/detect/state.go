@@ -33,13 +33,16 @@ type savedEvent struct {
 	Absence string
 }
 
-// Save writes the engine's state. It holds no credentials: waiting events were redacted when they were kept.
+// Save writes the engine's state. It holds no credentials.
 func (g *Engine) Save(w io.Writer) error {
 	s := state{
 		Version: stateVersion, First: g.first, Watermark: g.watermark, Expired: g.expired, Stats: g.stats, Ledger: g.ledger,
 		Windows: g.windows.open, WindowOrder: g.windows.order, Evicted: g.windows.evicted, Seen: g.seen.Order,
 	}
 	for _, p := range g.pending {
+		if !p.clean {
+			p.event, p.clean = p.event.Clean(), true
+		}
 		s.Pending = append(s.Pending, savedEvent{Raw: p.event.Raw(), Origin: p.event.Origin(), Due: p.due, Absence: p.absence})
 	}
 	if err := gob.NewEncoder(w).Encode(&s); err != nil {
@@ -74,7 +77,7 @@ func Restore(r io.Reader, p *Program, c *Context, o Options, report reporter) (*
 			return nil, fmt.Errorf("restore the state of detections: %w", err)
 		}
 		e.SetOrigin(w.Origin)
-		g.pending = append(g.pending, &waiting{event: e, due: w.Due, absence: w.Absence})
+		g.pending = append(g.pending, &waiting{event: e, clean: true, due: w.Due, absence: w.Absence})
 	}
 	g.wire()
 	return g, nil

@@ -43,6 +43,21 @@ type Decoder struct {
 	lines   int64   // up to this offset only lines are read
 	cluster Cluster // of the envelope
 	scratch []byte  // a record that was a JSON string
+	early   early
+}
+
+// early are records that were decoded before they were asked for.
+type early struct {
+	on     bool // they are being decoded
+	events []Event
+	handed int
+	bad    []fault
+}
+
+// fault is an error, and how many events come before it.
+type fault struct {
+	before int
+	err    error
 }
 
 // NewDecoder returns a decoder of what r has. The content of a *bytes.Buffer is decoded where it stands.
@@ -65,6 +80,51 @@ func (d *Decoder) Offset() int64 { return d.base + int64(d.pos) }
 // Next reads the next record into e, which holds until the next call. The error is io.EOF at the end; an *Unparsed for
 // what could not be read, after which Next goes on; any other is the reader's, and final.
 func (d *Decoder) Next(e *Event) error {
+	a := &d.early
+	switch {
+	case len(a.bad) > 0 && a.bad[0].before == a.handed:
+		err := a.bad[0].err
+		a.bad = a.bad[1:]
+		return err
+	case a.handed < len(a.events):
+		*e = a.events[a.handed]
+		a.handed++
+		return nil
+	}
+	return d.decode(e)
+}
+
+// Ahead decodes up to n records before they are asked for, so that it may be done while those of another decoder are worked on.
+// It does so only for what stands in memory already, and so cannot fail. memory is that of an earlier call whose records are
+// done with, or nil; what it returns is to be given to the next.
+func (d *Decoder) Ahead(n int, memory []Event) []Event {
+	if _, whole := d.r.(*bytes.Buffer); !whole {
+		return memory
+	}
+	a := &d.early
+	a.on, a.events = true, memory[:0]
+	for len(a.events)+len(a.bad) < n {
+		k := len(a.events)
+		if k == cap(a.events) {
+			a.events = append(a.events, Event{})[:k]
+		}
+		a.events = a.events[:k+1]
+		err := d.decode(&a.events[k])
+		if err == nil {
+			continue
+		}
+		a.events = a.events[:k]
+		if errors.Is(err, io.EOF) { // which Next finds again
+			break
+		}
+		a.bad = append(a.bad, fault{k, err})
+	}
+	a.on = false
+	return a.events
+}
+
+// decode reads the next record.
+func (d *Decoder) decode(e *Event) error {
 	for {
 		var done bool
 		var err error
@@ -268,7 +328,7 @@ func (d *Decoder) textLine(e *Event) (done bool, err error) {
 	text := line
 	if line[0] == '"' {
 		if end := skipString(line, 0); end > 0 {
-			d.scratch = unescape(d.scratch[:0], line[1:end-1])
+			d.scratch = unescape(d.room(), line[1:end-1])
 			text = d.scratch
 		}
 	}
@@ -281,6 +341,14 @@ func (d *Decoder) textLine(e *Event) (done bool, err error) {
 		return false, d.unparsed(at, reason)
 	}
 	return true, nil
+}
+
+// room is where a record goes that was a JSON string.
+func (d *Decoder) room() []byte {
+	if d.early.on {
+		return nil // each has its own, as they are handed out later
+	}
+	return d.scratch[:0]
 }
 
 // nested reads the object that begins here by its brackets, over line breaks.

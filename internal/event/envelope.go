@@ -252,7 +252,7 @@ func (d *Decoder) text(e *Event, quoted []byte, wraps int) (reason string) {
 	if wraps == maxWraps {
 		return notRecord
 	}
-	text := unescape(d.scratch[:0], quoted[1:len(quoted)-1])
+	text := unescape(d.room(), quoted[1:len(quoted)-1])
 	d.scratch = nil // what is deeper has its own
 	defer func() { d.scratch = text }()
 	open := bytes.IndexByte(text, '{')

@@ -22,6 +22,21 @@ func (e *Event) Keep() *Event {
 	return kept
 }
 
+// Copy returns a copy of the event that owns its bytes, credentials included: to work with, neither to store nor to show.
+func (e *Event) Copy() *Event {
+	c := *e
+	c.raw, c.input = bytes.Clone(e.raw), strings.Clone(e.input)
+	return &c
+}
+
+// Clean returns the event itself if it has no credentials, and else a copy without them.
+func (e *Event) Clean() *Event {
+	if isSuspect(e.raw) {
+		return e.Keep()
+	}
+	return e
+}
+
 // Redact appends a record, or a block of records in any envelope, to dst, without the credentials that it may hold:
 // bearer tokens (k8s-aws-v1., JWT, Authorization), session tokens and secret keys of AWS, signatures of presigned URLs, the
 // token of a TokenRequest or TokenReview, the data of Secrets. Ids of access keys stay: they join the two planes.

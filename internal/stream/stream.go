@@ -22,12 +22,15 @@ type Batch struct {
 	Position string
 	// Cluster is the name or ARN of the cluster whose audit log it is, as far as the transport tells; else "".
 	Cluster string
-	// Body has the bytes, decompressed. It holds until the handler returns. A *bytes.Buffer is decoded where it stands. A
-	// stream that has nothing new hands out an empty body now and then while batches are not acknowledged, so that its caller
-	// may save its state and do so.
+	// Body has the bytes, decompressed. It holds until the handler returns, and if there is Free, until that is called. A
+	// *bytes.Buffer is decoded where it stands. A stream that has nothing new hands out an empty body now and then while
+	// batches are not acknowledged, so that its caller may save its state and do so.
 	Body io.Reader
 	// Backlog is what the transport says it still has of the input; nil if it does not say.
 	Backlog *Backlog
+	// Free takes the bytes back, once, in whatever goroutine: the handler may return, and be called again, before it is done with
+	// them. It is called also for what fails. Nil for bytes that must be done with when the handler returns.
+	Free func()
 	// Ack tells the transport that the batch need not be sent again. Nil where the transport keeps no account.
 	Ack func(context.Context) error
 }

@@ -92,7 +92,11 @@ func Run(ctx context.Context, in stream.Stream, o Options) (*Summary, error) {
 	if late := o.Engine.Lateness; late > 0 {
 		aside.Go(func() { every(reading, late, stop, r.quiet) })
 	}
-	err := in.Receive(reading, r.batch)
+	batches := newAhead(reading, r, stop)
+	err := in.Receive(reading, batches.handle)
+	if failed := batches.close(); failed != nil && !errors.Is(err, failed) {
+		err = failed
+	}
 	broken := context.Cause(reading) // of saving, or the caller's
 	stop(nil)
 	aside.Wait()
@@ -117,20 +121,23 @@ func Run(ctx context.Context, in stream.Stream, o Options) (*Summary, error) {
 }
 
 // batch reads a batch. While it is half read there is nothing to save: the engine has what the position has not.
-func (r *run) batch(ctx context.Context, b stream.Batch) error {
+func (r *run) batch(ctx context.Context, b stream.Batch, d *event.Decoder) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.half, r.stirred = true, true
 	r.told.note(&b)
-	if err := r.read(ctx, b); err != nil {
+	if err := r.read(ctx, b, d); err != nil {
 		return err
 	}
 	r.half = false
 	return r.done(ctx, b)
 }
 
-func (r *run) read(ctx context.Context, b stream.Batch) error {
-	d := event.NewDecoder(b.Body, event.Options{Input: b.Input, Cluster: orElse(b.Cluster, r.Cluster), MaxRecord: r.MaxRecord})
+func (r *run) decoder(b stream.Batch) *event.Decoder {
+	return event.NewDecoder(b.Body, event.Options{Input: b.Input, Cluster: orElse(b.Cluster, r.Cluster), MaxRecord: r.MaxRecord})
+}
+
+func (r *run) read(ctx context.Context, b stream.Batch, d *event.Decoder) error {
 	var e event.Event
 	for n := 0; ; n++ {
 		err := d.Next(&e)

@@ -151,9 +151,13 @@ func (r *reading) hand(ctx context.Context, handle func(context.Context, stream.
 			if !more {
 				return ctx.Err()
 			}
-			err := handle(ctx, stream.Batch{Input: r.path, Position: b.position, Cluster: cluster, Body: b.body})
-			r.free.put(b.data)
+			batch := stream.Batch{Input: r.path, Position: b.position, Cluster: cluster, Body: b.body}
+			if b.close == nil { // the file may be closed before its bytes are done with
+				batch.Free = func() { r.free.put(b.data) }
+			}
+			err := handle(ctx, batch)
 			if b.close != nil {
+				r.free.put(b.data)
 				b.close()
 			}
 			if err != nil {
