@@ -148,6 +148,29 @@ func (c *compiler) link() {
 	}
 }
 
+// spare finds the gates behind which one record can speak for others.
+func (c *compiler) spare() {
+	x := &c.program.indexes[event.CloudTrail]
+	for i := range x.gates {
+		g := &x.gates[i]
+		if g.alike = !slices.ContainsFunc(g.rules, func(r *rule) bool { return !r.spared() }); !g.alike {
+			continue
+		}
+		if x.asked == nil {
+			x.asked = new(asked)
+		}
+		for _, r := range g.rules {
+			x.asked.ask(r.variant.rule.Condition, r.variant.once)
+		}
+	}
+}
+
+// spared says that a rule need not see each of several records that are alike: only the earliest of them is looked at again, and
+// it tells the cluster by what the ledger has.
+func (r *rule) spared() bool {
+	return r.ledger && r.sampled && len(r.feeds) == 0 && r.variant.cluster != nil
+}
+
 // writer writes predicates for one document.
 type writer struct {
 	*compiler

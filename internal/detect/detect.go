@@ -159,6 +159,7 @@ func Compile(rules []*sigma.Rule) (*Program, error) {
 		}
 	}
 	c.link()
+	c.spare()
 	if err := errors.Join(c.errs...); err != nil {
 		return nil, err
 	}

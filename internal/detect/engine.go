@@ -55,6 +55,7 @@ type Engine struct {
 	seen    *seen
 	pending pending
 	waits   waits
+	alike   *alike
 	// watermark is the time of the newest event.
 	watermark time.Time
 	// now is the wall clock when it was last looked at.
@@ -73,7 +74,7 @@ type Engine struct {
 // New is an engine that hands its findings to report.
 func New(p *Program, ctx *Context, o Options, report reporter) *Engine {
 	o.Windows, o.Facts, o.Pending = or(o.Windows, DefaultWindows), or(o.Facts, DefaultFacts), or(o.Pending, DefaultPending)
-	g := &Engine{program: p, ctx: ctx, options: o, report: report, ledger: newLedger(o.Facts), windows: newWindows(o.Windows), seen: newSeen(o.Windows)}
+	g := &Engine{program: p, ctx: ctx, options: o, report: report, ledger: newLedger(o.Facts), windows: newWindows(o.Windows), seen: newSeen(o.Windows), alike: newAlike()}
 	g.waits.first = map[[2]uint64]Fact{}
 	g.wire()
 	return g
@@ -134,6 +135,9 @@ func (g *Engine) Add(e *event.Event) {
 		}
 	}
 	g.count(matched)
+	if l.unlike && matched == nothing {
+		g.alike.put(l)
+	}
 	if wait >= 0 {
 		g.wait(e.Copy(), earlier(at, g.until(at)).Add(wait), "")
 	}
@@ -144,9 +148,11 @@ func (g *Engine) rules(l *look) []*rule {
 	x := &g.program.indexes[l.Plane()]
 	first, second := keysOf(l.Event)
 	pinned := g.chosen[l.Plane()].candidates(x, first.String(), second.String())
+	spoken := x.asked != nil && !l.final && g.alike.spoken(l, x.asked)
 	behind := l.open[:0]
 	for i := range x.gates {
-		if p := &x.gates[i]; p.open == nil || p.open(l) {
+		p := &x.gates[i]
+		if (!p.alike || !spoken) && (p.open == nil || p.open(l)) {
 			behind = append(behind, p.rules...)
 		}
 	}

@@ -69,6 +69,8 @@ type enrichment struct {
 	Snapshot bool
 	// Cheap says that the record alone tells it, at a glance: rules that need it are not looked at without it.
 	Cheap bool
+	// From are the fields of the record that alone decide it; nil where that is not said.
+	From []event.Field
 	// Settled says of an enrichment from the ledger that what comes later does not change it; nil is never.
 	Settled func(*look) bool
 	// Of is its values, each as text; nil where nothing is known.
@@ -144,7 +146,7 @@ var plainFields = []enrichment{
 	},
 	{Name: "drawbridge.actor.account", Text: "account of that principal", Of: func(l *look) []string { return some(l.actor().Account) }},
 	{Name: "drawbridge.actor.access_key", Text: "access key that the request was signed with", Of: func(l *look) []string { return some(l.actor().AccessKey) }},
-	{Name: "drawbridge.actor.instance", Text: "EC2 instance whose session it is", Cheap: true, Of: func(l *look) []string {
+	{Name: "drawbridge.actor.instance", Text: "EC2 instance whose session it is", Cheap: true, From: []event.Field{event.UserARN}, Of: func(l *look) []string {
 		if l.Plane() == event.CloudTrail {
 			return some(instanceOf(l.Event))
 		}

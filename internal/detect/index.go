@@ -16,6 +16,8 @@ type index struct {
 	// shapes says which of the two are asked for at all, together: bit 0 for the first, bit 1 for the second.
 	shapes [4]bool
 	gates  []gate
+	// asked is what the rules behind the gates ask whose records can be alike; nil if there are none.
+	asked *asked
 }
 
 // gate is what rules need that pin nothing: what is cheap to tell, asked once for all of them. Nil is always open.
@@ -23,6 +25,8 @@ type gate struct {
 	text  string
 	open  predicate
 	rules []*rule
+	// alike says that one record of a minute speaks for others that are alike.
+	alike bool
 }
 
 // keys are the two fields that pin rules, by plane, as Sigma rules write them and as the scanner finds them.

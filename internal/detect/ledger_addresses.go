@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 
@@ -113,7 +114,7 @@ func (l *look) handed() string {
 	switch {
 	case l.Field(event.EventSource).Is("sts.amazonaws.com") && l.Field(event.EventName).Is("GetCallerIdentity"):
 		return "token"
-	case l.Field(event.EventSource).Is("s3.amazonaws.com") && l.Find(pathAuthentication).First().Is("QueryString"):
+	case l.Field(event.EventSource).Is("s3.amazonaws.com") && bytes.Contains(l.Field(event.AdditionalEventData).Raw(), []byte("QueryString")) && l.Find(pathAuthentication).First().Is("QueryString"):
 		return "presigned URL"
 	}
 	return ""
@@ -145,7 +146,7 @@ var carrierGrade = netip.MustParsePrefix("100.64.0.0/10")
 // addressFields are about where a request came from.
 var addressFields = []enrichment{
 	{
-		Name: "drawbridge.source.public", Text: "whether the request came from an address of the internet: not from an AWS service, not through a VPC endpoint", Planes: onCloudTrail,
+		Name: "drawbridge.source.public", Text: "whether the request came from an address of the internet: not from an AWS service, not through a VPC endpoint", Planes: onCloudTrail, From: []event.Field{event.SourceIP, event.VPCEndpointID},
 		Of: func(l *look) []string { return yes(l.public()) },
 	},
 	{
@@ -153,7 +154,7 @@ var addressFields = []enrichment{
 		Of: func(l *look) []string { return some(l.handed()) },
 	},
 	{
-		Name: "drawbridge.source.endpoint_account", Text: "account of the VPC endpoint that the request came through; absent where the record does not name it", Planes: onCloudTrail,
+		Name: "drawbridge.source.endpoint_account", Text: "account of the VPC endpoint that the request came through; absent where the record does not name it", Planes: onCloudTrail, From: []event.Field{event.VPCEndpointAccount},
 		Of: func(l *look) []string { return some(l.endpointAccount()) },
 	},
 	{
@@ -161,7 +162,7 @@ var addressFields = []enrichment{
 		Planes: onCloudTrail, Ledger: true, Of: func(l *look) []string { return some(l.strangeEndpoint()) },
 	},
 	{
-		Name: "drawbridge.source.outside", Text: "whether that address is outside what --egress names; absent without --egress", Planes: onCloudTrail,
+		Name: "drawbridge.source.outside", Text: "whether that address is outside what --egress names; absent without --egress", Planes: onCloudTrail, From: []event.Field{event.SourceIP, event.VPCEndpointID},
 		Of: func(l *look) []string {
 			if len(l.ctx.Egress) == 0 {
 				return nil

@@ -408,11 +408,11 @@ var keyFields = []enrichment{
 		},
 	},
 	{
-		Name: "drawbridge.agent", Text: "the program of the user agent, without versions: `Boto3`, `aws-cli`, `aws-sdk-go-v2`; absent where an AWS service acts", Planes: onCloudTrail,
+		Name: "drawbridge.agent", Text: "the program of the user agent, without versions: `Boto3`, `aws-cli`, `aws-sdk-go-v2`; absent where an AWS service acts", Planes: onCloudTrail, From: []event.Field{event.EventUserAgent},
 		Of: func(l *look) []string { return some(agentOf(l.Field(event.EventUserAgent).String())) },
 	},
 	{
-		Name: "drawbridge.agent.os", Text: "the operating system that the user agent names: linux, macos, windows, other", Planes: onCloudTrail,
+		Name: "drawbridge.agent.os", Text: "the operating system that the user agent names: linux, macos, windows, other", Planes: onCloudTrail, From: []event.Field{event.EventUserAgent},
 		Of: func(l *look) []string { return some(systemOf(l.Field(event.EventUserAgent).String())) },
 	},
 	{

@@ -31,6 +31,9 @@ type look struct {
 	lists []answers
 	// open is the memory for the rules behind open gates.
 	open []*rule
+	// likeness is what records are alike in, and unlike that no earlier one speaks for this one.
+	likeness uint64
+	unlike   bool
 }
 
 type remembered struct {
@@ -40,7 +43,7 @@ type remembered struct {
 
 func (l *look) reset(e *event.Event, final bool) {
 	l.Event, l.final, l.whoOK, l.keyOK = e, final, false, false
-	l.met = nil
+	l.met, l.unlike = nil, false
 	l.turn++
 }
 

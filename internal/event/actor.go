@@ -134,7 +134,7 @@ func (e *Event) cloudTrailActor() Actor {
 	}
 	if e.Field(UserType).Is("WebIdentityUser") {
 		a.PrincipalID = ""
-		a.Username = e.Field(userIdentity).Find("userName").First().String()
+		a.Username = e.Field(UserIdentity).Find("userName").First().String()
 		a.ServiceAccount = serviceAccountOf(a.Username)
 	}
 	return a

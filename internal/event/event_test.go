@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"os"
 	"strings"
 	"testing"
@@ -31,24 +33,49 @@ func decodeAll(t testing.TB, stream string, o Options) (ids, reasons []string) {
 
 func decodeReader(t testing.TB, r io.Reader, o Options) (ids, reasons []string) {
 	t.Helper()
-	d := NewDecoder(r, o)
+	b, whole := r.(*bytes.Buffer)
+	if whole {
+		r = bytes.NewBuffer(bytes.Clone(b.Bytes()))
+	}
+	ids, reasons, told := tell(t, NewDecoder(r, o))
+	for _, n := range []int{1, 3, 1000} {
+		if !whole {
+			break
+		}
+		d := NewDecoder(bytes.NewBuffer(bytes.Clone(b.Bytes())), o)
+		memory := d.Ahead(n, make([]Event, 2, 4))
+		if _, _, ahead := tell(t, d); !slices.Equal(told, ahead) {
+			t.Fatalf("%d ahead: %q, and without %q", n, ahead, told)
+		}
+		if len(memory) > n {
+			t.Fatalf("%d records ahead of %d", len(memory), n)
+		}
+	}
+	return ids, reasons
+}
+
+// tell is what a decoder tells: ids of records and reasons, each alone, and both with all that is known of them in one order.
+func tell(t testing.TB, d *Decoder) (ids, reasons, told []string) {
+	t.Helper()
 	var e Event
 	for range 1_000_000 {
 		err := d.Next(&e)
 		var u *Unparsed
 		switch {
 		case errors.Is(err, io.EOF):
-			return ids, reasons
+			return ids, reasons, told
 		case errors.As(err, &u):
 			reasons = append(reasons, u.Reason)
+			told = append(told, u.Error())
 		case err != nil:
 			t.Fatal(err)
 		default:
 			ids = append(ids, strings.Clone(e.ID()))
+			told = append(told, fmt.Sprint(e.Input(), e.Cluster(), e.Time(), string(e.Raw())))
 		}
 	}
 	t.Fatal("no end")
-	return nil, nil
+	return nil, nil, nil
 }
 
 func scanned(t testing.TB, record string) *Event {

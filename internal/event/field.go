@@ -67,7 +67,7 @@ const (
 	AdditionalEventData
 	VPCEndpointID
 	VPCEndpointAccount
-	userIdentity
+	UserIdentity
 	eventVersion
 	insightDetails
 )
@@ -259,7 +259,7 @@ func extraShape(known ...member) *shape {
 // cloudTrailShape is a record (CloudTrail User Guide, "CloudTrail record contents", 2026-11).
 var cloudTrailShape = newShape(
 	member{name: "eventVersion", field: eventVersion, kinds: aString},
-	member{name: "userIdentity", field: userIdentity, kinds: object, inner: newShape(
+	member{name: "userIdentity", field: UserIdentity, kinds: object, inner: newShape(
 		member{name: "type", field: UserType, kinds: aString},
 		member{name: "principalId", field: PrincipalID, kinds: aString},
 		member{name: "arn", field: UserARN, kinds: aString},

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,6 +135,110 @@ func TestKilled(t *testing.T) {
 			}
 		})
 	}
+}
+
+// owned hands out batches that wait, and counts those that come back.
+type owned struct {
+	all         [][]byte
+	out, back   atomic.Int32
+	most        int32
+	fail, abort int // at which batch the stream, or who asked for it, stops
+	stop        context.CancelFunc
+}
+
+var errBroken = errors.New("broken")
+
+func (s *owned) Receive(ctx context.Context, handle func(context.Context, stream.Batch) error) error {
+	for i, b := range s.all {
+		switch {
+		case i+1 == s.fail:
+			return errBroken
+		case i+1 == s.abort:
+			s.stop()
+		}
+		body := bytes.NewBuffer(bytes.Clone(b))
+		batch := stream.Batch{Input: "in", Position: strconv.Itoa(i + 1), Cluster: "prod", Body: body, Free: func() {
+			clear(body.Bytes()) // whoever reads it later reads nothing
+			s.back.Add(1)
+		}}
+		if i%5 == 4 { // one that cannot wait comes after all that came before
+			batch.Free, batch.Body = nil, bytes.NewReader(b)
+			s.back.Add(1)
+		}
+		s.most = max(s.most, s.out.Add(1)-s.back.Load())
+		if err := handle(ctx, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestAhead: batches that are decoded beside the engine are handled as those that are not, in their order, and given back once,
+// also when something fails. As many as there are cores wait, and no more.
+func TestAhead(t *testing.T) {
+	program, err := detect.Load(detections.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
+	logs := denied(60)
+	run := func(ctx context.Context, s stream.Stream, deliver error) (found []string, sum *worker.Summary, position string, err error) {
+		folder, err := worker.OpenFolder(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer folder.Close()
+		sum, err = worker.Run(ctx, s, worker.Options{
+			Program: program, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute}, Store: folder, Every: -1,
+			Deliver: func(_ context.Context, fs []finding.Finding) error {
+				for _, f := range fs {
+					found = append(found, f.Fingerprint)
+				}
+				return deliver
+			},
+		})
+		c, loadErr := folder.Load(t.Context())
+		if loadErr != nil {
+			t.Fatal(loadErr)
+		}
+		return found, sum, c.Positions["in"], err
+	}
+	want, whole, _, err := run(t.Context(), &batches{all: logs}, nil)
+	if err != nil || len(want) == 0 {
+		t.Fatal(err, want)
+	}
+	t.Run("whole", func(t *testing.T) {
+		s := &owned{all: logs}
+		got, sum, position, err := run(t.Context(), s, nil)
+		if diff := cmp.Diff(want, got) + cmp.Diff(whole, sum); diff != "" || err != nil || position != "60" {
+			t.Errorf("%v, at %s\n%s", err, position, diff)
+		}
+		if s.back.Load() != s.out.Load() || s.most > 4+3 {
+			t.Errorf("%d of %d batches came back; %d were out at once", s.back.Load(), s.out.Load(), s.most)
+		}
+	})
+	t.Run("stream fails", func(t *testing.T) {
+		s := &owned{all: logs, fail: 31}
+		_, sum, position, err := run(t.Context(), s, nil)
+		if !errors.Is(err, errBroken) || sum.Events.Read != 30*7 || position != "30" || s.back.Load() != s.out.Load() {
+			t.Errorf("%v, at %s, %d events; %d of %d batches came back", err, position, sum.Events.Read, s.back.Load(), s.out.Load())
+		}
+	})
+	t.Run("delivery fails", func(t *testing.T) {
+		s := &owned{all: logs}
+		_, _, position, err := run(t.Context(), s, errBroken)
+		if n, _ := strconv.Atoi(position); !errors.Is(err, errBroken) || n >= 60 || s.back.Load() != s.out.Load() {
+			t.Errorf("%v, at %q; %d of %d batches came back", err, position, s.back.Load(), s.out.Load())
+		}
+	})
+	t.Run("stopped", func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		s := &owned{all: logs, abort: 30, stop: stop}
+		_, sum, position, err := run(ctx, s, nil)
+		if n, _ := strconv.Atoi(position); err != nil || sum.Events.Read < int64(7*n) || s.back.Load() != s.out.Load() {
+			t.Errorf("%v, at %q, %d events; %d of %d batches came back", err, position, sum.Events.Read, s.back.Load(), s.out.Load())
+		}
+	})
 }
 
 func TestFolderIsLocked(t *testing.T) {

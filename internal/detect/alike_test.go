@@ -1,0 +1,128 @@
+package detect
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"drawbridge/internal/event"
+	"drawbridge/internal/finding"
+)
+
+// TestAlike: that one record speaks for those of its minute that are alike loses no finding. Each record of the cases comes
+// several times within minutes, in any order, some with the address, the program or the action of another.
+func TestAlike(t *testing.T) {
+	spared, plain := catalogue(t), withoutIndex(t)
+	if x := spared.indexes[event.CloudTrail]; x.asked == nil || slices.ContainsFunc(x.gates, func(g gate) bool { return !g.alike }) {
+		t.Fatal("records of CloudTrail are not spared")
+	}
+	cases, err := CasesOf(os.DirFS("../../detections"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(7, 11))
+	pools := map[string][]map[string]json.RawMessage{}
+	for _, c := range cases {
+		pools[c.Detection] = append(pools[c.Detection], trailRecords(c.Events)...)
+	}
+	reported, skipped := 0, 0
+	for _, c := range cases {
+		var lines [][]byte
+		for line := range bytes.Lines(c.Events) {
+			lines = append(lines, bytes.TrimSpace(line))
+		}
+		for i, r := range trailRecords(c.Events) {
+			for n := range 12 {
+				lines = append(lines, likeness(t, random, r, pools[c.Detection], fmt.Sprintf("like-%d-%d", i, n)))
+			}
+		}
+		random.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
+		for _, late := range []time.Duration{0, 15 * time.Minute} {
+			got, spoken := reports(t, spared, c, lines, late)
+			want, _ := reports(t, plain, c, lines, late)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("%s/%s: with every record looked at -, with those that others speak for spared +:\n%s", c.Detection, c.Name, diff)
+			}
+			reported, skipped = reported+len(got), skipped+spoken
+		}
+	}
+	if reported < 200 || skipped < 500 {
+		t.Errorf("%d findings, %d records spared", reported, skipped)
+	}
+}
+
+func trailRecords(events []byte) (out []map[string]json.RawMessage) {
+	for line := range bytes.Lines(events) {
+		var r map[string]json.RawMessage
+		if json.Unmarshal(line, &r) == nil && r["eventName"] != nil {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// likeness is a record again, a little earlier or later, sometimes with a part of another of the same detection.
+func likeness(t *testing.T, random *rand.Rand, r map[string]json.RawMessage, pool []map[string]json.RawMessage, id string) []byte {
+	out := map[string]json.RawMessage{}
+	for k, v := range r {
+		out[k] = v
+	}
+	var at time.Time
+	if json.Unmarshal(r["eventTime"], &at) == nil {
+		out["eventTime"], _ = json.Marshal(at.Add(time.Duration(random.IntN(150)-75) * time.Second).Format(time.RFC3339))
+	}
+	out["eventID"], _ = json.Marshal(id)
+	other := pool[random.IntN(len(pool))]
+	for _, name := range []string{"userIdentity", "sourceIPAddress", "userAgent", "vpcEndpointId", "vpcEndpointAccountId", "additionalEventData", "errorCode"} {
+		if random.IntN(8) == 0 {
+			delete(out, name)
+			if v, ok := other[name]; ok {
+				out[name] = v
+			}
+		}
+	}
+	if random.IntN(4) == 0 {
+		out["eventSource"], out["eventName"] = other["eventSource"], other["eventName"]
+	}
+	line, err := json.Marshal(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return line
+}
+
+// reports are the detections and fingerprints of what is found, and how many records another one spoke for.
+func reports(t *testing.T, p *Program, c *Case, lines [][]byte, late time.Duration) (out []string, spoken int) {
+	g := New(p, c.Context, Options{Lateness: late}, func(f finding.Finding) { out = append(out, f.ID+" "+f.Fingerprint) })
+	d := event.NewDecoder(bytes.NewBuffer(bytes.Join(lines, []byte("\n"))), event.Options{Input: c.Name, Cluster: c.Cluster})
+	var e event.Event
+	var bad *event.Unparsed
+	for {
+		err := d.Next(&e)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if errors.As(err, &bad) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Add(&e)
+		if e.Plane() == event.CloudTrail && g.look.likeness != 0 && !g.look.unlike {
+			spoken++
+		}
+	}
+	g.Flush()
+	slices.Sort(out)
+	return slices.Compact(out), spoken
+}
