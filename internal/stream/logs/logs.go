@@ -6,8 +6,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"hash/maphash"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,8 +26,8 @@ type Options struct {
 	From   time.Time
 	// Every is how often is asked for more; 0 is ten seconds.
 	Every time.Duration
-	// Late is how far back is asked again, for events that reach the group late; 0 is two minutes. What was handed out by
-	// this process is not handed out again; after a restart it may be.
+	// Late is how far back is asked again, for events that reach the group late; 0 is two minutes. What was handed out is not
+	// handed out again: a Position names the last 65,536 events. After a restart older ones may be.
 	Late time.Duration
 	Now  func() time.Time
 }
@@ -64,8 +62,7 @@ type Stream struct {
 	prefix  *string
 	tick    <-chan time.Time // nil: a ticker's
 
-	seed maphash.Seed
-	seen map[uint64]int64 // hashes of ids of the last events, with their times
+	handed *handed
 }
 
 // New returns a stream. Nothing is called before Receive.
@@ -79,7 +76,7 @@ func New(cfg awssdk.Config, o Options) *Stream {
 	if cfg.Retryer == nil {
 		cfg.RetryMode, cfg.RetryMaxAttempts = awssdk.RetryModeStandard, maxAttempts
 	}
-	s := &Stream{o: o, api: cloudwatchlogs.NewFromConfig(cfg), input: "logs://" + o.Group, seed: maphash.MakeSeed(), seen: map[uint64]int64{}}
+	s := &Stream{o: o, api: cloudwatchlogs.NewFromConfig(cfg), input: "logs://" + o.Group, handed: newHanded()}
 	if s.cluster = clusterOf(o.Group); s.cluster != "" {
 		s.prefix = awssdk.String(auditStreams)
 	}
@@ -96,7 +93,8 @@ func clusterOf(group string) string {
 	return "arn:" + parts[1] + ":eks:" + parts[3] + ":" + parts[4] + ":cluster/" + name
 }
 
-// Receive hands out a page a batch. A Position is the time, in milliseconds since 1970, up to which all was read.
+// Receive hands out a page a batch. A Position is the time, in milliseconds since 1970, up to which all was read, and which
+// events after it, and of the time that is asked for again, were.
 func (s *Stream) Receive(ctx context.Context, handle func(context.Context, stream.Batch) error) error {
 	at := s.o.From.UnixMilli()
 	if s.o.From.IsZero() {
@@ -104,8 +102,8 @@ func (s *Stream) Receive(ctx context.Context, handle func(context.Context, strea
 	}
 	if s.o.Resume != "" {
 		var err error
-		if at, err = strconv.ParseInt(s.o.Resume, 10, 64); err != nil {
-			return fmt.Errorf("resume %s: %q is not a time in milliseconds", s.input, s.o.Resume)
+		if at, err = s.handed.restore(s.o.Resume); err != nil {
+			return fmt.Errorf("resume %s: %w", s.input, err)
 		}
 	}
 	tick := s.tick
@@ -136,10 +134,9 @@ func (s *Stream) Receive(ctx context.Context, handle func(context.Context, strea
 	}
 }
 
-// sweep hands out what there is before end, and from so long before at that late events are among it. Only its last batch
-// moves the position.
+// sweep hands out what there is before end, and from so long before at that late events are among it.
 func (s *Stream) sweep(ctx context.Context, at, end int64, handle func(context.Context, stream.Batch) error) error {
-	from := max(0, at-s.o.Late.Milliseconds())
+	from, again := max(0, at-s.o.Late.Milliseconds()), end-s.o.Late.Milliseconds()
 	in := &cloudwatchlogs.FilterLogEventsInput{LogGroupIdentifier: awssdk.String(strings.TrimSuffix(s.o.Group, ":*")), StartTime: &from, EndTime: &end, LogStreamNamePrefix: s.prefix}
 	pages := cloudwatchlogs.NewFilterLogEventsPaginator(s.api, in)
 	for pages.HasMorePages() {
@@ -149,27 +146,21 @@ func (s *Stream) sweep(ctx context.Context, at, end int64, handle func(context.C
 		}
 		var body bytes.Buffer
 		for _, e := range page.Events {
-			id := maphash.String(s.seed, awssdk.ToString(e.EventId))
-			if _, again := s.seen[id]; again {
+			if !s.handed.add(awssdk.ToString(e.EventId), awssdk.ToInt64(e.Timestamp)) {
 				continue
-			}
-			if t := awssdk.ToInt64(e.Timestamp); t >= end-s.o.Late.Milliseconds() {
-				s.seen[id] = t // it will be asked for again
 			}
 			body.WriteString(awssdk.ToString(e.Message))
 			body.WriteByte('\n')
 		}
-		position := ""
-		if !pages.HasMorePages() {
-			position = strconv.FormatInt(end, 10)
+		if pages.HasMorePages() {
+			s.handed.bound(again)
+		} else {
+			at = end
+			s.handed.forget(again)
 		}
-		if err := handle(ctx, stream.Batch{Input: s.input, Position: position, Cluster: s.cluster, Body: &body}); err != nil {
+		left := &stream.Backlog{Messages: -1, Behind: time.Duration(s.o.Now().UnixMilli()-at) * time.Millisecond}
+		if err := handle(ctx, stream.Batch{Input: s.input, Position: s.handed.position(at), Backlog: left, Cluster: s.cluster, Body: &body}); err != nil {
 			return err
-		}
-	}
-	for id, t := range s.seen {
-		if t < end-s.o.Late.Milliseconds() {
-			delete(s.seen, id)
 		}
 	}
 	return nil

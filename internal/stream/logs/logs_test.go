@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -89,13 +90,14 @@ func TestReceive(t *testing.T) {
 	var got []string
 	err := s.Receive(ctx, func(_ context.Context, b stream.Batch) error {
 		data, err := io.ReadAll(b.Body)
-		got = append(got, strings.ReplaceAll(string(data), "\n", ",")+" "+b.Position+" "+b.Cluster)
-		switch b.Position {
-		case strconv.Itoa(121 * minute):
+		position, _, _ := strings.Cut(b.Position, " ")
+		got = append(got, strings.ReplaceAll(string(data), "\n", ",")+" "+position+" "+b.Cluster)
+		switch {
+		case strings.Contains(string(data), "d"):
 			g.events = append(g.events, logged{"5", 120*minute - 1, "late"}, logged{"6", 122 * minute, "e"})
 			now = time.UnixMilli(123 * minute)
 			go func() { tick <- now }()
-		case strconv.Itoa(123 * minute):
+		case position == strconv.Itoa(123*minute):
 			cancel()
 		}
 		return err
@@ -103,7 +105,7 @@ func TestReceive(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("ended with %v", err)
 	}
-	if diff := cmp.Diff([]string{"a,b,  prod", "c, 6840000 prod", "d, 7260000 prod", "late,  prod", "e, 7380000 prod"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"a,b, 5940000 prod", "c, 6840000 prod", "d, 7260000 prod", "late, 7260000 prod", "e, 7380000 prod"}, got); diff != "" {
 		t.Errorf("batches (-want +got):\n%s", diff)
 	}
 	asked := []string{"97-114", "112-121", "119-123"}
@@ -123,7 +125,8 @@ func TestDrain(t *testing.T) {
 	var got string
 	if err := s.Receive(t.Context(), func(_ context.Context, b stream.Batch) error {
 		data, err := io.ReadAll(b.Body)
-		got += string(data) + b.Position + b.Cluster
+		position, _, _ := strings.Cut(b.Position, " ")
+		got += string(data) + position + b.Cluster
 		return err
 	}); err != nil || got != "a\n1000" {
 		t.Errorf("%q, %v", got, err)
@@ -134,9 +137,89 @@ func TestDrain(t *testing.T) {
 }
 
 func TestResumeRefused(t *testing.T) {
-	s := New(config(t, &group{t: t}), Options{Group: "g", Resume: "end", Now: time.Now})
-	if err := s.Receive(t.Context(), nil); err == nil {
-		t.Error("a position that is no time is taken")
+	for _, position := range []string{"end", "", "12 x", "12 AAAA"} {
+		s := New(config(t, &group{t: t}), Options{Group: "g", Resume: position + " ", Drain: true, Now: time.Now})
+		if err := s.Receive(t.Context(), nil); err == nil {
+			t.Errorf("%q is taken for a position", position)
+		}
+	}
+}
+
+// TestKilled: a stream that is stopped after any batch and goes on from its last position hands out each event once, late ones
+// and those of a sweep that was half done among them.
+func TestKilled(t *testing.T) {
+	g := &group{t: t}
+	for i := range 60 {
+		g.events = append(g.events, logged{strconv.Itoa(i), int64(100*minute + i*20_000), fmt.Sprintf("e%d", i)})
+	}
+	killed := errors.New("killed")
+	for after := 1; after < 12; after++ {
+		t.Run(fmt.Sprintf("after %d batches", after), func(t *testing.T) {
+			g.events = slices.DeleteFunc(g.events, func(e logged) bool { return strings.HasPrefix(e.ID, "l") })
+			position, got := strconv.Itoa(99*minute), map[string]int{}
+			for run := 0; ; run++ {
+				// Time goes on between the runs, and events come late.
+				now := time.UnixMilli(int64(102+run) * minute)
+				if run < 20 {
+					g.events = append(g.events, logged{fmt.Sprintf("l%d", run), now.UnixMilli() - 90_000, fmt.Sprintf("late%d", run)})
+				}
+				s, n := New(config(t, g), Options{Group: "g", Resume: position, Drain: true, Now: func() time.Time { return now }}), 0
+				err := s.Receive(t.Context(), func(_ context.Context, b stream.Batch) error {
+					data, err := io.ReadAll(b.Body)
+					for _, text := range strings.Fields(string(data)) {
+						got[text]++
+					}
+					if b.Position != "" {
+						position = b.Position
+					}
+					if n++; n == after+run%40 {
+						return killed
+					}
+					return err
+				})
+				if err != nil && !errors.Is(err, killed) {
+					t.Fatal(err)
+				}
+				if err == nil && run > 20 {
+					break
+				}
+				if run == 100 {
+					t.Fatal("it does not come to an end")
+				}
+			}
+			for _, e := range g.events {
+				if got[e.Text] != 1 {
+					t.Errorf("%s was handed out %d times", e.Text, got[e.Text])
+				}
+			}
+		})
+	}
+}
+
+// TestBounded: a position has room for so many events, and is of a size that can be saved.
+func TestBounded(t *testing.T) {
+	h := newHanded()
+	for i := range 3 * handedKept {
+		h.add(strconv.Itoa(i), int64(i))
+		if i%1000 == 0 {
+			h.bound(1 << 40)
+		}
+	}
+	h.bound(1 << 40)
+	p := h.position(7)
+	if len(p) > 800<<10 || len(h.at) > handedKept {
+		t.Errorf("a position of %d bytes; %d events are kept", len(p), len(h.at))
+	}
+	again := newHanded()
+	if at, err := again.restore(p); err != nil || at != 7 || len(again.order) != handedKept {
+		t.Errorf("restored %d events at %d: %v", len(again.order), at, err)
+	}
+	if again.add(strconv.Itoa(3*handedKept-1), 1) || !again.add("0", 1) {
+		t.Error("a position does not name the last events")
+	}
+	h.forget(1 << 40)
+	if got := h.position(8); got != "8" {
+		t.Errorf("the position is %.40q when nothing is asked for again", got)
 	}
 }
 

@@ -26,7 +26,7 @@ func status(read int64) worker.Status {
 		Partition: -1, UnparsedIn: map[string]int64{"s3": 4, "webhook": 1}, Held: detect.Held{Windows: 7, Pending: 8},
 		Places: map[string]worker.Place{
 			"kinesis://a/\"}\n\\\xff\x1b evil": {Position: "49590338271490256608559692538361571095921575989136588898", Backlog: &stream.Backlog{Messages: -1, Behind: 2 * time.Second}},
-			"events.p0":                        {Position: "12", Backlog: &stream.Backlog{Messages: 40, Behind: -1}},
+			"events.p0":                        {Position: "12 more", Backlog: &stream.Backlog{Messages: 40, Behind: -1}},
 			strings.Repeat("x", 600):           {Position: "1"},
 			strings.Repeat("x", 601):           {Position: "2"}, // looks the same
 		},

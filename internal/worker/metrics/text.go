@@ -114,7 +114,8 @@ var ofPlaces = []struct {
 	value      func(worker.Place) (float64, bool)
 }{
 	{"input_position", "Where an input stands, if that is a number: a byte of a file, a time in milliseconds, a message.", func(p worker.Place) (float64, bool) {
-		n, err := strconv.ParseInt(p.Position, 10, 64) // a sequence number of Kinesis is longer
+		first, _, _ := strings.Cut(p.Position, " ")
+		n, err := strconv.ParseInt(first, 10, 64) // a sequence number of Kinesis is longer
 		return float64(n), err == nil
 	}},
 	{"input_backlog_messages", "Messages that the transport still has of an input.", func(p worker.Place) (float64, bool) {
