@@ -67,7 +67,8 @@ const (
 )
 
 // part is the part of Kubernetes or EKS that makes a request, by its username; empty for all others. The control plane and
-// its controllers do not come through IAM and run in no pod: who does is somebody who took the name. EKS' own users come
+// its controllers do not come through IAM and run in no pod: who does is somebody who took the name, and so is who comes with a
+// controller's token that somebody else had made. EKS' own users come
 // through IAM and begin with eks:, which access entries cannot (EKS User Guide, "Create access entries", 2026-11); a row of
 // aws-auth can.
 func (l *look) part() string {
@@ -94,7 +95,7 @@ func (l *look) part() string {
 			return partControlPlane
 		}
 	case a.ServiceAccount.Namespace == "kube-system" && slices.Contains(controllers, a.ServiceAccount.Name):
-		if outside {
+		if m := l.minted(); outside && (m == nil || m.Part != "") {
 			return partController
 		}
 	}
@@ -125,7 +126,7 @@ func (l *look) queryless() string {
 }
 
 // requestFields are all fields about requests to the API server.
-var requestFields = slices.Concat(auditFields, awsAuthFields, tokenFields, annotationFields, rbacFields, agentFields, webhookFields, riskFields, credentialFields, policyFields, requestPathFields)
+var requestFields = slices.Concat(auditFields, awsAuthFields, tokenFields, annotationFields, rbacFields, agentFields, webhookFields, riskFields, credentialFields, policyFields, requestPathFields, madeTokenFields)
 
 // kinds are the kinds of findings' subjects, by resource.
 var kinds = map[string]string{
@@ -150,7 +151,7 @@ var auditFields = []enrichment{
 		Of: func(l *look) []string { return yes(l.creates()) },
 	},
 	{
-		Name: "drawbridge.actor.part", Text: "the part of Kubernetes or EKS that makes the request: `kubelet`, `control plane`, `controller`, `EKS`; absent for everybody else", Planes: onKubernetes,
+		Name: "drawbridge.actor.part", Text: "the part of Kubernetes or EKS that makes the request: `kubelet`, `control plane`, `controller`, `EKS`; absent for everybody else, and for whoever comes with a controller's token that somebody else had made", Planes: onKubernetes, Doubt: (*look).unproven,
 		Of: func(l *look) []string { return some(l.part()) },
 	},
 	{

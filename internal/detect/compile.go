@@ -24,6 +24,8 @@ type rule struct {
 	meant, likely predicate
 	// ledger says that the answer can change with later events.
 	ledger bool
+	// doubt says of an event that this answer can; nil is never.
+	doubt func(*look) bool
 	// wait is how long after the event it is judged, so that what comes later counts.
 	wait time.Duration
 	// via are the ways of which one must have issued the key of the event; nil is any, and none.
@@ -89,9 +91,9 @@ func (c *compiler) rule(r *sigma.Rule, v *variant) {
 	}
 	w := writer{compiler: c, rule: r, plane: plane}
 	out := &rule{name: r.Name, plane: plane, variant: v, meant: w.expr(r.Condition)}
-	out.ledger, out.via, out.id = w.ledger, literals(r.Condition, "drawbridge.key.via"), fold(r.ID)
+	out.ledger, out.doubt, out.via, out.id = w.ledger, w.doubt, literals(r.Condition, "drawbridge.key.via"), fold(r.ID)
 	out.likely = out.meant
-	if out.ledger {
+	if out.ledger || out.doubt != nil {
 		out.likely = w.likely(r.Condition)
 	}
 	if s, ok := r.Custom["after"].(string); ok {
@@ -177,6 +179,8 @@ type writer struct {
 	rule   *sigma.Rule
 	plane  event.Plane
 	ledger bool
+	// doubt is what makes of the answers about an event ones that another may change: see enrichment.
+	doubt func(*look) bool
 }
 
 func (w *writer) expr(x sigma.Expr) predicate {
@@ -243,7 +247,7 @@ func cost(p event.Plane, x sigma.Expr) int {
 func (w *writer) likely(x sigma.Expr) predicate {
 	inner := writer{compiler: &compiler{program: w.program}, rule: w.rule, plane: w.plane}
 	p := inner.expr(x)
-	if !inner.ledger {
+	if !inner.ledger && inner.doubt == nil {
 		return p
 	}
 	switch x := x.(type) {
@@ -263,6 +267,9 @@ func (w *writer) likely(x sigma.Expr) predicate {
 		if e := enrichmentOf(x.Field); e != nil && e.Settled != nil {
 			return func(l *look) bool { return !e.Settled(l) || p(l) }
 		}
+	}
+	if !inner.ledger {
+		return func(l *look) bool { return p(l) || inner.doubt(l) }
 	}
 	return always
 }
@@ -377,6 +384,9 @@ func (w *writer) field(name string, line int) field {
 			w.fail(w.rule, line, "field %q: not for %s events", name, w.plane)
 		}
 		w.ledger = w.ledger || e.Ledger && !e.Early
+		if e.Doubt != nil {
+			w.doubt = e.Doubt
+		}
 		return field{name: name, enrich: e}
 	}
 	first, _, _ := strings.Cut(name, ".")

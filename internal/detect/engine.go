@@ -130,7 +130,7 @@ func (g *Engine) Add(e *event.Event) {
 		if r.wait == 0 && r.meant(l) {
 			matched = max(matched, g.fire(r, l))
 		}
-		if r.ledger && g.worth(r, l) {
+		if (r.ledger || r.doubt != nil && r.doubt(l) && r.likely(l)) && g.worth(r, l) {
 			wait = max(wait, r.wait)
 		}
 	}
@@ -313,7 +313,7 @@ func (g *Engine) second(w *waiting) {
 	}
 	matched := 0
 	for _, r := range g.rules(l) {
-		if r.ledger && (r.via == nil || l.mayBe(r.via)) && r.meant(l) {
+		if (r.ledger || r.doubt != nil) && (r.via == nil || l.mayBe(r.via)) && r.meant(l) {
 			matched = max(matched, g.fire(r, l))
 		}
 	}

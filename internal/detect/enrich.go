@@ -73,6 +73,9 @@ type enrichment struct {
 	From []event.Field
 	// Settled says of an enrichment from the ledger that what comes later does not change it; nil is never.
 	Settled func(*look) bool
+	// Doubt says, of an enrichment that the record alone tells nearly always, that of this event another may still tell
+	// otherwise; nil is never.
+	Doubt func(*look) bool
 	// Of is its values, each as text; nil where nothing is known.
 	Of func(*look) []string
 

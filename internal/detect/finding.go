@@ -160,6 +160,18 @@ func (g *Engine) story(l *look) []finding.Evidence {
 			ev = append(ev, g.made(p, "certain: the pod's uid in the request's user and in ")...)
 		}
 	}
+	if m := l.minted(); m != nil {
+		ev = append(ev, finding.Evidence{
+			Text:   stamp(m.At) + " the token of service account " + m.Namespace + "/" + m.Name + " was made by " + m.By + " from " + m.From,
+			Source: "certain: the token's id in the request's user and in audit event " + m.ID,
+		})
+	}
+	if u, ok := l.firstUseOfIssued(); ok {
+		ev = append(ev, finding.Evidence{
+			Text:   stamp(u.At) + " the token was first used: " + u.Action + " from " + u.From,
+			Source: "certain: the token's id in audit event " + u.ID,
+		})
+	}
 	return ev
 }
 

@@ -30,6 +30,8 @@ type Ledger struct {
 	NodeNames       facts[nodeNameFacts]
 	Calls           facts[callFacts]
 	RolePolicies    facts[rolePolicyFacts]
+	Mints           facts[mintFacts] // by the id of the token
+	TokenUses       facts[tokenUse]
 	met             metNodes
 	// Newest is the time of the newest event of all.
 	Newest time.Time
@@ -60,6 +62,7 @@ func (g *Ledger) note(l *look) {
 		return
 	}
 	g.noteAudit(l)
+	g.noteToken(l)
 	g.notePod(l)
 	g.Objects.note(l, g.Limit)
 	g.noteKubernetesSession(l)
@@ -69,7 +72,7 @@ func (g *Ledger) note(l *look) {
 func (g *Ledger) Forgotten() int {
 	return g.Keys.Forgotten + g.Pods.Forgotten + g.PodNames.Forgotten + g.Entries.Forgotten + g.Associations.Forgotten + g.ServiceAccounts.Forgotten +
 		g.Objects.forgotten() + g.Addresses.Forgotten + g.Places.Forgotten + g.Nodes.Forgotten + g.Instances.Forgotten + g.NodeNames.Forgotten + g.Calls.Forgotten + g.RolePolicies.Forgotten +
-		g.Sessions.Forgotten + g.Audits.Forgotten + g.Settings.Forgotten + g.Roles.Forgotten
+		g.Sessions.Forgotten + g.Audits.Forgotten + g.Settings.Forgotten + g.Roles.Forgotten + g.Mints.Forgotten + g.TokenUses.Forgotten
 }
 
 // facts are the facts of one kind, by key, with the oldest first in Order.
