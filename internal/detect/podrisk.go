@@ -17,6 +17,9 @@ type templateFacts struct{ Changes []templateState }
 type templateState struct {
 	Fact
 	Risks []string
+	// Code and ServiceAccount are what its pods run, and as whom; 0 and empty where the request did not tell.
+	Code           uint64
+	ServiceAccount string
 }
 
 // noteTemplate takes the risks of workloads.
@@ -29,7 +32,11 @@ func (g *objects) noteTemplate(l *look, limit int) {
 		if l.Field(event.Verb).Is("patch") && l.Field(event.ResponseObject).Kind() != event.Object {
 			return
 		}
-		s.Risks = risksOf(podSpecOf(l.object(), l.Field(event.Resource).String()))
+		spec := podSpecOf(l.object(), l.Field(event.Resource).String())
+		s.Risks = risksOf(spec)
+		if l.Field(event.ResponseObject).Kind() == event.Object && l.part() == "" {
+			s.Code, s.ServiceAccount = codeOf(spec), strings.Clone(spec.Find("serviceAccountName").First().String())
+		}
 	}
 	f := g.Templates.at(l.objectKey(), limit)
 	f.Changes = note(f.Changes, s, func(s *templateState) Fact { return s.Fact })
