@@ -60,7 +60,7 @@ func (l *look) accountWritten() string {
 			return sa
 		}
 	}
-	if spec.Find("containers").First().Kind() != event.List || l.Field(event.ResponseObject).Kind() != event.Object && !l.creates() {
+	if spec.Find("containers").First().Kind() == event.Absent || l.Field(event.ResponseObject).Kind() != event.Object && !l.creates() {
 		return ""
 	}
 	return "default"
@@ -101,13 +101,15 @@ var containerLists = []string{"containers", "initContainers"}
 
 // codeOf tells what pods of one template run from what those of another do: containers, volumes, and as whom; 0 is no template.
 func codeOf(spec event.Value) uint64 {
-	containers := spec.Find("containers").First()
-	if containers.Kind() != event.List {
+	if spec.Find("containers").First().Kind() == event.Absent {
 		return 0
 	}
 	h := sha256.New()
-	for _, v := range []event.Value{containers, spec.Find("initContainers").First(), spec.Find("volumes").First(), spec.Find("serviceAccountName").First()} {
-		_, _ = h.Write(v.Raw())
+	for _, member := range []string{"containers", "initContainers", "volumes", "serviceAccountName"} {
+		for v := range spec.Find(member).All() {
+			_, _ = h.Write(v.Raw())
+			_, _ = h.Write([]byte{0})
+		}
 		_, _ = h.Write([]byte{0})
 	}
 	return binary.BigEndian.Uint64(h.Sum(nil)) | 1
@@ -117,8 +119,8 @@ func codeOf(spec event.Value) uint64 {
 const (
 	codeMade     = "made"
 	codeChanged  = "changed"
-	codeReplaced = "replaced as a whole: what it was nothing tells"
-	codeSame     = "written as it was"
+	codeReplaced = "replaced"
+	codeSame     = "rewrote as it was"
 )
 
 // codeChange is what the request does to what a pod or workload runs; empty if nothing.
@@ -329,7 +331,7 @@ func (l *look) strangeImages() []string {
 // workloadFields are about what somebody runs as a service account.
 var workloadFields = []enrichment{
 	{
-		Name: "drawbridge.workload.code", Text: "what the request does to what a pod or workload runs (images, commands, variables, volumes, service account): `made`, `changed`, or `replaced …` where nothing tells what it was; absent where it changes nothing of it", Planes: onKubernetes, Ledger: true,
+		Name: "drawbridge.workload.code", Text: "what the request does to what a pod or workload runs (images, commands, variables, volumes, service account): `made`, `changed`, `replaced` where nothing tells what it was, `rewrote as it was`; absent where it writes nothing of it", Planes: onKubernetes, Ledger: true,
 		Of: func(l *look) []string { return some(l.codeChange()) },
 	},
 	{
