@@ -63,6 +63,30 @@ func (l *look) certificateSubject() (name string, groups []string) {
 	return r.Subject.CommonName, r.Subject.Organization
 }
 
+// csrDecision is what the request decides of a certificate signing request; `unknown` where the log does not have it.
+func (l *look) csrDecision() string {
+	if !l.Field(event.Resource).Is("certificatesigningrequests") || !l.Field(event.Subresource).Is("approval") {
+		return ""
+	}
+	types := l.object().Find("status.conditions.type")
+	if asked := l.Field(event.RequestObject); asked.Kind() == event.List && l.Field(event.ResponseObject).Kind() != event.Object { // a JSON patch
+		types = asked.Find("value.type")
+	}
+	out := "unknown"
+	for t := range types.All() {
+		switch {
+		case t.Is("Approved"):
+			return "approved"
+		case t.Is("Denied"):
+			out = "denied"
+		}
+	}
+	if out == "unknown" && l.Field(event.ResponseObject).Kind() == event.Object {
+		return "none"
+	}
+	return out
+}
+
 // own says that a name is one of Kubernetes' or EKS' own identities, other than a service account or a node.
 func own(name string) bool {
 	return strings.HasPrefix(name, "eks:") || name == "kubernetes-admin" || strings.HasPrefix(name, "system:") &&
@@ -139,6 +163,19 @@ var requestPathFields = []enrichment{
 	{
 		Name: "drawbridge.kubelet.action", Text: "what that does: `command` runs or enters something, `read` reads logs, pods or configuration, `metrics` reads figures", Planes: onKubernetes,
 		Of: func(l *look) []string { return some(kubeletAction(l.kubeletPath())) },
+	},
+	{
+		Name: "drawbridge.csr.decision", Text: "what the request decides of a certificate signing request: `approved`, `denied`, `none`; `unknown` where the log does not have it", Planes: onKubernetes,
+		Of: func(l *look) []string { return some(l.csrDecision()) },
+	},
+	{
+		Name: "drawbridge.csr.signer", Text: "the signer that a certificate signing request names", Planes: onKubernetes,
+		Of: func(l *look) []string {
+			if !l.Field(event.Resource).Is("certificatesigningrequests") {
+				return nil
+			}
+			return some(l.object().Find("spec.signerName").First().String())
+		},
 	},
 	{
 		Name: "drawbridge.csr.subject", Text: "common name and organizations that a certificate signing request asks for: the username and groups of a client certificate", Planes: onKubernetes,

@@ -11,6 +11,7 @@ type objects struct {
 	Templates   facts[templateFacts]
 	Policies    facts[policyFacts]
 	Met         facts[metFacts]
+	Secrets     facts[secretFacts]
 }
 
 // note takes what a request to the API server made of an object.
@@ -29,6 +30,8 @@ func (g *objects) note(l *look, limit int) {
 		g.noteAnnotation(l, limit)
 	case "podtemplates", "deployments", "daemonsets", "statefulsets", "replicasets", "replicationcontrollers", "jobs", "cronjobs":
 		g.noteTemplate(l, limit)
+	case "secrets":
+		g.noteSecret(l, limit)
 	case "roles", "clusterroles":
 		g.noteRole(l, limit)
 	case "rolebindings", "clusterrolebindings":
@@ -38,5 +41,5 @@ func (g *objects) note(l *look, limit int) {
 
 func (g *objects) forgotten() int {
 	return g.Annotations.Forgotten + g.AWSAuth.Forgotten + g.Roles.Forgotten + g.Bindings.Forgotten +
-		g.Templates.Forgotten + g.Policies.Forgotten + g.Met.Forgotten
+		g.Templates.Forgotten + g.Policies.Forgotten + g.Met.Forgotten + g.Secrets.Forgotten
 }

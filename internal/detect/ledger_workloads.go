@@ -268,8 +268,10 @@ func (g *Ledger) noteWorkload(l *look) {
 
 // accountHolds is what the service account that the request runs something as holds of AWS, in words: its role, or by what its
 // pods got one, at whatever time.
-func (l *look) accountHolds() []string {
-	sa := l.runsAs()
+func (l *look) accountHolds() []string { return l.holdings(l.runsAs()) }
+
+// holdings are those of a service account of the request's namespace.
+func (l *look) holdings(sa string) []string {
 	if sa == "" {
 		return nil
 	}
@@ -281,7 +283,7 @@ func (l *look) accountHolds() []string {
 	if r, ok := l.annotated(namespace, sa, l.now()); ok && r != "" && !slices.Contains(out, "role "+r) {
 		out = append(out, "role "+r)
 	}
-	if u := l.accountUse(); u != nil && len(out) == 0 {
+	if u := l.ledger.Accounts.get(key(l.Cluster().Name, namespace, sa)); u != nil && len(out) == 0 {
 		for _, s := range u.AWS {
 			out = append(out, s.Name)
 		}

@@ -75,7 +75,7 @@ func (a *act) be(role string) {
 //
 // What is not carried out: nothing runs in a pod, for there are no kubelets: a command begins in a stand-in and does nothing.
 func TestAttacks(t *testing.T) {
-	catalogue := slices.Concat(awsAuthAttacks, podAttacks, credentialAttacks, secretAttacks, rbacAttacks, requestAttacks, sessionAttacks)
+	catalogue := slices.Concat(awsAuthAttacks, podAttacks, credentialAttacks, secretAttacks, rbacAttacks, requestAttacks, sessionAttacks, identityAttacks)
 	everyDetection(t, catalogue)
 	s := newSite(t)
 	s.addPods(t)
