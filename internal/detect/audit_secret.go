@@ -16,7 +16,7 @@ type secretWrite struct {
 }
 
 const (
-	secretOfAccount = "kubernetes.io/service-account-token"
+	secretOfAccount = "kubernetes.io/service-account-token" //nolint:gosec // 2026-11: G101: a type of Secret
 	accountOfSecret = "metadata.annotations.kubernetes.io/service-account.name"
 )
 
