@@ -69,7 +69,8 @@ Files are read once. A URL is read until the command is interrupted, and finding
 line. --state keeps what it takes to go on after a crash, and dead.jsonl in it what kept failing. The forms are
   sqs://sqs.REGION.amazonaws.com/ACCOUNT/QUEUE    objects in S3, as a queue announces them
   kinesis://STREAM?region=REGION                  a data stream of Kinesis
-  logs:///aws/eks/CLUSTER/cluster?region=REGION   a group of CloudWatch Logs
+  logs:///aws/eks/CLUSTER/cluster?region=REGION   a group of CloudWatch Logs; of both the ARN will do:
+                                                  kinesis://arn:aws:kinesis:REGION:ACCOUNT:stream/NAME
   webhook://HOST:PORT?cert=FILE&key=FILE&client-ca=FILE&token-file=FILE
                                                   posts of API servers' audit webhooks, at /audit/CLUSTER
   nats://HOST:4222/NAME                           a log on NATS JetStream that any number of workers share;

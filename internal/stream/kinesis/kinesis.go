@@ -1,5 +1,5 @@
 // Package kinesis streams events from a data stream of Kinesis: records of CloudTrail or audit logs, or what a subscription of
-// CloudWatch Logs writes. One process reads all shards; it leases none from others.
+// CloudWatch Logs writes, one by one or put together by the Kinesis Producer Library. One process reads all shards; it leases none from others.
 package kinesis
 
 import (
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -28,7 +29,7 @@ type Options struct {
 	Drain bool
 	// Every is how often a shard without new records is asked for some; 0 is a second.
 	Every time.Duration
-	// Dead is told of records that cannot be decompressed, and why; an error ends the stream. Nil ends it with the first.
+	// Dead is told of records that cannot be decompressed or taken apart, and why; an error ends the stream. Nil ends it with the first.
 	Dead func(input, reason string) error
 }
 
@@ -224,9 +225,7 @@ func (s *Stream) read(ctx context.Context, shard string, parts chan<- *part) err
 		for _, r := range got.Records {
 			last = awssdk.ToString(r.SequenceNumber)
 			p.position = last
-			if err := s.add(p, r.Data); err != nil {
-				p.dead = append(p.dead, stream.DeadLetter{Input: s.input(shard) + "/" + last, Reason: err.Error()})
-			}
+			s.take(p, s.input(shard)+"/"+last, r.Data)
 		}
 		iterator = got.NextShardIterator
 		current := awssdk.ToInt64(got.MillisBehindLatest) == 0
@@ -263,6 +262,24 @@ func (s *Stream) iterator(ctx context.Context, shard, after string) (*string, er
 		return nil, fmt.Errorf("go on with %s after %q: %w", s.input(shard), after, err)
 	}
 	return got.ShardIterator, nil
+}
+
+// take appends a record, or those that it consists of; what is broken becomes a dead letter.
+func (s *Stream) take(p *part, name string, data []byte) {
+	all, err := records(data)
+	if err != nil {
+		p.dead = append(p.dead, stream.DeadLetter{Input: name, Reason: err.Error()})
+		return
+	}
+	for i, one := range all {
+		if err := s.add(p, one); err != nil {
+			broken := name
+			if len(all) > 1 {
+				broken += "/" + strconv.Itoa(i)
+			}
+			p.dead = append(p.dead, stream.DeadLetter{Input: broken, Reason: err.Error()})
+		}
+	}
 }
 
 // add appends a record's bytes, decompressed, or nothing of them.
