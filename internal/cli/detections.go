@@ -238,9 +238,10 @@ func newDetectionsExport(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export --target TARGET [DETECTION...]",
 		Short: "Write the detections in another system's language",
-		Long: `Write detections for another system. For each rule the export says whether it finds the same (exact), what it misses
-or finds too much (approximated), or why there is none (refused). What tables, indexes or settings it takes for granted
-stands at the top.`,
+		Long: `Write detections for another system. For each rule the export says whether it finds the same (exact), what it finds too
+much or misses (approximated), or why there is none (refused). What only drawbridge knows is left out where the export then
+finds more, and what is left still names what is done; the measure is drawbridge over events alone, without --snapshot. What
+tables, indexes or settings an export takes for granted stands at the top.`,
 		Example: `  drawbridge detections export --target athena
   drawbridge detections export --target eventbridge access-entry-created
   drawbridge detections export --target splunk -o json=splunk.json
@@ -312,5 +313,6 @@ func only(r *siem.Result, ids []string) error {
 		return failed(err, "`drawbridge detections list` lists them")
 	}
 	r.Rules = slices.DeleteFunc(r.Rules, func(rule siem.Rule) bool { return !slices.Contains(ids, rule.Detection) })
+	r.Detections = slices.DeleteFunc(r.Detections, func(d siem.Detection) bool { return !slices.Contains(ids, d.ID) })
 	return nil
 }

@@ -114,6 +114,11 @@ func addDetections(pages map[string]string) error {
 		fmt.Fprintf(&b, "| [%s](../../detections/%s.yml) | %s | %s | %s | %s |\n", d.ID, strings.ReplaceAll(d.ID, "-", "_"), d.Head().Title, d.Severity(),
 			strings.Join(logs, ", "), strings.Join(d.Techniques(), ", "))
 	}
+	e, err := exports()
+	if err != nil {
+		return err
+	}
+	b.WriteString(e)
 	b.WriteString("\n## Fields\n\nA rule may use every field of the record by its own name, and these. *Ledger*: other events decide it, before or after. *Snapshot*: `--snapshot` sharpens\nit, or it is absent without.\n\n")
 	b.WriteString("| field | is | log | from |\n|---|---|---|---|\n")
 	for _, f := range detect.Fields() {

@@ -55,26 +55,7 @@ func (q *query) table() string {
 
 type sql struct{ *query }
 
-func (s sql) expr(x sigma.Expr) string {
-	list := func(parts []sigma.Expr, word string) string {
-		var all []string
-		for _, p := range parts {
-			all = append(all, s.expr(p))
-		}
-		return "(" + strings.Join(all, word) + ")"
-	}
-	switch x := x.(type) {
-	case sigma.And:
-		return list(x, "\n  AND ")
-	case sigma.Or:
-		return list(x, "\n  OR ")
-	case sigma.Not:
-		return "NOT " + s.expr(x.X)
-	case *sigma.Match:
-		return s.match(x)
-	}
-	return ""
-}
+func (s sql) expr(x sigma.Expr) string { return infix(x, "\n  AND ", "\n  OR ", "NOT ", s.match) }
 
 // columns of cloudtrail_logs that hold text, by the record's names; jsonColumns hold JSON.
 var (
@@ -244,22 +225,39 @@ func (s sql) scalar(field string) string {
 	return fmt.Sprintf("array_join(%s, ', ')", values(column, path))
 }
 
-// key is a field that events are grouped by, with one spelling where CloudTrail has two.
-func (s sql) key(field string, decode bool) string {
-	if some := alternatives(field); len(some) > 1 {
-		for i := range some {
-			some[i] = s.key(some[i], decode)
+// key is what events are grouped by, with one spelling where CloudTrail has two. Of several parts one is enough.
+func (s sql) key(k keyField) string {
+	var parts []string
+	for _, some := range k.parts() {
+		var either []string
+		for _, f := range some {
+			either = append(either, fmt.Sprintf("nullif(%s, '')", s.spelling(f, k)))
 		}
-		return "coalesce(" + strings.Join(some, ", ") + ")"
+		part := either[0]
+		if len(either) > 1 {
+			part = "coalesce(" + strings.Join(either, ", ") + ")"
+		}
+		parts = append(parts, part)
 	}
-	k := s.scalar(field)
-	if decode {
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return "nullif(trim(concat(coalesce(" + strings.Join(parts, ", ''), ' ', coalesce(") + ", ''))), '')"
+}
+
+// spelling is a field decoded and without path, where the key wants that.
+func (s sql) spelling(field string, k keyField) string {
+	text := s.scalar(field)
+	if k.decode {
 		for _, c := range []string{":", "/", "@", "+", "=", ","} {
 			code := fmt.Sprintf("%%%02X", c[0])
-			k = fmt.Sprintf("replace(%s, %s, %s)", k, quote(code), quote(c))
+			text = fmt.Sprintf("replace(%s, %s, %s)", text, quote(code), quote(c))
 		}
 	}
-	return fmt.Sprintf("nullif(%s, '')", k)
+	if k.bare {
+		text = fmt.Sprintf("regexp_replace(%s, ':(role|user)/.*/', ':$1/')", text)
+	}
+	return text
 }
 
 // matches is a table of one side's events: when (at, seconds), what (rule, id), and the keys.
@@ -273,15 +271,15 @@ func (s sql) matches(j *join, side int) string {
 	where := s.expr(s.query.expr)
 	for i, g := range sd.group {
 		key := "''"
-		if g != "" {
-			key = s.key(g, sd.decode[i])
+		if !g.none() {
+			key = s.key(g)
 			where += fmt.Sprintf("\n  AND %s IS NOT NULL", key)
 		}
 		cols = append(cols, fmt.Sprintf("%s AS g%d", key, i))
 	}
 	value := "''"
-	if sd.value != "" {
-		value = s.key(sd.value, sd.decodeValue)
+	if !sd.value.none() {
+		value = s.key(sd.value)
 	}
 	cols = append(cols, value+" AS value")
 	return fmt.Sprintf("  SELECT DISTINCT %s\n  FROM %s\n  WHERE %s", strings.Join(cols, ", "), s.table(), where)

@@ -82,7 +82,11 @@ func (d dsl) value(m *sigma.Match, v *sigma.Value, f string) object {
 		return object{"term": object{f + ".ip": object{"value": v.Prefix().String()}}}
 	case sigma.Less, sigma.LessEqual, sigma.Greater, sigma.GreaterEqual:
 		n, _ := v.Number()
-		d.lose("%s: numbers that the record writes as text are not compared", m.Field)
+		if m.Field == code {
+			f += ".n"
+		} else {
+			d.lose("%s: numbers that the record writes as text are not compared", m.Field)
+		}
 		return object{"range": object{f: object{m.Op.String(): n}}}
 	}
 	p := patternOf(m, v)
@@ -99,7 +103,7 @@ func (d dsl) value(m *sigma.Match, v *sigma.Value, f string) object {
 		}
 		return with("term", s)
 	}
-	if p.numeric() {
+	if m.Field != code && p.numeric() {
 		d.lose("%s: %q does not match numbers and booleans", m.Field, v.String())
 	}
 	if s, ok := p.prefix(); ok {
@@ -107,6 +111,9 @@ func (d dsl) value(m *sigma.Match, v *sigma.Value, f string) object {
 	}
 	return with("wildcard", p.write("*", "?", escape(`*?\`)))
 }
+
+// code is the number that dslMapping has as text and as number.
+const code = "responseStatus.code"
 
 // regex writes a regular expression. Lucene's always match the whole value and know neither anchors nor most classes.
 func (d dsl) regex(m *sigma.Match, v *sigma.Value, f string) object {
@@ -171,27 +178,27 @@ func counted(j *join, prefix map[plane]string, time string) string {
 	first := j.sides[0]
 	for _, s := range j.sides[1:] {
 		for i := range s.group {
-			if s.group[i] != first.group[i] {
-				j.refuse("group-by: an aggregation groups by one field, %s and %s are two", first.group[i], s.group[i])
+			if s.group[i].field != first.group[i].field {
+				j.refuse("group-by: an aggregation groups by one field, %s and %s are two", first.group[i].field, s.group[i].field)
 			}
 		}
 	}
 	if j.refused {
 		return ""
 	}
-	j.encodedKeys()
+	j.plainKeys()
 	j.lose("windows of %s begin at fixed times and do not slide: a burst on both sides of a boundary is missed", interval(j))
 	var sources []any
 	for i, g := range first.group {
-		if g != "" {
-			sources = append(sources, object{fmt.Sprintf("g%d", i): object{"terms": object{"field": prefix[first.queries[0].plane] + g}}})
+		if !g.none() {
+			sources = append(sources, object{fmt.Sprintf("g%d", i): object{"terms": object{"field": prefix[first.queries[0].plane] + g.field}}})
 		}
 	}
 	sources = append(sources, object{"window": object{"date_histogram": object{"field": time, "fixed_interval": interval(j)}}})
 	path, inner := "_count", object{}
 	if j.Type == sigma.ValueCount {
 		path = "values"
-		inner["values"] = object{"cardinality": object{"field": prefix[first.queries[0].plane] + first.value, "precision_threshold": 40000}}
+		inner["values"] = object{"cardinality": object{"field": prefix[first.queries[0].plane] + first.value.field, "precision_threshold": 40000}}
 	}
 	inner["enough"] = object{"bucket_selector": object{"buckets_path": object{"n": path}, "script": fmt.Sprintf("params.n >= %d", j.least())}}
 	return pretty(object{

@@ -36,6 +36,7 @@ func elastic() target {
 // dslMapping is what makes the comparisons of the DSL those of Sigma.
 const dslMapping = `{"mappings": {"dynamic_templates": [{"texts": {"match_mapping_type": "string", "mapping": {"type": "keyword", "ignore_above": 32000}}}],
   "properties": {"@timestamp": {"type": "date"},
+    "kubernetes.audit.responseStatus.code": {"type": "keyword", "fields": {"n": {"type": "long", "ignore_malformed": true}}},
     "cloudtrail.sourceIPAddress": {"type": "keyword", "fields": {"ip": {"type": "ip", "ignore_malformed": true}}},
     "kubernetes.audit.sourceIPs": {"type": "keyword", "fields": {"ip": {"type": "ip", "ignore_malformed": true}}}}}}
 (every text as keyword, whole: a text longer than 32,000 characters is not found; index.mapping.total_fields.limit raised; the same for other fields that hold addresses)`
@@ -44,7 +45,7 @@ const dslMapping = `{"mappings": {"dynamic_templates": [{"texts": {"match_mappin
 // case, `?field` is null where the index does not know the field, and a comparison with null is neither true nor false.
 func sequence(j *join) string {
 	j.oneField()
-	j.encodedKeys()
+	j.plainKeys()
 	var b strings.Builder
 	fmt.Fprintf(&b, "sequence with maxspan=%ds\n", int64(j.Timespan.Seconds()))
 	for _, s := range j.sides {
@@ -55,13 +56,13 @@ func sequence(j *join) string {
 		}
 		p := elasticPrefix[s.queries[0].plane]
 		for _, g := range s.group {
-			if g == "" {
+			if g.none() {
 				continue
 			}
-			if len(listAt(segments(g))) > 0 {
-				j.refuse("group-by: EQL cannot join by %s, a list", g)
+			if len(listAt(segments(g.field))) > 0 {
+				j.refuse("group-by: EQL cannot join by %s, a list", g.field)
 			}
-			keys = append(keys, eqlName(p+g))
+			keys = append(keys, eqlName(p+g.field))
 		}
 		fmt.Fprintf(&b, "  [any where %s]", strings.Join(some, " or "))
 		if len(keys) > 0 {
@@ -84,26 +85,7 @@ func eqlName(name string) string {
 
 type eql struct{ *query }
 
-func (e eql) expr(x sigma.Expr) string {
-	list := func(parts []sigma.Expr, word string) string {
-		var all []string
-		for _, p := range parts {
-			all = append(all, e.expr(p))
-		}
-		return "(" + strings.Join(all, word) + ")"
-	}
-	switch x := x.(type) {
-	case sigma.And:
-		return list(x, " and ")
-	case sigma.Or:
-		return list(x, " or ")
-	case sigma.Not:
-		return "not " + e.expr(x.X)
-	case *sigma.Match:
-		return e.match(x)
-	}
-	return ""
-}
+func (e eql) expr(x sigma.Expr) string { return infix(x, " and ", " or ", "not ", e.match) }
 
 // match writes a comparison that is never null.
 func (e eql) match(m *sigma.Match) string {

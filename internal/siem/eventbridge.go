@@ -14,7 +14,7 @@ import (
 // pattern is a conjunction over fields; `$or` stands for what differs between several. EventBridge looks at leaves: a field
 // that holds a list matches if one element does.
 func eventBridge() target {
-	return target{name: "eventbridge", leaves: true, needs: []string{
+	return target{name: "eventbridge", onlyCloudTrail: true, needs: []string{
 		"A rule on the event bus `default`, in every region, with a trail that logs management events.",
 		"Rule state ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS for detections of read-only calls; with ENABLED they never arrive.",
 		"The quota of an event pattern's size (2,048 characters by default) raised, for the longer ones.",
@@ -169,13 +169,15 @@ func (b bridge) present(field string) []conjunction {
 // nulls tells that EventBridge takes a null for a value, where drawbridge takes it for none.
 func (b bridge) nulls(field string) {
 	if field != "errorCode" && field != "errorMessage" { // which CloudTrail leaves out where there is none
-		b.lose("%s: a null in the record counts as there", field)
+		b.also("%s: a null in the record counts as there", field)
 	}
 }
 
 // match writes one comparison.
 func (b bridge) match(m *sigma.Match, negated bool) []conjunction {
 	switch {
+	case b.leafless(m):
+		return nil
 	case m.Field == "":
 		b.refuse("EventBridge does not search for keywords")
 		return nil
@@ -215,7 +217,7 @@ func (b bridge) match(m *sigma.Match, negated bool) []conjunction {
 // whether one element of a list is different.
 func (b bridge) not(m *sigma.Match, want []any, null bool) []conjunction {
 	if len(listAt(segments(m.Field))) > 0 && len(want) > 0 {
-		b.lose("%s: where it is a list, a value beside the excluded one is enough to match", m.Field)
+		b.also("%s: where it is a list, a value beside the excluded one is enough to match", m.Field)
 	}
 	if len(m.Values) == 1 && len(want) == 2 {
 		if is, ok := want[1].(bool); ok {
@@ -264,7 +266,7 @@ func (b bridge) not(m *sigma.Match, want []any, null bool) []conjunction {
 		}
 		for kind, v := range o {
 			if folded, ok := v.(object); ok {
-				b.lose("%s: events are set aside by %v in these letters only: anything-but compares a %s with case", m.Field, folded["equals-ignore-case"], kind)
+				b.also("%s: events are set aside by %v in these letters only: anything-but compares a %s with case", m.Field, folded["equals-ignore-case"], kind)
 				o = object{kind: folded["equals-ignore-case"]}
 			}
 		}
@@ -294,7 +296,7 @@ func (b bridge) oneKind(m *sigma.Match, plain []any) []any {
 		b.refuse("EventBridge cannot exclude numbers and texts of one field at once (%s)", m.Field)
 		return nil
 	}
-	b.lose("%s: numbers that the record writes as text are not set aside", m.Field)
+	b.also("%s: numbers that the record writes as text are not set aside", m.Field)
 	return numbers
 }
 

@@ -14,7 +14,7 @@ const maxElements = 5
 // logsInsights writes CloudWatch Logs Insights queries (CloudWatch Logs User Guide, "filter", "Supported logs and discovered
 // fields", 2026-11).
 func logsInsights() target {
-	return target{name: "logs-insights", leaves: true, needs: []string{
+	return target{name: "logs-insights", needs: []string{
 		"CloudTrail records in a log group of a trail; audit events in /aws/eks/CLUSTER/cluster; both of the Standard log class.",
 		"Fields that Logs Insights discovers: of a record with more than 200 fields, those beyond are absent to it.",
 	}, event: func(q *query) string {
@@ -25,26 +25,7 @@ func logsInsights() target {
 
 type insights struct{ *query }
 
-func (i insights) expr(x sigma.Expr) string {
-	list := func(parts []sigma.Expr, word string) string {
-		var all []string
-		for _, p := range parts {
-			all = append(all, i.expr(p))
-		}
-		return "(" + strings.Join(all, word) + ")"
-	}
-	switch x := x.(type) {
-	case sigma.And:
-		return list(x, " and ")
-	case sigma.Or:
-		return list(x, " or ")
-	case sigma.Not:
-		return "not " + i.expr(x.X)
-	case *sigma.Match:
-		return i.match(x)
-	}
-	return ""
-}
+func (i insights) expr(x sigma.Expr) string { return infix(x, " and ", " or ", "not ", i.match) }
 
 // names are the field as Logs Insights discovers it: for lists one name an element.
 func (i insights) names(field string) []string {
@@ -88,6 +69,9 @@ func insightsName(name string) string {
 func (i insights) match(m *sigma.Match) string {
 	if strings.Contains(m.Field, "`") {
 		i.refuse("Logs Insights cannot name a field with a ` in it")
+		return ""
+	}
+	if i.leafless(m) {
 		return ""
 	}
 	names := []string{"@message"}
@@ -176,8 +160,8 @@ func insightsJoin(j *join) string {
 	var some []string
 	for _, s := range j.sides {
 		for g := range s.group {
-			if s.group[g] != first.group[g] {
-				j.refuse("group-by: stats groups by one field, %s and %s are two", first.group[g], s.group[g])
+			if s.group[g].field != first.group[g].field {
+				j.refuse("group-by: stats groups by one field, %s and %s are two", first.group[g].field, s.group[g].field)
 			}
 		}
 		for _, q := range s.queries {
@@ -189,28 +173,28 @@ func insightsJoin(j *join) string {
 	}
 	i := insights{first.queries[0]}
 	var by []string
-	for _, g := range append(first.group, first.value) {
-		if g != "" && len(listAt(segments(g))) > 0 {
-			j.refuse("group-by: Logs Insights cannot group by %s, a list", g)
+	for _, g := range append(first.group[:len(first.group):len(first.group)], first.value) {
+		if !g.none() && len(listAt(segments(g.field))) > 0 {
+			j.refuse("group-by: Logs Insights cannot group by %s, a list", g.field)
 		}
 	}
 	if j.refused {
 		return ""
 	}
-	j.encodedKeys()
+	j.plainKeys()
 	span := fmt.Sprintf("%ds", int64(j.Timespan.Seconds()))
 	j.lose("windows of %s begin at fixed times and do not slide: a burst on both sides of a boundary is missed", span)
 	by = append(by, "bin("+span+")")
 	filter := strings.Join(some, " or ")
 	for _, g := range first.group {
-		if g != "" {
-			by = append(by, i.names(g)[0])
-			filter = "(" + filter + ") and ispresent(" + i.names(g)[0] + ")"
+		if !g.none() {
+			by = append(by, i.names(g.field)[0])
+			filter = "(" + filter + ") and ispresent(" + i.names(g.field)[0] + ")"
 		}
 	}
 	count := "count(*)"
 	if j.Type == sigma.ValueCount {
-		count = "count_distinct(" + i.names(first.value)[0] + ")"
+		count = "count_distinct(" + i.names(first.value.field)[0] + ")"
 		j.lose("count_distinct estimates the number of many values")
 	}
 	return fmt.Sprintf("filter %s\n| stats %s as n by %s\n| filter n >= %d\n", filter, count, strings.Join(by, ", "), j.least())

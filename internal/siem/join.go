@@ -20,14 +20,33 @@ type side struct {
 	name    string
 	queries []*query
 	// group are the fields of GroupBy for this rule; value is the field of a value_count.
-	group []string
-	value string
-	// decode says which of group, and value, CloudTrail may percent-encode.
-	decode      []bool
-	decodeValue bool
+	group []keyField
+	value keyField
 }
 
+// keyField is a field of the record, in the form of grouped; the zero one where events are all of one group.
+type keyField struct {
+	field string
+	// decode says that CloudTrail may percent-encode it, bare that paths are taken out of ARNs.
+	decode, bare bool
+	of           grouped
+}
+
+func (k keyField) none() bool { return k.field == "" }
+
+// parts are the fields that make up a key, each of them the first that is there of several.
+func (k keyField) parts() [][]string {
+	var all [][]string
+	for p := range strings.SplitSeq(k.field, " + ") {
+		all = append(all, strings.Split(p, " or "))
+	}
+	return all
+}
+
+func (k keyField) several() bool { return len(k.parts()) > 1 || len(k.parts()[0]) > 1 }
+
 func (x *exporter) joined(r *sigma.Rule) *join {
+	x.joining = true
 	j := &join{exporter: x, rule: r, Correlation: r.Correlation}
 	switch {
 	case x.target.join == nil:
@@ -44,27 +63,45 @@ func (x *exporter) joined(r *sigma.Rule) *join {
 		j.side(name)
 	}
 	for g := range j.GroupBy { // what one side cannot tell cannot join it with the others
-		if slices.ContainsFunc(j.sides, func(s side) bool { return s.group[g] == "" }) && !x.refused {
-			for i := range j.sides {
-				j.sides[i].group[g], j.sides[i].decode[g] = "", false
-			}
+		if !x.refused && slices.ContainsFunc(j.sides, func(s side) bool { return s.group[g].none() }) {
+			j.ungroup(g)
 		}
 	}
 	return j
 }
 
-// alternatives are the fields of which a record has one.
-func alternatives(field string) []string { return strings.Split(field, " or ") }
+// ungroup leaves out a field of group-by.
+func (j *join) ungroup(g int) {
+	for i := range j.sides {
+		j.sides[i].group[g] = keyField{}
+	}
+}
 
-// oneField leaves out group-by fields that are one of several, for targets that cannot choose.
+// oneField is for targets that group by one field: of several, by the one that stands for them, else not at all.
 func (j *join) oneField() {
-	for g, name := range j.GroupBy {
-		if !slices.ContainsFunc(j.sides, func(s side) bool { return len(alternatives(s.group[g])) > 1 }) {
-			continue
+	lone := func(k *keyField) bool {
+		if k.none() || !k.several() {
+			return true
 		}
-		j.lose("%s is in one of two fields (%s), by which the target cannot group: all are counted together", name, j.sides[0].group[g])
+		if k.of.lone == "" {
+			return false
+		}
+		j.lose("%s", k.of.loneLoss)
+		*k = keyField{field: k.of.lone}
+		return true
+	}
+	for g, name := range j.GroupBy {
 		for i := range j.sides {
-			j.sides[i].group[g], j.sides[i].decode[g] = "", false
+			if k := j.sides[i].group[g]; !lone(&j.sides[i].group[g]) {
+				j.also("%s is in one of several fields (%s), by which the target cannot group: all are counted together", name, k.field)
+				j.ungroup(g)
+				break
+			}
+		}
+	}
+	for i := range j.sides {
+		if k := &j.sides[i].value; !lone(k) {
+			j.refuse("%s: the target counts the values of one field, and it is of several (%s)", j.Field, k.field)
 		}
 	}
 }
@@ -105,47 +142,55 @@ func (j *join) side(name string) {
 				return
 			}
 		}
-		field, ok := q.keyField(g)
-		if !ok {
-			j.refuse("group-by: only drawbridge knows %s", g)
-			return
+		s.group = append(s.group, q.key(g))
+	}
+	known := func(k keyField) bool { return !k.none() && !k.of.cluster }
+	for i, g := range j.GroupBy {
+		if s.group[i].none() && !s.group[i].of.cluster {
+			if !slices.ContainsFunc(s.group, known) {
+				j.refuse("group-by: only drawbridge knows %s", g)
+				return
+			}
+			j.also("only drawbridge knows %s: events are joined without it", g)
 		}
-		s.group = append(s.group, field)
-		s.decode = append(s.decode, q.encoded(field))
 	}
 	if j.Type == sigma.ValueCount {
-		var ok bool
-		if s.value, ok = q.keyField(j.Field); !ok || s.value == "" {
+		if s.value = q.key(j.Field); s.value.none() {
 			j.refuse("only drawbridge knows %s, whose values are counted", j.Field)
 			return
 		}
-		s.decodeValue = q.encoded(s.value)
 	}
 	j.sides = append(j.sides, s)
 }
 
-// keyField is the record's field for one that events are grouped by; "" where the events are all of one group.
-func (q *query) keyField(name string) (string, bool) {
+// key is the record's field for one that events are grouped by.
+func (q *query) key(name string) keyField {
 	if f, ok := q.field(name); ok {
-		return f, true
+		return keyField{field: f, decode: q.encoded(f)}
 	}
 	f, ok := grouping[q.plane][name]
-	if ok && f.loss != "" {
+	if !ok {
+		return keyField{}
+	}
+	if f.loss != "" {
 		q.lose("%s", f.loss)
 	}
-	return f.field, ok
+	if f.more != "" {
+		q.also("%s", f.more)
+	}
+	return keyField{field: f.field, decode: q.encoded(f.field), bare: f.bare, of: f}
 }
 
-// encodedKeys says that a key of the correlation may be spelled in two ways, for targets that cannot decode.
-func (j *join) encodedKeys() {
+// plainKeys says what a key of the correlation loses for targets that cannot work on it.
+func (j *join) plainKeys() {
 	for _, s := range j.sides {
-		for i, d := range s.decode {
-			if d {
-				j.lose("%s: CloudTrail percent-encodes it in some of EKS' calls; two spellings of a value are two groups here", s.group[i])
+		for _, k := range append(s.group[:len(s.group):len(s.group)], s.value) {
+			if k.decode {
+				j.lose("%s: CloudTrail percent-encodes it in some of EKS' calls; two spellings of a value are two here", k.field)
 			}
-		}
-		if s.decodeValue {
-			j.lose("%s: CloudTrail percent-encodes it in some of EKS' calls; two spellings of a value count twice here", s.value)
+			if k.bare {
+				j.lose("%s: an ARN with a path is another one than that without it, as the audit log writes it", k.field)
+			}
 		}
 	}
 }

@@ -21,27 +21,50 @@ var ours = map[plane]map[string]struct{ field, loss string }{
 	},
 }
 
-// grouping are such fields where only equality with other events counts.
-var grouping = map[plane]map[string]struct{ field, loss string }{
+// grouped is a field by which events are told apart. Its names may have several parts, joined by " + ", each of one of several
+// fields, the first that is there, joined by " or ".
+type grouped struct {
+	field string
+	// more is what an export then finds too much, loss what it may miss.
+	more, loss string
+	// bare says that paths are taken out of ARNs, cluster that it tells the cluster and nothing more.
+	bare, cluster bool
+	// lone is the one field for targets that take no more, with what they miss.
+	lone, loneLoss string
+}
+
+const (
+	nodesTogether = "nodes of one IAM role, which drawbridge tells apart, are counted together"
+	sessionsApart = "sessions of one IAM role are counted apart, by their names"
+	oneLog        = "events of several clusters are counted together: run it for each cluster's log"
+)
+
+// grouping are fields of ours where only equality with other events counts.
+var grouping = map[plane]map[string]grouped{
 	cloudTrail: {
-		"drawbridge.cluster":         {clusterNames, "clusters of the same name in several accounts or regions are counted together"},
-		"drawbridge.cluster.name":    {field: clusterNames},
-		"drawbridge.entry.member":    {"requestParameters.principalArn", "a role with a path is not joined with what it does in the cluster: the audit log writes it without"},
-		"drawbridge.actor.principal": {"userIdentity.arn", "sessions of one IAM role are counted apart, by their names"},
-		"drawbridge.actor.identity":  {"userIdentity.arn", "sessions of one IAM role are counted apart, by their names"},
-		"drawbridge.actor":           {"userIdentity.arn", "sessions of one IAM role are counted apart, by their names"},
+		"drawbridge.cluster":              {field: "recipientAccountId + awsRegion + " + clusterNames, cluster: true, lone: "requestParameters.name", loneLoss: "calls that name their cluster in clusterName are left out, and clusters of the same name count as one"},
+		"drawbridge.cluster.name":         {field: clusterNames, cluster: true, lone: "requestParameters.name", loneLoss: "calls that name their cluster in clusterName are left out"},
+		"drawbridge.entry.member":         {field: "requestParameters.principalArn", bare: true},
+		"drawbridge.actor.principal":      {field: issuerOr, lone: "userIdentity.arn", loneLoss: sessionsApart},
+		"drawbridge.actor.identity":       {field: issuerOr + " or userIdentity.principalId or userIdentity.invokedBy", more: nodesTogether, lone: "userIdentity.arn", loneLoss: sessionsApart},
+		"drawbridge.actor":                {field: "userIdentity.arn", loss: sessionsApart},
+		"drawbridge.association.role_arn": {field: "requestParameters.roleArn", loss: "a call that does not name the role is not joined"},
 	},
 	audit: {
-		"drawbridge.cluster.name":          {"", "events of several clusters are counted together: run it for each cluster's log"},
-		"drawbridge.object":                {"objectRef.name", "objects of the same name in several namespaces count once"},
+		"drawbridge.cluster":               {more: oneLog, cluster: true},
+		"drawbridge.cluster.name":          {more: oneLog, cluster: true},
+		"drawbridge.object":                {field: "objectRef.namespace + objectRef.name", lone: "objectRef.name", loneLoss: "objects of the same name in several namespaces count once"},
+		"drawbridge.action":                {field: "verb + objectRef.resource or requestURI + objectRef.subresource"},
 		"drawbridge.entry.member":          {field: "user.extra.canonicalArn"},
-		"drawbridge.cluster":               {"", "events of several clusters are counted together: run it for each cluster's log"},
 		"drawbridge.actor":                 {field: "user.username"},
-		"drawbridge.actor.identity":        {"user.username", "sessions of one IAM role are counted apart, by their names"},
+		"drawbridge.actor.identity":        {field: "user.extra.canonicalArn or user.username", more: nodesTogether, lone: "user.username", loneLoss: sessionsApart},
 		"drawbridge.actor.service_account": {field: "user.username"},
-		"drawbridge.source":                {"sourceIPs", "all addresses of a request are compared, proxies' too"},
+		"drawbridge.source":                {field: "sourceIPs", loss: "all addresses of a request are compared, proxies' too"},
 	},
 }
+
+// issuerOr is the IAM role of a session, or the user.
+const issuerOr = "userIdentity.sessionContext.sessionIssuer.arn or userIdentity.arn"
 
 // members stand for the objects that are never there without them (CloudTrail User Guide, "CloudTrail userIdentity element";
 // Kubernetes API reference, "Event v1 audit.k8s.io", 2026-11).
@@ -53,6 +76,7 @@ var members = map[string]string{
 // objects are other members of records that hold more.
 var objects = []string{
 	"userIdentity.sessionContext", "requestParameters", "responseElements", "additionalEventData", "serviceEventDetails", "tlsDetails",
+	"requestParameters.configuration",
 	"user.extra", "impersonatedUser.extra", "objectRef", "responseStatus", "requestObject", "responseObject", "annotations", "requestObject.metadata",
 	"requestObject.spec", "requestObject.data", "requestObject.roleRef", "requestObject.metadata.annotations", "requestObject.metadata.labels",
 }
@@ -74,61 +98,75 @@ func (q *query) field(name string) (string, bool) {
 	return f.field, ok
 }
 
-// known leaves out what asks for a field that only drawbridge knows, where the rest still means something, and says what is
-// lost; nil where nothing is left. negated counts whether a match sets events aside.
-func (q *query) known(x sigma.Expr, negated bool) sigma.Expr {
+// bound says what may stand in for a condition of which drawbridge alone knows a part: above, what holds wherever the
+// condition does; below, what holds nowhere else. A negation turns one into the other.
+type bound bool
+
+const (
+	above bound = true
+	below bound = false
+)
+
+// known is a bound of a condition by what the record tells, and says what is lost; nil is one that always holds above, and
+// never below.
+func (q *query) known(x sigma.Expr, b bound) sigma.Expr {
 	switch x := x.(type) {
 	case sigma.And:
-		var all sigma.And
-		for _, p := range x {
-			k := q.known(p, negated)
-			if k == nil {
-				if _, not := p.(sigma.Not); not && !negated {
-					q.lose("events are not set aside by %s, which only drawbridge knows", unknown(p))
-					continue
-				}
-				return nil
-			}
-			all = append(all, k)
-		}
-		if len(all) == 0 {
-			return nil
-		}
-		return all
+		return q.parts(x, b, b == above, func(all []sigma.Expr) sigma.Expr { return sigma.And(all) })
 	case sigma.Or:
-		var some sigma.Or
-		var gone []string
-		for _, p := range x {
-			if k := q.known(p, negated); k != nil {
-				some = append(some, k)
-			} else {
-				gone = append(gone, unknown(p))
-			}
-		}
-		switch {
-		case len(some) == 0:
-			return nil
-		case len(gone) > 0 && negated:
-			q.lose("events are not set aside by %s, which only drawbridge knows", strings.Join(gone, ", "))
-		case len(gone) > 0:
-			q.lose("what only %s shows is missed: drawbridge computes it", strings.Join(gone, ", "))
-		}
-		return some
+		return q.parts(x, b, b == below, func(some []sigma.Expr) sigma.Expr { return sigma.Or(some) })
 	case sigma.Not:
-		if k := q.known(x.X, !negated); k != nil {
+		if k := q.known(x.X, !b); k != nil {
 			return sigma.Not{X: k}
 		}
-		return nil
 	case *sigma.Match:
-		return q.knownMatch(x)
+		return q.knownMatch(x, b)
 	}
 	return nil
 }
 
-func (q *query) knownMatch(m *sigma.Match) sigma.Expr {
+// parts is a bound of a conjunction or disjunction: of the parts that are known, or, unless some may be left out, none where
+// one is not. A part that is left out is told of where the whole is not left out as well.
+func (q *query) parts(parts []sigma.Expr, b bound, some bool, list func([]sigma.Expr) sigma.Expr) sigma.Expr {
+	losses, misses, wider := len(q.out.Losses), q.out.Misses, q.wider
+	var kept, gone []sigma.Expr
+	for _, p := range parts {
+		if k := q.known(p, b); k != nil {
+			kept = append(kept, k)
+		} else {
+			gone = append(gone, p)
+		}
+	}
+	if len(kept) == 0 || len(gone) > 0 && !some {
+		if !q.refused { // what its parts lose is lost with the whole
+			q.out.Losses, q.out.Misses, q.wider = q.out.Losses[:losses], misses, wider
+		}
+		return nil
+	}
+	for _, p := range gone {
+		q.leaveOut(p, b)
+	}
+	return list(kept)
+}
+
+// leaveOut tells that a part of the condition is not looked at.
+func (q *query) leaveOut(x sigma.Expr, b bound) {
+	q.wider = true
+	if not, ok := x.(sigma.Not); ok && b == above {
+		q.also("fires also where %s, which only drawbridge knows", say(not.X))
+		return
+	}
+	if b == above {
+		q.also("fires also where it is not so that %s, which only drawbridge knows", say(x))
+		return
+	}
+	q.also("fires also where %s, which only drawbridge knows", say(x))
+}
+
+func (q *query) knownMatch(m *sigma.Match, b bound) sigma.Expr {
 	field, ok := q.field(m.Field)
 	if !ok {
-		return q.said(m)
+		return q.said(m, b)
 	}
 	out := *m
 	out.Field = field
@@ -138,8 +176,6 @@ func (q *query) knownMatch(m *sigma.Match) sigma.Expr {
 	asksPresence := out.Op == sigma.Exists || slices.ContainsFunc(m.Values, func(v sigma.Value) bool { return v.IsNull() })
 	if member, ok := members[field]; ok && asksPresence {
 		out.Field = member
-	} else if slices.Contains(objects, field) && asksPresence && q.target.leaves {
-		q.refuse("%s is an object: the target sees only what is below it, not whether it is there", field)
 	}
 	if m.Op == sigma.FieldRef {
 		out.Values = nil
@@ -152,6 +188,15 @@ func (q *query) knownMatch(m *sigma.Match) sigma.Expr {
 		}
 	}
 	return &out
+}
+
+// leafless says that a comparison asks whether an object is there, for targets that see only what is below it.
+func (q *query) leafless(m *sigma.Match) bool {
+	if !slices.Contains(objects, m.Field) || m.Op != sigma.Exists && !slices.ContainsFunc(m.Values, func(v sigma.Value) bool { return v.IsNull() }) {
+		return false
+	}
+	q.refuse("%s is an object: the target sees only what is below it, not whether it is there", m.Field)
+	return true
 }
 
 // everything says whether a comparison holds for every value of its field, so that there only has to be one.

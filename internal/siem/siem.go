@@ -2,6 +2,10 @@
 // it tells whether the export finds the same (exact), what is lost otherwise (approximated), or why there is none (refused);
 // nothing is weakened in silence. A loss is written for whoever runs the export, in words.
 //
+// What only drawbridge knows is left out where the export then finds more, never where it would find less, and only where what
+// is left still names what is done (pins.go). The measure is drawbridge over events alone: what it finds with --snapshot or with
+// settings such as --pipeline-role, and not without, no export knows.
+//
 // It sends nothing and knows no system's state: what an export takes for granted about tables, indexes and settings stands in
 // Result.Needs. Three things hold everywhere and are no losses of single rules: a field that a rule compares is taken to hold
 // strings, numbers, booleans or lists of them, not objects; letters beyond ASCII are compared without case as each system
@@ -33,6 +37,8 @@ type Result struct {
 	// Needs is what every export of this target takes for granted, with the table definitions or mappings.
 	Needs []string `json:"needs,omitempty"`
 	Rules []Rule   `json:"rules"`
+	// Detections say the same of whole detections, in the order of their first rules.
+	Detections []Detection `json:"detections"`
 }
 
 // Rule is one rule in the target's language.
@@ -46,6 +52,11 @@ type Rule struct {
 	Verdict   Verdict `json:"verdict"`
 	// Losses are, in words, what an approximated export does otherwise, or why a refused one is not there.
 	Losses []string `json:"losses,omitempty"`
+	// Misses says that an approximated export may miss what drawbridge finds: one of the losses says what. Without it the export
+	// finds all of that, and more.
+	Misses bool `json:"misses,omitempty"`
+	// SameAs is the title of the rule before that has the same text, if one of its detection has: one of the two is enough.
+	SameAs string `json:"sameAs,omitempty"`
 	// Text is the export; empty if refused.
 	Text string `json:"text,omitempty"`
 	File string `json:"file,omitempty"`
@@ -56,8 +67,8 @@ type Rule struct {
 type target struct {
 	name  string
 	needs []string
-	// leaves says that the target sees strings, numbers and booleans only, not the objects around them.
-	leaves bool
+	// onlyCloudTrail says that audit events do not get there.
+	onlyCloudTrail bool
 	// event writes a rule over events, join a correlation. They call lose and refuse on what they are given.
 	event func(*query) string
 	join  func(*join) string
@@ -102,9 +113,25 @@ func Export(rules []*sigma.Rule, name string) (Result, error) {
 		default:
 			e.Verdict, e.Text = Exact, text
 		}
+		e.Misses = e.Misses && e.Verdict == Approximated
 		out.Rules = append(out.Rules, e)
 	}
+	out.same()
+	out.Detections = out.summed()
 	return out, nil
+}
+
+// same marks texts that stand there already: without what only drawbridge knows, rules of a detection may be one.
+func (r *Result) same() {
+	for i := range r.Rules {
+		e := &r.Rules[i]
+		for j := range i {
+			if o := &r.Rules[j]; e.Text != "" && o.Text == e.Text && o.Detection == e.Detection && o.SameAs == "" {
+				e.SameAs = o.Title
+				break
+			}
+		}
+	}
 }
 
 // detection is the id of the detection that a rule is of.
@@ -115,24 +142,24 @@ func detection(r *sigma.Rule) string {
 // part says whether a rule only feeds correlations: its name goes on after the detection's.
 func part(r *sigma.Rule) bool { return strings.HasPrefix(r.Name, detection(r)+".") }
 
-// Summary counts the verdicts.
-func (r Result) Summary() string {
-	n := map[Verdict]int{}
-	for _, rule := range r.Rules {
-		n[rule.Verdict]++
-	}
-	return fmt.Sprintf("%d exact, %d approximated, %d refused", n[Exact], n[Approximated], n[Refused])
-}
-
 // exporter writes one rule.
 type exporter struct {
 	target  *target
 	rules   []*sigma.Rule
 	out     *Rule
 	refused bool
+	// joining says that what is written is part of a correlation.
+	joining bool
 }
 
+// lose tells of a loss by which the export may miss something.
 func (x *exporter) lose(format string, args ...any) {
+	x.also(format, args...)
+	x.out.Misses = x.out.Misses || !x.refused
+}
+
+// also tells of a loss by which the export only finds more.
+func (x *exporter) also(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if !x.refused && !slices.Contains(x.out.Losses, text) {
 		x.out.Losses = append(x.out.Losses, text)
@@ -165,20 +192,20 @@ func (x *exporter) export(r *sigma.Rule) string {
 	if x.refused {
 		return ""
 	}
-	return x.target.event(q)
+	return x.fitting(q)
 }
 
 // habits are what drawbridge's own engine does with a match, which no target does.
 func (x *exporter) habits(r *sigma.Rule) {
 	if once, ok := r.Custom["once"]; ok {
-		x.lose("drawbridge reports this once for the same %v; here each event is reported", once)
+		x.also("drawbridge reports this once for the same %v; here each event is reported", once)
 	}
 	for _, o := range x.rules {
 		if o == r {
 			break
 		}
 		if o.File == r.File && o.Name == r.Name && r.Name != "" {
-			x.lose("drawbridge reports this only where %q (%s) does not match; here both are reported", o.Title, o.Level)
+			x.also("drawbridge reports this only where %q (%s) does not match; here both are reported", o.Title, o.Level)
 			break
 		}
 	}
@@ -191,6 +218,8 @@ type query struct {
 	rule  *sigma.Rule
 	plane plane
 	expr  sigma.Expr
+	// wider says that something was left out, so that what is left has to name what is done.
+	wider bool
 }
 
 // plane is the log that a rule reads.
@@ -213,9 +242,14 @@ func (x *exporter) query(r *sigma.Rule) *query {
 		x.refuse("the log source is neither CloudTrail nor the Kubernetes audit log")
 		return q
 	}
-	expr := q.known(flat(r.Condition), false)
+	expr := q.known(flat(r.Condition), above)
 	if expr == nil || x.refused {
 		x.refuse("it asks for %s, which only drawbridge knows", unknown(r.Condition))
+		return q
+	}
+	expr = flat(expr)
+	if problem := q.unpinned(expr); problem != "" {
+		x.refuse("it asks for %s, which only drawbridge knows, and %s", unknown(r.Condition), problem)
 		return q
 	}
 	if q.plane == audit { // nothing was decided yet at this stage: drawbridge does not look at it

@@ -94,9 +94,17 @@ func TestVerdicts(t *testing.T) {
 		{"field of ours", "athena", "  s: {drawbridge.entry.admin: true}\n  condition: s", siem.Refused, "drawbridge.entry.admin"},
 		{"field of ours in sigma", "sigma", "  s: {drawbridge.entry.admin: true}\n  condition: s", siem.Refused, "drawbridge.entry.admin"},
 		{"field of ours that is the record's", "athena", "  s: {drawbridge.actor.access_key: AKIA1}\n  condition: s", siem.Exact, ""},
-		{"ours sets aside", "splunk", "  s: {eventName: x}\n  f: {drawbridge.actor.pipeline: true}\n  condition: s and not f", siem.Approximated, "not set aside"},
-		{"ours in a negated and", "splunk", "  s: {eventName: x}\n  f: {drawbridge.actor.pipeline: true, eventName: y}\n  condition: s and not f", siem.Approximated, "not set aside"},
-		{"ours twice negated", "splunk", "  s: {eventName: x}\n  f: {drawbridge.actor.pipeline: true}\n  condition: s and not not f", siem.Refused, "drawbridge.actor.pipeline"},
+		{"ours sets aside", "splunk", "  s: {eventName: x}\n  f: {drawbridge.actor.pipeline: true}\n  condition: s and not f", siem.Approximated, `fires also where drawbridge.actor.pipeline is "true"`},
+		{"ours in a negated and", "splunk", "  s: {eventName: x}\n  f: {drawbridge.actor.pipeline: true, eventName: y}\n  condition: s and not f", siem.Approximated, `fires also where drawbridge.actor.pipeline is "true" and eventName is "y"`},
+		{"ours twice negated", "splunk", "  s: {eventName: x}\n  f: {drawbridge.actor.pipeline: true}\n  condition: s and not not f", siem.Approximated, "fires also where it is not so"},
+		{"ours, and no call", "splunk", "  s: {userIdentity.type: Root}\n  f: {drawbridge.actor.pipeline: true}\n  condition: s and f", siem.Refused, "names no call"},
+		{"ours, and any call", "splunk", "  s: {eventName: '*'}\n  f: {drawbridge.actor.pipeline: true}\n  condition: s and f", siem.Refused, "names no call"},
+		{"ours, and not a call", "splunk", "  s: {eventName: x}\n  f: {drawbridge.actor.pipeline: true}\n  condition: f and not s", siem.Refused, "names no call"},
+		{"ours, and a call or not", "splunk", "  s: {eventName: x}\n  o: {eventSource: y}\n  f: {drawbridge.actor.pipeline: true}\n  condition: f and (s or o)", siem.Refused, "names no call"},
+		{"ours, or a call", "splunk", "  s: {eventName: x}\n  f: {drawbridge.actor.pipeline: true}\n  condition: s or f", siem.Refused, "drawbridge.actor.pipeline"},
+		{"ours, and what workloads do", "splunk", "  s: {eventName: AssumeRoleForPodIdentity}\n  f: {drawbridge.actor.pipeline: true}\n  condition: s and f", siem.Refused, "all the time"},
+		{"what a target cannot say", "elastic", "  s: {eventName: x}\n  r: {userAgent|re: '\\d+'}\n  condition: s and r", siem.Approximated, "fires also where it is not so that userAgent matches"},
+		{"a call that a target cannot say", "eventbridge", "  s: {eventName|re: 'x+'}\n  r: {userAgent: y}\n  condition: s and r", siem.Refused, "names no call"},
 		{"two fields below a list", "eventbridge", "  s: {requestParameters.logging.clusterLogging.enabled: false, requestParameters.logging.clusterLogging.types: audit}\n  condition: s", siem.Approximated, "one element"},
 		{"everything", "eventbridge", "  s: {errorCode: '*'}\n  condition: s", siem.Exact, ""},
 		{"encoded in sigma", "sigma", "  s: {requestParameters.principalArn: 'arn:aws:iam::1:role/x'}\n  condition: s", siem.Approximated, "percent-encodes"},
@@ -154,7 +162,7 @@ detection:
 				t.Errorf("%s: no %s in %s", target, want, rule.Text)
 			}
 		}
-		if rule.Verdict != siem.Approximated || !strings.Contains(rule.Losses[0], "dry run") {
+		if rule.Verdict != siem.Approximated || !strings.Contains(strings.Join(rule.Losses, "\n"), "dry run") {
 			t.Errorf("%s: %s %q", target, rule.Verdict, rule.Losses)
 		}
 	}
@@ -186,7 +194,7 @@ detection: {s: {verb: get}, condition: s}
 	}
 	text := func(target string) string {
 		r, err := siem.Export(parsed, target)
-		if err != nil || len(r.Rules) != 1 || r.Rules[0].Verdict != siem.Approximated {
+		if err != nil || len(r.Rules) != 1 || r.Rules[0].Verdict == siem.Refused {
 			t.Fatalf("%s: %v %+v", target, err, r.Rules)
 		}
 		return r.Rules[0].Text
@@ -194,12 +202,53 @@ detection: {s: {verb: get}, condition: s}
 	if got := text("athena"); !strings.Contains(got, `$."name"`) || !strings.Contains(got, `$."clusterName"`) {
 		t.Errorf("one of the two names is not asked for:\n%s", got)
 	}
-	if got := text("elastic"); strings.Contains(got, " by ") {
-		t.Errorf("joined by one of two fields:\n%s", got)
+	if r, err := siem.Export(parsed, "elastic"); err != nil || !r.Rules[0].Misses || !strings.Contains(r.Rules[0].Losses[0], "clusterName") {
+		t.Errorf("joined by one of two fields, and that is not said: %+v", r.Rules)
 	}
 	parsed[0].Correlation.Rules[1] = "k.c"
 	if got := text("athena"); strings.Contains(got, `$."name"`) || strings.Contains(got, `$."clusterName"`) {
 		t.Errorf("an audit event tells no cluster, so that nothing would be joined:\n%s", got)
+	}
+}
+
+// TestDetections sums up: one rule of two that is refused makes a detection one in part; the same text twice is said.
+func TestDetections(t *testing.T) {
+	parsed, err := sigma.Parse("d.yml", []byte(`title: first
+name: d
+logsource: {product: aws, service: cloudtrail}
+detection: {s: {eventName: x, drawbridge.entry.used: a}, condition: s}
+---
+title: second
+name: d
+logsource: {product: aws, service: cloudtrail}
+detection: {s: {eventName: x, drawbridge.entry.used: b}, condition: s}
+---
+title: third
+name: d
+logsource: {product: aws, service: cloudtrail}
+detection: {s: {drawbridge.entry.used: c}, condition: s}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := siem.Export(parsed, "athena")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []siem.Detection{{ID: "d", Verdict: siem.Approximated, Rules: 3, Exported: 2}}
+	if diff := cmp.Diff(want, r.Detections); diff != "" {
+		t.Error(diff)
+	}
+	if r.Rules[0].SameAs != "" || r.Rules[1].SameAs != "first" || r.Rules[2].SameAs != "" {
+		t.Errorf("same as: %q", []string{r.Rules[0].SameAs, r.Rules[1].SameAs, r.Rules[2].SameAs})
+	}
+	const summary = "of 1 detection: 0 exact, 1 approximated (1 of them in part), 0 refused; of 3 rules: 0 exact, 2 approximated (0 may miss something), 1 refused"
+	if got := r.Summary(); got != summary {
+		t.Errorf("%s", got)
+	}
+	var b strings.Builder
+	if err := siem.WriteText(&b, r); err != nil || strings.Count(b.String(), "SELECT") != 1 {
+		t.Errorf("%v\n%s", err, b.String())
 	}
 }
 

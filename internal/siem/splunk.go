@@ -11,7 +11,7 @@ import (
 // splunk writes SPL: `where` with mvfind, which looks at every value of a field by a regular expression and is null where the
 // field is absent (Splunk Search Reference, "Multivalue eval functions", 2026-11). spath names a list's elements FIELD{}.
 func splunk() target {
-	return target{name: "splunk", leaves: true, needs: []string{
+	return target{name: "splunk", needs: []string{
 		"CloudTrail records in sourcetype aws:cloudtrail (Splunk Add-on for AWS), audit events in sourcetype kube:audit, one record an event, with fields by automatic JSON extraction.",
 		"limits.conf [spath] extraction_cutoff above the largest record (default 5,000 characters): fields beyond it are absent.",
 		"For correlations: limits.conf [streamstats] max_stream_window above the number of matches in one window (default 10,000).",
@@ -38,26 +38,7 @@ func (s spl) search() string {
 	return strings.Join(words, " ")
 }
 
-func (s spl) expr(x sigma.Expr) string {
-	list := func(parts []sigma.Expr, word string) string {
-		var all []string
-		for _, p := range parts {
-			all = append(all, s.expr(p))
-		}
-		return "(" + strings.Join(all, word) + ")"
-	}
-	switch x := x.(type) {
-	case sigma.And:
-		return list(x, " AND ")
-	case sigma.Or:
-		return list(x, " OR ")
-	case sigma.Not:
-		return "NOT " + s.expr(x.X)
-	case *sigma.Match:
-		return s.match(x)
-	}
-	return ""
-}
+func (s spl) expr(x sigma.Expr) string { return infix(x, " AND ", " OR ", "NOT ", s.match) }
 
 // splName writes a field as spath names it, with {} behind the keys of lists.
 func splName(field string) string {
@@ -76,6 +57,8 @@ func (s spl) match(m *sigma.Match) string {
 	f := splName(m.Field)
 	absent := fmt.Sprintf(`(isnull(%s) OR %s="null")`, f, f)
 	switch {
+	case s.leafless(m):
+		return ""
 	case m.Field == "":
 		return s.keywords(m)
 	case m.Op == sigma.Exists:
@@ -145,6 +128,36 @@ func (s spl) keywords(m *sigma.Match) string {
 	return "(" + strings.Join(some, " OR ") + ")"
 }
 
+// splKey is what events are grouped by. Of several parts one is enough.
+func splKey(k keyField) string {
+	if k.none() {
+		return `"all"`
+	}
+	var parts []string
+	for _, some := range k.parts() {
+		var either []string
+		for _, f := range some {
+			text := fmt.Sprintf(`mvjoin(%s, ", ")`, splName(f))
+			if k.decode {
+				text = "urldecode(" + text + ")"
+			}
+			if k.bare {
+				text = fmt.Sprintf(`replace(%s, ":(role|user)/.*/", ":\1/")`, text)
+			}
+			either = append(either, text)
+		}
+		part := either[0]
+		if len(either) > 1 {
+			part = "coalesce(" + strings.Join(either, ", ") + ")"
+		}
+		parts = append(parts, part)
+	}
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return `nullif(trim(coalesce(` + strings.Join(parts, `, "")." ".coalesce(`) + `, "")), "")`
+}
+
 // splunkJoin writes a correlation with streamstats, whose time_window slides over events in order of time.
 func splunkJoin(j *join) string {
 	if j.Type == sigma.TemporalOrdered && len(j.sides) != 2 {
@@ -163,27 +176,11 @@ func splunkJoin(j *join) string {
 		}
 		is := "(" + strings.Join(some, " OR ") + ")"
 		rules = append(rules, fmt.Sprintf(`if(%s, "%d", null())`, is, i))
-		name := func(field string, decode bool) string {
-			k := `"all"`
-			if field != "" {
-				var some []string
-				for _, f := range alternatives(field) {
-					some = append(some, fmt.Sprintf(`mvjoin(%s, ", ")`, splName(f)))
-				}
-				if k = some[0]; len(some) > 1 {
-					k = "coalesce(" + strings.Join(some, ", ") + ")"
-				}
-			}
-			if decode {
-				k = "urldecode(" + k + ")"
-			}
-			return fmt.Sprintf("if(%s, %s, null())", is, k)
+		for g, k := range side.group {
+			groups[g] = append(groups[g], fmt.Sprintf("if(%s, %s, null())", is, splKey(k)))
 		}
-		for g, field := range side.group {
-			groups[g] = append(groups[g], name(field, side.decode[g]))
-		}
-		if side.value != "" {
-			values = append(values, name(side.value, side.decodeValue))
+		if !side.value.none() {
+			values = append(values, fmt.Sprintf("if(%s, %s, null())", is, splKey(side.value)))
 		}
 	}
 	if j.refused {

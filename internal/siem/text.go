@@ -25,7 +25,10 @@ func WriteText(w io.Writer, r Result) error {
 		for _, l := range rule.Losses {
 			comment(&b, "- "+l, "  ")
 		}
-		if rule.Text != "" {
+		switch {
+		case rule.SameAs != "":
+			comment(&b, fmt.Sprintf("- the same as %q above: one of the two is enough", rule.SameAs), "")
+		case rule.Text != "":
 			b.WriteString(strings.TrimRight(rule.Text, "\n") + "\n")
 		}
 	}

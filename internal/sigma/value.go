@@ -120,6 +120,9 @@ func NewValue(s string) Value {
 // NewBool is the value of `exists`.
 func NewBool(b bool) Value { return Value{text: strconv.FormatBool(b), kind: boolean, b: b} }
 
+// NewRegexp is a value of `re`. The pattern is one of the program, in RE2's syntax: it panics over any other.
+func NewRegexp(pattern string) Value { return Value{text: pattern, re: regexp.MustCompile(pattern)} }
+
 // NewNumber is a value of `lt`, `lte`, `gt` and `gte`.
 func NewNumber(n float64) Value {
 	v := Value{text: strconv.FormatFloat(n, 'f', -1, 64), kind: number, num: n}
