@@ -31,7 +31,7 @@ func isURL(s string) bool { return strings.Contains(s, "://") }
 
 // forwardTo puts records into a log that workers share.
 func (o *detectOptions) forwardTo(ctx context.Context, e *env) error {
-	to, err := openSender(ctx, o.forward)
+	to, err := openSender(ctx, e, o.forward)
 	if err != nil {
 		return err
 	}
@@ -170,17 +170,20 @@ func openShared(ctx context.Context, e *env, s string) (sharedLog, error) {
 		}
 		return log, nil
 	}
-	log, err := openNATS(ctx, "-f", s)
+	log, err := openNATS(ctx, e, "-f", s)
 	if err != nil {
 		return nil, err
 	}
 	return log, nil
 }
 
-func openNATS(ctx context.Context, option, s string) (*nats.Log, error) {
+func openNATS(ctx context.Context, e *env, option, s string) (*nats.Log, error) {
 	config, err := nats.ParseURL(s)
 	if err != nil {
 		return nil, usage("%s %w", option, err)
+	}
+	config.Lost = func(partition int, from, to uint64) {
+		fmt.Fprintf(e.stderr, "note: partition %d: %d blocks, %d to %d, were deleted before they were read: what was in them is missed\n", partition, to-from, from, to-1)
 	}
 	log, err := nats.Open(ctx, config)
 	if err != nil {
@@ -190,7 +193,7 @@ func openNATS(ctx context.Context, option, s string) (*nats.Log, error) {
 }
 
 // openSender opens such a log to fill it.
-func openSender(ctx context.Context, s string) (stream.Sender, error) {
+func openSender(ctx context.Context, e *env, s string) (stream.Sender, error) {
 	if isKafka(s) {
 		config, err := kafkaAt(ctx, "--forward", s)
 		if err != nil {
@@ -202,7 +205,7 @@ func openSender(ctx context.Context, s string) (stream.Sender, error) {
 		}
 		return to, nil
 	}
-	log, err := openNATS(ctx, "--forward", s)
+	log, err := openNATS(ctx, e, "--forward", s)
 	if err != nil {
 		return nil, err
 	}

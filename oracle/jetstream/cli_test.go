@@ -38,32 +38,33 @@ func TestCommand(t *testing.T) {
 	const logs = "../../internal/event/testdata/audit.jsonl"
 	c := start(t, 1, 0)
 	url := c.url("command", 4, 1)
-	run := func(ctx context.Context, out *output, args ...string) (int, string) {
-		var stderr bytes.Buffer
-		code := cli.Main(ctx, append([]string{"drawbridge", "detect", "--cluster", "arn:aws:eks:eu-central-1:111122223333:cluster/prod"}, args...), strings.NewReader(""), out, &stderr)
-		return code, stderr.String()
+	run := func(ctx context.Context, out, notes *output, args ...string) int {
+		return cli.Main(ctx, append([]string{"drawbridge", "detect", "--cluster", "arn:aws:eks:eu-central-1:111122223333:cluster/prod"}, args...), strings.NewReader(""), out, notes)
 	}
-	var whole output
-	if code, stderr := run(t.Context(), &whole, "-f", logs, "-o", "json", "--fail-on", "none"); code != 0 {
-		t.Fatalf("status %d: %s", code, stderr)
+	var whole, notes output
+	if code := run(t.Context(), &whole, &notes, "-f", logs, "-o", "json", "--fail-on", "none"); code != 0 {
+		t.Fatalf("status %d: %s", code, notes.String())
 	}
 	var want finding.Result
 	if err := json.Unmarshal([]byte(whole.String()), &want); err != nil {
 		t.Fatal(err)
 	}
-	if code, stderr := run(t.Context(), &output{}, "-f", logs, "--forward", url); code != 0 || !strings.Contains(stderr, "forwarded") {
-		t.Fatalf("status %d: %s", code, stderr)
+	if code := run(t.Context(), &output{}, &notes, "-f", logs, "--forward", url); code != 0 || !strings.Contains(notes.String(), "forwarded 50 records") {
+		t.Fatalf("status %d: %s", code, notes.String())
 	}
 	ctx, interrupt := context.WithCancel(t.Context())
 	var workers sync.WaitGroup
-	var outs [2]output
+	var outs, said [2]output
 	for i := range outs {
 		workers.Go(func() {
-			if code, stderr := run(ctx, &outs[i], "-f", url, "-o", "json", "--lateness", "1s"); code != 0 {
-				t.Errorf("worker %d: status %d: %s", i, code, stderr)
+			if code := run(ctx, &outs[i], &said[i], "-f", url, "-o", "json", "--lateness", "1s"); code != 0 {
+				t.Errorf("worker %d: status %d: %s", i, code, said[i].String())
 			}
 		})
 	}
+	until(t, "both at work", func() bool {
+		return strings.Contains(said[0].String(), "of a log of 4 partitions") && strings.Contains(said[1].String(), "of a log of 4 partitions")
+	})
 	told := func() map[string]int {
 		got := map[string]int{}
 		for i := range outs {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	natsgo "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // cluster is three JetStream servers.
@@ -95,6 +97,23 @@ func (c *cluster) leader(stream string) int {
 		}
 	}
 	return -1
+}
+
+// eventsOf is the stream of a partition.
+func eventsOf(log string, partition int) string { return fmt.Sprintf("%s-events-%d", log, partition) }
+
+func (c *cluster) connect(t testing.TB) jetstream.JetStream {
+	t.Helper()
+	nc, err := natsgo.Connect(fmt.Sprintf("127.0.0.1:%d", c.options[0].Port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
 }
 
 func (c *cluster) url(name string, partitions, replicas int) string {

@@ -219,7 +219,7 @@ func want(t testing.TB, p *detect.Program, n int) map[string]int {
 	return out
 }
 
-// TestChaos: three servers, three workers. The leader of the events' stream is killed twice, workers are killed at random,
+// TestChaos: three servers, three workers. The leader of a partition's stream is killed twice, workers are killed at random,
 // and two workers at a time fight over each partition. In the end every event is in a checkpoint once, and the findings are
 // those of an undisturbed run, each once.
 func TestChaos(t *testing.T) {
@@ -271,7 +271,7 @@ func TestChaos(t *testing.T) {
 	killed := 0
 	sent, err := stream.Forward(ctx, &logs{n: batches, pace: func(i int) {
 		if i == batches/3 || i == batches*2/3 {
-			n := c.leader("chaos")
+			n := c.leader(eventsOf("chaos", 0))
 			if n < 0 {
 				t.Errorf("batch %d: the stream has no leader to kill", i)
 				return
@@ -282,7 +282,7 @@ func TestChaos(t *testing.T) {
 				// It comes back when another leads.
 				tick := time.NewTicker(50 * time.Millisecond)
 				defer tick.Stop()
-				for c.leader("chaos") < 0 && ctx.Err() == nil {
+				for c.leader(eventsOf("chaos", 0)) < 0 && ctx.Err() == nil {
 					<-tick.C
 				}
 				c.up(t, n)
@@ -377,21 +377,107 @@ func random(n int) []byte {
 	return b
 }
 
+// TestOthersStream: a stream of somebody else that has the name of a partition is not written to.
+func TestOthersStream(t *testing.T) {
+	c := start(t, 1, 0)
+	if _, err := c.connect(t).CreateStream(t.Context(), jetstream.StreamConfig{Name: eventsOf("other", 0), Subjects: []string{"orders"}}); err != nil {
+		t.Fatal(err)
+	}
+	conf, err := nats.ParseURL(c.url("other", 1, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, err := nats.Open(t.Context(), conf); err == nil || !strings.Contains(err.Error(), "none of drawbridge's") {
+		t.Errorf("Open = %v, %v; want it refused", l, err)
+	}
+}
+
+// TestShape: an existing log keeps its number of partitions, whatever another URL says.
+func TestShape(t *testing.T) {
+	c := start(t, 1, 0)
+	open(t, c.url("shape", 3, 1))
+	if n := open(t, c.url("shape", 5, 1)).Size(); n != 3 {
+		t.Errorf("%d partitions, want 3", n)
+	}
+}
+
+// TestLost: blocks that the stream deletes before they are read are told; what is left is read.
+func TestLost(t *testing.T) {
+	c := start(t, 1, 0)
+	conf, err := nats.ParseURL(c.url("lost", 1, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lost []string
+	conf.Lost = func(partition int, from, to uint64) { lost = append(lost, fmt.Sprintf("%d: %d-%d", partition, from, to)) }
+	l, err := nats.Open(t.Context(), conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	js := c.connect(t)
+	s, err := js.Stream(t.Context(), eventsOf("lost", 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := func(n, keep int) { // n blocks, of which the stream keeps the last ones
+		small := s.CachedInfo().Config
+		small.MaxMsgs = int64(keep)
+		if _, err := js.UpdateStream(t.Context(), small); err != nil {
+			t.Fatal(err)
+		}
+		for range n {
+			if _, err := js.Publish(t.Context(), "lost.events.0", nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	read := func(from, until string) (positions []string) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		end := errors.New("end")
+		err := l.Stream(0, &stream.Checkpoint{Positions: map[string]string{"lost.events.0": from}}).Receive(ctx, func(_ context.Context, b stream.Batch) error {
+			if positions = append(positions, b.Position); b.Position == until {
+				return end
+			}
+			return nil
+		})
+		if !errors.Is(err, end) {
+			t.Fatalf("read %q: %v", positions, err)
+		}
+		return positions
+	}
+	check := func(what string, got, positions, want []string) {
+		t.Helper()
+		if diff := cmp.Diff(positions, got); diff != "" {
+			t.Errorf("%s: positions (-want +got):\n%s", what, diff)
+		}
+		if diff := cmp.Diff(want, lost); diff != "" {
+			t.Errorf("%s: lost (-want +got):\n%s", what, diff)
+		}
+		lost = nil
+	}
+	store(5, -1)
+	check("nothing", read("", "5"), []string{"1", "2", "3", "4", "5"}, nil)
+	store(4, 3)
+	check("without a checkpoint", read("", "9"), []string{"7", "8", "9"}, []string{"0: 1-7"})
+	check("after a checkpoint", read("5", "9"), []string{"7", "8", "9"}, []string{"0: 6-7"})
+	check("what was read", read("6", "9"), []string{"7", "8", "9"}, nil)
+	if err := s.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	store(1, 3)
+	check("all that was left", read("8", "10"), []string{"10"}, []string{"0: 9-10"})
+}
+
 // TestDiskFull: a full disk stops the forwarder, and loses nothing: when there is room again it goes on.
 func TestDiskFull(t *testing.T) {
 	c := start(t, 1, 0)
 	url := c.url("full", 1, 1)
 	l := open(t, url)
-	nc, err := natsgo.Connect(l.Servers)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := js.Stream(t.Context(), "full")
+	js := c.connect(t)
+	s, err := js.Stream(t.Context(), eventsOf("full", 0))
 	if err != nil {
 		t.Fatal(err)
 	}

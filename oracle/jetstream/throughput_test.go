@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,14 +20,15 @@ import (
 	"drawbridge/internal/event"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/stream"
+	"drawbridge/internal/stream/nats"
 	"drawbridge/internal/worker"
 )
 
-// times are the times of an audit event.
-var times = regexp.MustCompile(`Timestamp":"2026-[^"]*"`)
+// own are the parts of an audit event that no other has: its id and its times.
+var own = regexp.MustCompile(`("auditID":")[^"]*|(Timestamp":")2026-[^"]*`)
 
 // recorded is a stream of real output of a kube-apiserver: what detections report in it once, the rest repeated up to a size
-// with an audit id and a time of its own for each event, some 2,000 a second, for some accounts in turn.
+// with a random audit id and times of its own for each event, some 2,000 a second, for some accounts in turn.
 type recorded struct {
 	batches [][]byte
 	size    int64
@@ -66,16 +69,27 @@ func record(t testing.TB, p *detect.Program, size int) *recorded {
 		}
 	}
 	s := &recorded{}
-	b := bytes.NewBuffer(attacks)
-	begin := time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC)
-	for n := 0; s.size < int64(size); b = new(bytes.Buffer) {
-		for ; b.Len() < 4<<20; n++ {
-			at := begin.Add(time.Duration(n) * 20 * time.Millisecond).Format(`Timestamp":"2006-01-02T15:04:05.000000Z"`)
-			again := times.ReplaceAllLiteral(ordinary, []byte(at))
-			b.Write(bytes.ReplaceAll(again, []byte(`"auditID":"`), fmt.Appendf(nil, `"auditID":"%08x-`, n)))
+	b := attacks
+	at := time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC)
+	r := rand.New(rand.NewPCG(1, 2))
+	parts := own.FindAllSubmatchIndex(ordinary, -1)
+	for s.size < int64(size) {
+		for len(b) < 4<<20 {
+			begin := 0
+			for _, m := range parts {
+				if m[2] >= 0 {
+					b = fmt.Appendf(append(b, ordinary[begin:m[3]]...), "%016x%016x", r.Uint64(), r.Uint64())
+				} else {
+					at = at.Add(time.Duration(r.IntN(500)) * time.Microsecond)
+					b = at.AppendFormat(append(b, ordinary[begin:m[5]]...), "2006-01-02T15:04:05.000000Z")
+				}
+				begin = m[1]
+			}
+			b = append(b, ordinary[begin:]...)
 		}
-		s.size += int64(b.Len())
-		s.batches = append(s.batches, b.Bytes())
+		s.size += int64(len(b))
+		s.batches = append(s.batches, b)
+		b = nil
 	}
 	return s
 }
@@ -90,47 +104,60 @@ func (s *recorded) Receive(ctx context.Context, handle func(context.Context, str
 	return nil
 }
 
-// counted counts what passes from a log's partitions into engines, each block once.
-type counted struct {
+// followed knows how far the partitions of a log have been handled.
+type followed struct {
 	worker.Log
-	mu     sync.Mutex
-	events int64
-	blocks map[string]bool // by position
+	mu sync.Mutex
+	at map[int]string // position by partition
 }
 
-func (c *counted) Stream(n int, from *stream.Checkpoint) stream.Stream {
-	return countedStream{c.Log.Stream(n, from), c}
+func (f *followed) Stream(n int, from *stream.Checkpoint) stream.Stream {
+	return followedStream{f.Log.Stream(n, from), f, n}
 }
 
-type countedStream struct {
+type followedStream struct {
 	stream.Stream
-	c *counted
+	f *followed
+	n int
 }
 
-func (s countedStream) Receive(ctx context.Context, handle func(context.Context, stream.Batch) error) error {
+func (s followedStream) Receive(ctx context.Context, handle func(context.Context, stream.Batch) error) error {
 	return s.Stream.Receive(ctx, func(ctx context.Context, b stream.Batch) error {
-		n := int64(bytes.Count(b.Body.(*bytes.Buffer).Bytes(), []byte{'\n'}))
 		if err := handle(ctx, b); err != nil {
 			return err
 		}
-		s.c.add(b.Position, n)
+		s.f.mu.Lock()
+		defer s.f.mu.Unlock()
+		s.f.at[s.n] = b.Position
 		return nil
 	})
 }
 
-func (c *counted) add(position string, n int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.blocks[position] { // else it was read again, by who took the partition over
-		c.blocks[position] = true
-		c.events += n
+// handled says whether the last block of each partition was.
+func (f *followed) handled(last []uint64) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for n, seq := range last {
+		if seq > 0 && f.at[n] != strconv.FormatUint(seq, 10) {
+			return false
+		}
 	}
+	return true
 }
 
-func (c *counted) seen() int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.events
+// ends are the last sequence numbers of a log's partitions, and how many bytes those have in one replica.
+func ends(t testing.TB, c *cluster, l *nats.Log) (last []uint64, size uint64) {
+	t.Helper()
+	js := c.connect(t)
+	for n := range l.Size() {
+		s, err := js.Stream(t.Context(), eventsOf(l.Name, n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		state := s.CachedInfo().State
+		last, size = append(last, state.LastSeq), size+state.Bytes
+	}
+	return last, size
 }
 
 // BenchmarkThroughToState is raw records from memory, without credentials and in blocks, into a stream of three replicas on
@@ -142,12 +169,11 @@ func BenchmarkThroughToState(b *testing.B) {
 		b.Fatal(err)
 	}
 	s := record(b, p, 1<<30)
-	b.SetBytes(s.size)
 	c := start(b, 3, 0)
 	for n := 0; b.Loop(); n++ {
 		l := open(b, c.url(fmt.Sprintf("through%d", n), 4, 3))
 		ctx, cancel := context.WithCancel(b.Context())
-		counts := &counted{Log: l, blocks: map[string]bool{}}
+		follow := &followed{Log: l, at: map[int]string{}}
 		o := worker.Options{
 			Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute},
 			Deliver: func(ctx context.Context, fs []finding.Finding) error {
@@ -156,7 +182,7 @@ func BenchmarkThroughToState(b *testing.B) {
 		}
 		done := make(chan error, 1)
 		go func() {
-			done <- worker.Share(ctx, counts, "w", o, func(n int, err error) { b.Errorf("partition %d: %v", n, err) })
+			done <- worker.Share(ctx, follow, "w", o, func(n int, err error) { b.Errorf("partition %d: %v", n, err) })
 		}()
 		begin, began := time.Now(), busy(b)
 		sent, err := stream.Forward(ctx, s, l, "", func(u *event.Unparsed) { b.Error(u) })
@@ -164,7 +190,8 @@ func BenchmarkThroughToState(b *testing.B) {
 			b.Fatal(err)
 		}
 		stored := time.Since(begin)
-		until(b, "every event in an engine", func() bool { return counts.seen() >= sent.Records })
+		last, size := ends(b, c, l)
+		until(b, "every block in an engine", func() bool { return follow.handled(last) })
 		cancel() // the last checkpoints are saved on the way out
 		if err := <-done; err != nil {
 			b.Fatal(err)
@@ -176,7 +203,9 @@ func BenchmarkThroughToState(b *testing.B) {
 		}
 		b.ReportMetric(spent.Seconds()/(float64(s.size)/1e9), "cpu-s/GB")
 		b.ReportMetric(float64(s.size)/1e6/stored.Seconds(), "stored-MB/s")
+		b.ReportMetric(float64(s.size)/1e6/took.Seconds(), "state-MB/s")
 		b.ReportMetric(float64(sent.Records)/took.Seconds(), "events/s")
+		b.ReportMetric(float64(s.size)/float64(size), "raw/stored")
 		b.ReportMetric(float64(sent.Records)/float64(sent.Blocks), "events/block")
 	}
 }

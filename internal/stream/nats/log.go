@@ -1,5 +1,6 @@
-// Package nats keeps events in a NATS JetStream stream of partitions, from which workers read blocks of them, and what
-// workers share: who reads which partition, and their checkpoints. Findings go to a stream of their own, each once.
+// Package nats keeps events in partitions, each a stream of NATS JetStream with a leader of its own, from which workers read
+// blocks of them, and what workers share: who reads which partition, and their checkpoints. Findings go to a stream of their
+// own, each once.
 //
 // Everything that must hold when servers and workers die holds by JetStream's own means: a block has an id by which it is
 // stored once, a checkpoint is replaced only by who read the last one (compare and set), and a partition is held by a key
@@ -20,8 +21,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// maxPartitions is how many partitions a log may have.
-const maxPartitions = 4096
+// maxPartitions is how many partitions a log may have: each is a stream, and its replicas a group that votes.
+const maxPartitions = 256
+
+// minKeep is the shortest time that events may be kept.
+const minKeep = time.Second
 
 // Config is a log's place and shape, as a URL says them: nats://host1:4222,host2:4222/NAME?partitions=16&replicas=3.
 // The shape counts when the log is made; an existing log keeps its own.
@@ -34,6 +38,9 @@ type Config struct {
 	Credentials string
 	// MaxAge is how long events are kept.
 	MaxAge time.Duration
+	// Lost is told of blocks of events that were deleted before they were read: those of a partition from one sequence number up
+	// to another. Nil if nobody wants to know.
+	Lost func(partition int, from, to uint64)
 }
 
 // ParseURL reads a log's URL.
@@ -77,8 +84,8 @@ func ParseURL(s string) (Config, error) {
 		case key == "replicas" && numErr == nil && n > 0 && n <= 5:
 			c.Replicas = n
 		case key == "keep":
-			if c.MaxAge, err = time.ParseDuration(v); err != nil {
-				return bad("keep: " + err.Error())
+			if c.MaxAge, err = time.ParseDuration(v); err != nil || c.MaxAge < minKeep {
+				return bad(fmt.Sprintf("keep=%s is no time of %s or more", v, minKeep))
 			}
 		default:
 			return bad(fmt.Sprintf("%s=%s", key, v))
@@ -131,7 +138,7 @@ func (l *Log) open(ctx context.Context) error {
 		return err
 	}
 	l.js = js
-	have, err := js.Stream(ctx, l.Name)
+	have, err := js.Stream(ctx, l.stream(0))
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		if err := l.make(ctx); err != nil {
@@ -143,19 +150,25 @@ func (l *Log) open(ctx context.Context) error {
 		info := have.CachedInfo().Config
 		n, err := strconv.Atoi(info.Metadata["partitions"])
 		if err != nil || n < 1 || n > maxPartitions {
-			return fmt.Errorf("the stream %s is none of drawbridge's: it does not say its partitions", l.Name)
+			return fmt.Errorf("the stream %s is none of drawbridge's: it does not say how many partitions there are", l.stream(0))
 		}
 		l.Partitions, l.Replicas = n, info.Replicas
 	}
 	return l.buckets(ctx)
 }
 
+// make makes the partitions, the first one last: if it is there, all are.
 func (l *Log) make(ctx context.Context) error {
-	_, err := l.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name: l.Name, Subjects: []string{l.Name + ".events.*"}, Replicas: l.Replicas, MaxAge: l.MaxAge, Duplicates: min(10*time.Minute, l.MaxAge),
-		Storage: jetstream.FileStorage, Metadata: map[string]string{"partitions": strconv.Itoa(l.Partitions)},
-	})
-	return err
+	for n := l.Partitions - 1; n >= 0; n-- {
+		_, err := l.js.CreateStream(ctx, jetstream.StreamConfig{
+			Name: l.stream(n), Subjects: []string{l.subject(n)}, Replicas: l.Replicas, MaxAge: l.MaxAge, Duplicates: min(10*time.Minute, l.MaxAge),
+			Storage: jetstream.FileStorage, Metadata: map[string]string{"partitions": strconv.Itoa(l.Partitions)},
+		})
+		if err != nil {
+			return fmt.Errorf("make %s: %w", l.stream(n), err)
+		}
+	}
+	return nil
 }
 
 // buckets opens what workers share. A finding is a subject of its own that takes one message: it is there once, however often
@@ -188,6 +201,10 @@ func (l *Log) PartitionOf(account string) int {
 	h := fnv.New32a()
 	h.Write([]byte(account))
 	return int(h.Sum32() % uint32(l.Partitions)) //nolint:gosec // 2026-11: G115: 1 to maxPartitions
+}
+
+func (l *Log) stream(partition int) string {
+	return l.Name + "-events-" + strconv.Itoa(partition)
 }
 
 func (l *Log) subject(partition int) string {

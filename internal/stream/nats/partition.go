@@ -20,25 +20,19 @@ import (
 type partition struct {
 	log  *Log
 	n    int
-	from uint64
+	next uint64 // sequence number
 }
 
 // Stream is a partition from its checkpoint on.
 func (l *Log) Stream(n int, c *stream.Checkpoint) stream.Stream {
 	after, _ := strconv.ParseUint(c.Positions[l.subject(n)], 10, 64)
-	return &partition{log: l, n: n, from: after + 1}
+	return &partition{log: l, n: n, next: after + 1}
 }
 
 // Receive implements [stream.Stream]. An ordered consumer goes on where it was when a server is lost.
 func (p *partition) Receive(ctx context.Context, handle func(context.Context, stream.Batch) error) error {
 	subject := p.log.subject(p.n)
-	consumer, err := p.log.js.OrderedConsumer(ctx, p.log.Name, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{subject}, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: p.from,
-	})
-	if err != nil {
-		return fmt.Errorf("read %s: %w", subject, err)
-	}
-	messages, err := consumer.Messages(jetstream.PullMaxBytes(32<<20), jetstream.PullHeartbeat(time.Second))
+	messages, err := p.messages(ctx)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", subject, err)
 	}
@@ -60,6 +54,7 @@ func (p *partition) Receive(ctx context.Context, handle func(context.Context, st
 		if err != nil {
 			return fmt.Errorf("read %s: %w", subject, err)
 		}
+		p.reach(meta.Sequence.Stream)
 		body := m.Data() // if it is no block of ours, the decoder counts it as unparsed
 		if block, err = s2.Decode(block[:cap(block)], body); err == nil {
 			body = block
@@ -68,12 +63,38 @@ func (p *partition) Receive(ctx context.Context, handle func(context.Context, st
 		if err := handle(ctx, b); err != nil {
 			return err
 		}
+		p.next = meta.Sequence.Stream + 1
 	}
 }
 
 // backlog is how many blocks of the partition are still to come.
 func backlog(m *jetstream.MsgMetadata) *stream.Backlog {
 	return &stream.Backlog{Messages: int64(m.NumPending), Behind: -1} //nolint:gosec // 2026-11: G115: a number of messages
+}
+
+// messages are those from the position on.
+func (p *partition) messages(ctx context.Context) (jetstream.MessagesContext, error) {
+	s, err := p.log.js.Stream(ctx, p.log.stream(p.n))
+	if err != nil {
+		return nil, err
+	}
+	p.reach(s.CachedInfo().State.FirstSeq)
+	consumer, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: p.next})
+	if err != nil {
+		return nil, err
+	}
+	return consumer.Messages(jetstream.PullMaxBytes(32<<20), jetstream.PullHeartbeat(time.Second))
+}
+
+// reach goes on to a sequence number: those that a partition has are without gaps, but for what was deleted.
+func (p *partition) reach(sequence uint64) {
+	if sequence <= p.next {
+		return
+	}
+	if p.log.Lost != nil {
+		p.log.Lost(p.n, p.next, sequence)
+	}
+	p.next = sequence
 }
 
 // store keeps a partition's checkpoint under a key, and what is too big for one in an object that the key names.
