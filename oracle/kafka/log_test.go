@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"drawbridge/internal/detect"
@@ -33,16 +32,6 @@ const (
 	users      = 10
 )
 
-func start(t testing.TB) (*kfake.Cluster, string) {
-	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(partitions, "audit"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c, "kafka://" + strings.Join(c.ListenAddrs(), ",") + "/audit"
-}
-
 func open(t testing.TB, url string) *kafka.Log {
 	t.Helper()
 	c, err := kafka.ParseURL(url)
@@ -57,8 +46,20 @@ func open(t testing.TB, url string) *kafka.Log {
 	return l
 }
 
-// fill writes n rounds of refused requests: one by each of the users of each account. The first account's every tenth record is
-// followed by one that is broken, and by one that is there twice.
+// refusal is an audit event: a refused request of a user of an account, in a round.
+func refusal(round, account, user int) []byte {
+	at := time.Date(2026, 11, 1, 10, 0, round, user*1000, time.UTC).Format("2006-01-02T15:04:05.000000Z")
+	return fmt.Appendf(nil, `{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"%d-%d-%d","stage":"ResponseComplete","requestURI":"/api/v1/secrets","verb":"list","user":{"username":"user-%d"},"sourceIPs":["10.0.0.9"],"objectRef":{"resource":"secrets","apiVersion":"v1"},"responseStatus":{"code":403},"requestReceivedTimestamp":"%s","stageTimestamp":"%s"}`, round, account, user, user, at, at)
+}
+
+func accountID(a int) string { return fmt.Sprintf("%012d", 111122223333+a) }
+
+func clusterOf(a int) string {
+	return "arn:aws:eks:eu-central-1:" + accountID(a) + ":cluster/c-" + accountID(a)
+}
+
+// fill writes n rounds of refused requests, as others write them: one a record, by each of the users of each account. The first
+// account's every tenth record is followed by one that is broken, and by one that is there twice.
 func fill(t testing.TB, addrs []string, rounds int) (events, broken int64) {
 	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.DefaultProduceTopic("audit"))
@@ -67,25 +68,21 @@ func fill(t testing.TB, addrs []string, rounds int) (events, broken int64) {
 	}
 	defer cl.Close()
 	var records []*kgo.Record
-	add := func(account string, value []byte) {
+	add := func(a int, value []byte) {
 		records = append(records, &kgo.Record{
-			Key: []byte(account), Value: value,
-			Headers: []kgo.RecordHeader{{Key: "cluster", Value: []byte("arn:aws:eks:eu-central-1:" + account + ":cluster/c-" + account)}},
+			Key: []byte(accountID(a)), Value: value, Headers: []kgo.RecordHeader{{Key: "cluster", Value: []byte(clusterOf(a))}},
 		})
 	}
 	for i := range rounds {
 		for a := range accounts {
-			account := fmt.Sprintf("%012d", 111122223333+a)
 			for u := range users {
-				at := time.Date(2026, 11, 1, 10, 0, i, u*1000, time.UTC).Format("2006-01-02T15:04:05.000000Z")
-				value := fmt.Appendf(nil, `{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"%d-%d-%d","stage":"ResponseComplete","requestURI":"/api/v1/secrets","verb":"list","user":{"username":"user-%d"},"sourceIPs":["10.0.0.9"],"objectRef":{"resource":"secrets","apiVersion":"v1"},"responseStatus":{"code":403},"requestReceivedTimestamp":"%s","stageTimestamp":"%s"}`, i, a, u, u, at, at)
-				add(account, value)
+				value := refusal(i, a, u)
+				add(a, value)
 				events++
 				if a == 0 && u == 0 && i%10 == 0 {
-					add(account, value[:len(value)/2])
-					add(account, []byte(`{"Records":[{"eventVersion":"1.08",`))
-					add(account, value)
-					events++
+					add(a, value[:len(value)/2])
+					add(a, []byte(`{"Records":[{"eventVersion":"1.08",`))
+					add(a, value)
 					broken += 2
 				}
 			}
@@ -95,6 +92,34 @@ func fill(t testing.TB, addrs []string, rounds int) (events, broken int64) {
 		t.Fatal(err)
 	}
 	return events, broken
+}
+
+// contents is what the topic has: events, and how many different ones.
+func contents(t testing.TB, addrs []string) (events, distinct int64) {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addrs...), kgo.ConsumeTopics("audit"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	ids := map[string]bool{}
+	for {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		fetches := cl.PollFetches(ctx)
+		cancel()
+		if fetches.NumRecords() == 0 {
+			return events, int64(len(ids))
+		}
+		for _, r := range fetches.Records() {
+			for line := range bytes.Lines(r.Value) {
+				var e struct{ AuditID string }
+				if json.Unmarshal(line, &e) == nil && e.AuditID != "" {
+					events++
+					ids[e.AuditID] = true
+				}
+			}
+		}
+	}
 }
 
 // program counts, by distinct requests: it is wrong as soon as one is lost or counted twice.
@@ -140,25 +165,37 @@ func (f *told) messages() map[string]bool {
 	return out
 }
 
-func options(p *detect.Program, l *kafka.Log, f *told) worker.Options {
+func options(p *detect.Program, f *told) worker.Options {
 	return worker.Options{
 		Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute}, Every: 50 * time.Millisecond,
-		Deliver: func(ctx context.Context, fs []finding.Finding) error {
+		Deliver: func(_ context.Context, fs []finding.Finding) error {
 			f.mu.Lock()
+			defer f.mu.Unlock()
 			for _, one := range fs {
 				f.by[one.Fingerprint] = one.Message
 			}
-			f.mu.Unlock()
-			return l.Publish(ctx, fs, func(f finding.Finding) ([]byte, error) { return json.Marshal(f) })
+			return nil
 		},
 	}
+}
+
+// publishing is a worker's options with findings put into the log as well, and told once they are there.
+func publishing(o worker.Options, l *kafka.Log) worker.Options {
+	tell := o.Deliver
+	o.Deliver = func(ctx context.Context, fs []finding.Finding) error {
+		if err := l.Publish(ctx, fs, func(f finding.Finding) ([]byte, error) { return json.Marshal(f) }); err != nil {
+			return err
+		}
+		return tell(ctx, fs)
+	}
+	return o
 }
 
 func want() map[string]bool {
 	out := map[string]bool{}
 	for a := range accounts {
 		for u := range users {
-			out[fmt.Sprintf("user-%d of c-%012d", u, 111122223333+a)] = true
+			out[fmt.Sprintf("user-%d of c-%s", u, accountID(a))] = true
 		}
 	}
 	return out
@@ -168,7 +205,7 @@ type empty struct{}
 
 func (empty) Receive(context.Context, func(context.Context, stream.Batch) error) error { return nil }
 
-// state is what the checkpoints of all partitions have counted. It fences all workers.
+// state is what the checkpoints of all partitions have counted: events and broken records. It fences all workers.
 func state(t testing.TB, p *detect.Program, l *kafka.Log) (events, broken int64) {
 	t.Helper()
 	for n := range l.Size() {
@@ -197,80 +234,6 @@ func until(t testing.TB, what string, is func() bool) {
 		case <-end:
 			t.Fatalf("after two minutes: not %s", what)
 		}
-	}
-}
-
-// TestChaos: three workers that live for a short time, one that ignores who holds what, brokers that drop connections and
-// leaders that move; broken records, and some twice. In the end every record is in a checkpoint once, and the findings are
-// those of an undisturbed run.
-func TestChaos(t *testing.T) {
-	const rounds = 40
-	c, url := start(t)
-	p := program(t, rounds)
-	events, broken := fill(t, c.ListenAddrs(), rounds)
-	f := &told{by: map[string]string{}}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	var wait sync.WaitGroup
-	for w := range 3 {
-		wait.Go(func() {
-			r := rand.New(rand.NewPCG(uint64(w), 7))
-			for life := 0; ctx.Err() == nil; life++ {
-				lives, end := context.WithTimeout(ctx, time.Duration(1000+r.IntN(3000))*time.Millisecond)
-				conf, _ := kafka.ParseURL(url)
-				if mine, err := kafka.Open(lives, conf); err == nil {
-					_ = worker.Share(lives, mine, fmt.Sprintf("w%d-%d", w, life), options(p, mine, f), func(int, error) {})
-					mine.Close()
-				}
-				end()
-			}
-		})
-	}
-	wait.Go(func() {
-		r := rand.New(rand.NewPCG(9, 9))
-		tick := time.NewTicker(700 * time.Millisecond)
-		defer tick.Stop()
-		for n := 0; ctx.Err() == nil; n++ {
-			<-tick.C
-			_ = c.MoveTopicPartition("audit", int32(n%partitions), int32(r.IntN(3)))
-			if n%3 != 0 {
-				continue
-			}
-			// One that ignores who holds the partition.
-			conf, _ := kafka.ParseURL(url)
-			lives, end := context.WithTimeout(ctx, 500*time.Millisecond)
-			if thief, err := kafka.Open(lives, conf); err == nil {
-				o := options(p, thief, f)
-				o.Store = thief.Store(n % partitions)
-				if o.Checkpoint, err = o.Store.Load(lives); err == nil {
-					_, _ = worker.Run(lives, thief.Stream(n%partitions, o.Checkpoint), o)
-				}
-				thief.Close()
-			}
-			end()
-		}
-	})
-	expected := want()
-	until(t, "every finding told", func() bool { return len(f.messages()) == len(expected) })
-	cancel()
-	wait.Wait()
-	// What the killed did not save the last one reads.
-	ctx, cancel = context.WithCancel(t.Context())
-	defer cancel()
-	l := open(t, url)
-	done := make(chan error, 1)
-	go func() { done <- worker.Share(ctx, l, "last", options(p, l, f), func(int, error) {}) }()
-	other := open(t, url)
-	until(t, "every record in a checkpoint", func() bool {
-		e, b := state(t, p, other)
-		return e == events && b == broken
-	})
-	cancel()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(expected, f.messages()); diff != "" {
-		t.Errorf("findings (-undisturbed +disturbed):\n%s", diff)
 	}
 }
 

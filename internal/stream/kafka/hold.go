@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -17,10 +18,14 @@ type part struct {
 	released chan struct{}
 }
 
+// sessionWait is how long partitions stay with a worker that is gone. Brokers take six seconds or more unless they are told
+// otherwise.
+const sessionWait = 8 * time.Second
+
 // Announce joins the consumer group until the context is done. Nothing is read by it: the group only says who reads what.
 func (l *Log) Announce(ctx context.Context, worker string) error {
 	client, err := kgo.NewClient(append(l.options[:len(l.options):len(l.options)], kgo.ClientID("drawbridge-"+worker), kgo.ConsumerGroup(l.Group),
-		kgo.ConsumeTopics(l.Topic), kgo.DisableAutoCommit(), kgo.OnPartitionsAssigned(l.assigned), kgo.OnPartitionsRevoked(l.revoked),
+		kgo.ConsumeTopics(l.Topic), kgo.DisableAutoCommit(), kgo.SessionTimeout(sessionWait), kgo.HeartbeatInterval(sessionWait/8), kgo.OnPartitionsAssigned(l.assigned), kgo.OnPartitionsRevoked(l.revoked),
 		kgo.OnPartitionsLost(l.revoked))...)
 	if err != nil {
 		return fmt.Errorf("join the group %s as %s: %w", l.Group, worker, err)

@@ -61,17 +61,27 @@ func (l *Log) open(ctx context.Context) (err error) {
 		return err
 	}
 	// A checkpoint a few seconds old is worth nothing: small segments let Kafka forget it soon.
-	if err := l.make(ctx, l.states(), l.size, map[string]string{"cleanup.policy": "compact", "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1"}); err != nil {
-		return err
-	}
-	n, err := partitions(ctx, l.client, l.states(), true)
+	n, err := l.need(ctx, l.states(), l.size, map[string]string{"cleanup.policy": "compact", "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1"})
 	if err == nil && n < l.size {
 		err = fmt.Errorf("%s has %d partitions and %s %d: give it as many", l.states(), n, l.Topic, l.size)
 	}
 	if err != nil {
 		return err
 	}
-	return l.make(ctx, l.findings(), -1, map[string]string{"cleanup.policy": "compact"})
+	_, err = l.need(ctx, l.findings(), -1, map[string]string{"cleanup.policy": "compact"})
+	return err
+}
+
+// need makes a topic if it is not there. Who may not make topics finds them made.
+func (l *Log) need(ctx context.Context, topic string, size int, config map[string]string) (int, error) {
+	n, err := partitions(ctx, l.client, topic, false)
+	if !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return n, err
+	}
+	if err := l.make(ctx, topic, size, config); err != nil {
+		return 0, err
+	}
+	return partitions(ctx, l.client, topic, true)
 }
 
 func (l *Log) states() string   { return l.Topic + "-" + l.Group + "-states" }
@@ -106,7 +116,7 @@ func partitions(ctx context.Context, client *kgo.Client, topic string, made bool
 	}
 }
 
-// make makes a topic if it is not there, with as many replicas as the brokers make by default.
+// make makes a topic, if nobody else did meanwhile, with as many replicas as the brokers make by default.
 func (l *Log) make(ctx context.Context, topic string, partitions int, config map[string]string) error {
 	t := kmsg.NewCreateTopicsRequestTopic()
 	t.Topic, t.NumPartitions, t.ReplicationFactor = topic, int32(partitions), -1 //nolint:gosec // 2026-11: G115: from Kafka's own int32
