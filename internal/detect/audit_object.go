@@ -126,7 +126,7 @@ func (l *look) queryless() string {
 }
 
 // requestFields are all fields about requests to the API server.
-var requestFields = slices.Concat(auditFields, awsAuthFields, tokenFields, annotationFields, rbacFields, agentFields, webhookFields, riskFields, credentialFields, policyFields, requestPathFields, madeTokenFields, workloadFields, secretFields)
+var requestFields = slices.Concat(auditFields, awsAuthFields, tokenFields, annotationFields, rbacFields, agentFields, webhookFields, riskFields, credentialFields, policyFields, requestPathFields, madeTokenFields, workloadFields, secretFields, outsideFields)
 
 // kinds are the kinds of findings' subjects, by resource.
 var kinds = map[string]string{

@@ -33,6 +33,7 @@ type Ledger struct {
 	Mints           facts[mintFacts] // by the id of the token
 	TokenUses       facts[tokenUse]
 	Accounts        facts[accountUse]
+	Kubelets        facts[kubeletFacts]
 	met             metNodes
 	// Newest is the time of the newest event of all.
 	Newest time.Time
@@ -64,6 +65,7 @@ func (g *Ledger) note(l *look) {
 	}
 	g.noteAudit(l)
 	g.noteToken(l)
+	g.noteKubelet(l)
 	g.notePod(l)
 	g.noteWorkload(l)
 	g.Objects.note(l, g.Limit)
@@ -74,7 +76,7 @@ func (g *Ledger) note(l *look) {
 func (g *Ledger) Forgotten() int {
 	return g.Keys.Forgotten + g.Pods.Forgotten + g.PodNames.Forgotten + g.Entries.Forgotten + g.Associations.Forgotten + g.ServiceAccounts.Forgotten +
 		g.Objects.forgotten() + g.Addresses.Forgotten + g.Places.Forgotten + g.Nodes.Forgotten + g.Instances.Forgotten + g.NodeNames.Forgotten + g.Calls.Forgotten + g.RolePolicies.Forgotten +
-		g.Sessions.Forgotten + g.Audits.Forgotten + g.Settings.Forgotten + g.Roles.Forgotten + g.Mints.Forgotten + g.TokenUses.Forgotten + g.Accounts.Forgotten
+		g.Sessions.Forgotten + g.Audits.Forgotten + g.Settings.Forgotten + g.Roles.Forgotten + g.Mints.Forgotten + g.TokenUses.Forgotten + g.Accounts.Forgotten + g.Kubelets.Forgotten
 }
 
 // facts are the facts of one kind, by key, with the oldest first in Order.
