@@ -83,7 +83,7 @@ type enrichment struct {
 }
 
 // enrichments are all fields `drawbridge.*`, by name.
-var enrichments = index1(slices.Concat(plainFields, entryFields, podFields, keyFields, issuedFields, associationFields, addressFields, nodeFields, rolePolicyFields, requestFields))
+var enrichments = index1(slices.Concat(plainFields, entryFields, podFields, keyFields, issuedFields, associationFields, addressFields, nodeFields, rolePolicyFields, phaseFields, requestFields))
 
 func index1(all []enrichment) map[string]*enrichment {
 	out := make(map[string]*enrichment, len(all))
