@@ -56,9 +56,11 @@ type run struct {
 	acks     []func(context.Context) error
 
 	mu sync.Mutex // a batch, or a save
-	// dirty says that batches were read since the last save, half that one was read in part.
-	dirty, half bool
-	rest        time.Time // when the next save may be
+	// dirty says that batches were read since the last save; half that one was read in part, and untold that findings were not
+	// handed on, which the engine takes for told: then nothing is to be saved.
+	dirty, half, untold bool
+
+	rest time.Time // when the next save may be
 	// stirred says that a batch came since the last look for quiet.
 	stirred bool
 	// told is what Progress was told, and ended says that it is told the last time.
@@ -103,7 +105,7 @@ func Run(ctx context.Context, in stream.Stream, o Options) (*Summary, error) {
 	switch {
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		err = nil // asked to stop is no failure: what was read is saved
-	case broken != nil && errors.Is(err, context.Canceled):
+	case broken != nil && (errors.Is(err, context.Canceled) || err == nil && ctx.Err() == nil):
 		err = broken
 	case o.Engine.Lateness == 0:
 		r.engine.Flush()
@@ -111,7 +113,7 @@ func Run(ctx context.Context, in stream.Stream, o Options) (*Summary, error) {
 	// What was read counts, whether or not all could be.
 	end := context.WithoutCancel(ctx)
 	err = errors.Join(err, r.deliver(end))
-	if o.Store != nil && err == nil && !r.half {
+	if o.Store != nil && err == nil && !r.half && !r.untold {
 		err = r.save(end)
 	}
 	r.ended = true
@@ -196,6 +198,7 @@ func (r *run) deliver(ctx context.Context) error {
 		return nil
 	}
 	if err := r.Deliver(ctx, found); err != nil {
+		r.untold = true
 		return fmt.Errorf("hand on %d findings: %w", len(found), err)
 	}
 	return nil
@@ -243,7 +246,7 @@ func every(ctx context.Context, d time.Duration, stop context.CancelCauseFunc, d
 func (r *run) saveDirty(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.dirty || time.Now().Before(r.rest) {
+	if !r.dirty || r.half || r.untold || time.Now().Before(r.rest) {
 		return nil
 	}
 	r.dirty = false

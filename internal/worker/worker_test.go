@@ -299,3 +299,48 @@ func TestProgress(t *testing.T) {
 		t.Error("a status shares memory with the summary")
 	}
 }
+
+// lingering is a stream that goes on for a moment after its handler failed: a save may come then.
+type lingering struct{ batches }
+
+func (s *lingering) Receive(ctx context.Context, handle func(context.Context, stream.Batch) error) error {
+	err := s.batches.Receive(ctx, handle)
+	if err != nil {
+		<-time.After(30 * time.Millisecond)
+	}
+	return err
+}
+
+// counted counts saves.
+type counted struct {
+	stream.Store
+	saves atomic.Int64
+}
+
+func (c *counted) Save(context.Context, *stream.Checkpoint) error {
+	c.saves.Add(1)
+	return nil
+}
+
+// TestUntold: a state in which findings count as told that were not is never saved, or they would be lost.
+func TestUntold(t *testing.T) {
+	program, err := detect.Load(detections.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := &counted{}
+	var before int64
+	_, err = worker.Run(t.Context(), &lingering{batches{all: denied(40)}}, worker.Options{
+		Program: program, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute}, Store: store, Every: time.Millisecond,
+		Deliver: func(context.Context, []finding.Finding) error {
+			before = store.saves.Load()
+			return errKilled
+		},
+	})
+	if !errors.Is(err, errKilled) {
+		t.Errorf("ended with %v", err)
+	}
+	if after := store.saves.Load(); after != before {
+		t.Errorf("saved %d times after findings were not taken", after-before)
+	}
+}

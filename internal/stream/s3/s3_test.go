@@ -18,6 +18,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"drawbridge/internal/stream"
+	"drawbridge/internal/stream/s3/s3test"
 )
 
 // record is a synthetic CloudTrail record.
@@ -104,24 +105,24 @@ func TestAnnounced(t *testing.T) {
 }
 
 func TestReceive(t *testing.T) {
-	f := newFake(t)
+	f := s3test.New(t)
 	z, err := zstd.NewWriter(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	large := strings.Repeat(records(4)+"\n", inMemory/len(records(4))+2)
-	f.put("a.json", []byte(records(1)))
-	f.put("b.json.gz", gz(records(2)))
-	f.put("aws/eks/prod/cluster/c.json.zst", z.EncodeAll([]byte(records(3)), nil))
-	f.put("large.gz", gz(large))
-	f.put("empty.json", []byte(`{"Records":[]}`))
-	f.send(`{"s3Bucket":"logs","s3ObjectKey":["a.json","b.json.gz"]}`) // both are announced twice
+	f.Put("a.json", []byte(records(1)))
+	f.Put("b.json.gz", gz(records(2)))
+	f.Put("aws/eks/prod/cluster/c.json.zst", z.EncodeAll([]byte(records(3)), nil))
+	f.Put("large.gz", gz(large))
+	f.Put("empty.json", []byte(`{"Records":[]}`))
+	f.Send(`{"s3Bucket":"logs","s3ObjectKey":["a.json","b.json.gz"]}`) // both are announced twice
 	want := map[string]string{
 		"s3://logs/a.json": records(1), "s3://logs/b.json.gz": records(2), "s3://logs/aws/eks/prod/cluster/c.json.zst": records(3),
 		"s3://logs/large.gz": large, "s3://logs/empty.json": `{"Records":[]}`,
 	}
 	got := map[string]string{}
-	err = New(f.config(), Options{Queue: f.queue(), Drain: true, TempFolder: t.TempDir()}).Receive(t.Context(), func(ctx context.Context, b stream.Batch) error {
+	err = New(f.Config(), Options{Queue: f.Queue(), Drain: true, TempFolder: t.TempDir()}).Receive(t.Context(), func(ctx context.Context, b stream.Batch) error {
 		data, err := io.ReadAll(b.Body)
 		if b.Ack == nil {
 			return err // idle
@@ -130,7 +131,7 @@ func TestReceive(t *testing.T) {
 		if (b.Cluster == "prod") != strings.Contains(b.Input, "prod") {
 			t.Errorf("%s is of cluster %q", b.Input, b.Cluster)
 		}
-		before := f.left()
+		before := f.Left()
 		if strings.HasSuffix(b.Input, "large.gz") && before == 0 {
 			t.Error("a message was deleted before its object was done")
 		}
@@ -142,35 +143,35 @@ func TestReceive(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("objects (-want +got):\n%s", diff)
 	}
-	if n := f.left(); n != 0 {
+	if n := f.Left(); n != 0 {
 		t.Errorf("%d messages are left", n)
 	}
 }
 
 // TestPoisoned: what keeps failing is passed over after three tries, with its reason, and the rest is read.
 func TestPoisoned(t *testing.T) {
-	f := newFake(t)
-	f.put("good1", gz(records(1)))
-	f.put("denied", nil)
-	denied := refuse(http.StatusForbidden, "AccessDenied")
-	f.answers["logs/denied"] = []func(http.ResponseWriter){denied, denied, denied}
-	f.put("missing", nil)
-	delete(f.objects, "logs/missing")
+	f := s3test.New(t)
+	f.Put("good1", gz(records(1)))
+	f.Put("denied", nil)
+	denied := s3test.Refuse(http.StatusForbidden, "AccessDenied")
+	f.Answers["logs/denied"] = []func(http.ResponseWriter){denied, denied, denied}
+	f.Put("missing", nil)
+	delete(f.Objects, "logs/missing")
 	corrupt := gz(records(2))
 	corrupt[len(corrupt)-6] ^= 1
-	f.put("corrupt", corrupt)
-	f.put("cut", gz(records(2))[:60])
-	f.put("page", []byte("<html>hello</html>"))
-	f.put("header", append([]byte{0x1f, 0x8b, 9}, corrupt...))
-	f.put("good2", gz(records(3)))
-	f.send("hello")
+	f.Put("corrupt", corrupt)
+	f.Put("cut", gz(records(2))[:60])
+	f.Put("page", []byte("<html>hello</html>"))
+	f.Put("header", append([]byte{0x1f, 0x8b, 9}, corrupt...))
+	f.Put("good2", gz(records(3)))
+	f.Send("hello")
 	dead := map[string]string{}
 	var again int
-	got := handled(t, New(f.config(), Options{
-		Queue: f.queue(), Drain: true,
+	got := handled(t, New(f.Config(), Options{
+		Queue: f.Queue(), Drain: true,
 		Dead: func(input, reason string) error {
-			f.mu.Lock() // two goroutines
-			defer f.mu.Unlock()
+			f.Lock() // two goroutines
+			defer f.Unlock()
 			dead[input] = reason
 			return nil
 		},
@@ -182,80 +183,85 @@ func TestPoisoned(t *testing.T) {
 	for input, reason := range map[string]string{
 		"s3://logs/denied": "AccessDenied", "s3://logs/missing": "NoSuchKey", "s3://logs/corrupt": "gzip: invalid checksum", "s3://logs/cut": "unexpected EOF",
 		"s3://logs/page": "no CloudTrail or Kubernetes audit record", "s3://logs/header": "gzip: invalid header",
-		"message m8 of " + f.queue(): "stays in the queue",
+		"message m8 of " + f.Queue(): "stays in the queue",
 	} {
 		if !strings.Contains(dead[input], reason) {
 			t.Errorf("%s is passed over with %q, want %q", input, dead[input], reason)
 		}
 	}
-	if len(dead) != 7 || again != 2*6 || f.left() != 1 {
-		t.Errorf("%d passed over, %d tried again, %d messages left: %v", len(dead), again, f.left(), dead)
+	if len(dead) != 7 || again != 2*6 || f.Left() != 1 {
+		t.Errorf("%d passed over, %d tried again, %d messages left: %v", len(dead), again, f.Left(), dead)
 	}
 }
 
 // TestPassing: what is not the object's fault is tried again for ever.
 func TestPassing(t *testing.T) {
-	f := newFake(t)
-	f.put("a", gz(records(1)))
-	slow := refuse(http.StatusServiceUnavailable, "SlowDown")
+	f := s3test.New(t)
+	f.Put("a", gz(records(1)))
+	slow := s3test.Refuse(http.StatusServiceUnavailable, "SlowDown")
 	cut := func(w http.ResponseWriter) {
 		w.Header().Set("Content-Length", "1000")
 		_, _ = w.Write(gz(records(1))[:50])
 	}
-	expired := refuse(http.StatusBadRequest, "InvalidToken")
-	f.answers["logs/a"] = []func(http.ResponseWriter){slow, slow, cut, cut, cut, cut, expired, expired, slow}
-	got := handled(t, New(f.config(), Options{Queue: f.queue(), Drain: true, Dead: func(input, reason string) error {
+	expired := s3test.Refuse(http.StatusBadRequest, "InvalidToken")
+	f.Answers["logs/a"] = []func(http.ResponseWriter){slow, slow, cut, cut, cut, cut, expired, expired, slow}
+	got := handled(t, New(f.Config(), Options{Queue: f.Queue(), Drain: true, Dead: func(input, reason string) error {
 		t.Errorf("%s is passed over: %s", input, reason)
 		return nil
 	}}), true)
-	if len(got) != 1 || f.left() != 0 {
-		t.Errorf("handed out %v, %d messages left", got, f.left())
+	if len(got) != 1 || f.Left() != 0 {
+		t.Errorf("handed out %v, %d messages left", got, f.Left())
 	}
 }
 
 // TestTogether: a message of two objects is deleted when both are done; the one that is done is not handed out again.
 func TestTogether(t *testing.T) {
-	f := newFake(t)
-	f.objects["logs/good"], f.objects["logs/late"] = gz(records(1)), gz(records(2))
-	denied := refuse(http.StatusForbidden, "AccessDenied")
-	f.answers["logs/late"] = []func(http.ResponseWriter){denied}
-	f.send(`{"s3Bucket":"logs","s3ObjectKey":["good","late"]}`)
-	got := handled(t, New(f.config(), Options{Queue: f.queue(), Drain: true}), true)
-	if len(got) != 2 || f.left() != 0 || f.messages[0] != nil || f.calls["s3:GetObject"] != 3 {
-		t.Errorf("handed out %v, %d messages left, %d objects read", got, f.left(), f.calls["s3:GetObject"])
+	f := s3test.New(t)
+	f.Objects["logs/good"], f.Objects["logs/late"] = gz(records(1)), gz(records(2))
+	denied := s3test.Refuse(http.StatusForbidden, "AccessDenied")
+	f.Answers["logs/late"] = []func(http.ResponseWriter){denied}
+	f.Send(`{"s3Bucket":"logs","s3ObjectKey":["good","late"]}`)
+	got := handled(t, New(f.Config(), Options{Queue: f.Queue(), Drain: true}), true)
+	if len(got) != 2 || f.Left() != 0 || f.Messages[0] != nil || f.Calls["s3:GetObject"] != 3 {
+		t.Errorf("handed out %v, %d messages left, %d objects read", got, f.Left(), f.Calls["s3:GetObject"])
 	}
 }
 
 // TestRedelivered: what was not acknowledged comes again, to another stream; what was does not.
 func TestRedelivered(t *testing.T) {
-	f := newFake(t)
-	f.put("a", gz(records(1)))
-	if got := handled(t, New(f.config(), Options{Queue: f.queue(), Drain: true}), false); len(got) != 1 || f.left() != 1 {
-		t.Fatalf("handed out %v, %d messages left", got, f.left())
+	f := s3test.New(t)
+	f.Put("a", gz(records(1)))
+	if got := handled(t, New(f.Config(), Options{Queue: f.Queue(), Drain: true}), false); len(got) != 1 || f.Left() != 1 {
+		t.Fatalf("handed out %v, %d messages left", got, f.Left())
 	}
-	f.messages[0].hidden = false // its time is over
-	f.lose = true
-	if got := handled(t, New(f.config(), Options{Queue: f.queue(), Drain: true}), true); len(got) != 1 || f.left() != 0 {
-		t.Fatalf("again: handed out %v, %d messages left", got, f.left())
+	f.Messages[0].Hidden = false // its time is over
+	lost := false
+	f.Lose = func() bool {
+		was := lost
+		lost = true
+		return !was
 	}
-	if f.calls["sqs:DeleteMessage"] != 2 {
-		t.Errorf("deleted %d times", f.calls["sqs:DeleteMessage"])
+	if got := handled(t, New(f.Config(), Options{Queue: f.Queue(), Drain: true}), true); len(got) != 1 || f.Left() != 0 {
+		t.Fatalf("again: handed out %v, %d messages left", got, f.Left())
+	}
+	if f.Calls["sqs:DeleteMessage"] != 2 {
+		t.Errorf("deleted %d times", f.Calls["sqs:DeleteMessage"])
 	}
 }
 
 // TestHeld: a message is kept from others while it is worked on, and an idle stream gives its caller occasion to acknowledge.
 func TestHeld(t *testing.T) {
-	f := newFake(t)
-	f.put("a", gz(records(1)))
+	f := s3test.New(t)
+	f.Put("a", gz(records(1)))
 	tick := make(chan time.Time)
-	s := New(f.config(), Options{Queue: f.queue()})
+	s := New(f.Config(), Options{Queue: f.Queue()})
 	s.renew = tick
 	done := errors.New("done")
 	var ack func(context.Context) error
 	err := s.Receive(t.Context(), func(ctx context.Context, b stream.Batch) error {
 		if ack == nil {
 			tick <- time.Time{}
-			if receipt := <-f.renewed; receipt != "m0" {
+			if receipt := <-f.Renewed; receipt != "m0" {
 				t.Errorf("kept %s", receipt)
 			}
 			ack = b.Ack
@@ -266,21 +272,21 @@ func TestHeld(t *testing.T) {
 		}
 		return errors.Join(ack(ctx), done)
 	})
-	if !errors.Is(err, done) || f.left() != 0 {
-		t.Errorf("ended with %v, %d messages left", err, f.left())
+	if !errors.Is(err, done) || f.Left() != 0 {
+		t.Errorf("ended with %v, %d messages left", err, f.Left())
 	}
 }
 
 func TestRights(t *testing.T) {
-	f := newFake(t)
-	f.put("a", gz(records(1)))
-	f.put("b", []byte("hello"))
-	handled(t, New(f.config(), Options{Queue: f.queue(), Drain: true, Dead: func(string, string) error { return nil }}), true)
+	f := s3test.New(t)
+	f.Put("a", gz(records(1)))
+	f.Put("b", []byte("hello"))
+	handled(t, New(f.Config(), Options{Queue: f.Queue(), Drain: true, Dead: func(string, string) error { return nil }}), true)
 	var want []string
 	for _, r := range Rights() {
 		want = append(want, r.Action)
 	}
-	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(f.calls))); diff != "" {
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(f.Calls))); diff != "" {
 		t.Errorf("Rights() against the calls made (-table +called):\n%s", diff)
 	}
 }
