@@ -401,6 +401,24 @@ func TestShape(t *testing.T) {
 	}
 }
 
+// TestLeaders: the partitions of a log do not all have the same server for a leader.
+func TestLeaders(t *testing.T) {
+	c := start(t, 3, 0)
+	l := open(t, c.url("leaders", 12, 3))
+	lead := map[int]int{}
+	until(t, "every partition has a leader", func() bool {
+		clear(lead)
+		for n := range l.Size() {
+			lead[c.leader(eventsOf("leaders", n))]++
+		}
+		return lead[-1] == 0
+	})
+	if len(lead) < 2 {
+		t.Errorf("partitions by leader: %v", lead)
+	}
+	t.Logf("partitions by leader: %v", lead)
+}
+
 // TestLost: blocks that the stream deletes before they are read are told; what is left is read.
 func TestLost(t *testing.T) {
 	c := start(t, 1, 0)
@@ -409,7 +427,9 @@ func TestLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	var lost []string
-	conf.Lost = func(partition int, from, to uint64) { lost = append(lost, fmt.Sprintf("%d: %d-%d", partition, from, to)) }
+	conf.Lost = func(partition int, from, to uint64) {
+		lost = append(lost, fmt.Sprintf("%d: %d-%d", partition, from, to))
+	}
 	l, err := nats.Open(t.Context(), conf)
 	if err != nil {
 		t.Fatal(err)

@@ -123,13 +123,14 @@ type followedStream struct {
 
 func (s followedStream) Receive(ctx context.Context, handle func(context.Context, stream.Batch) error) error {
 	return s.Stream.Receive(ctx, func(ctx context.Context, b stream.Batch) error {
-		if err := handle(ctx, b); err != nil {
-			return err
+		free := b.Free
+		b.Free = func() { // the engine is done with it
+			free()
+			s.f.mu.Lock()
+			defer s.f.mu.Unlock()
+			s.f.at[s.n] = b.Position
 		}
-		s.f.mu.Lock()
-		defer s.f.mu.Unlock()
-		s.f.at[s.n] = b.Position
-		return nil
+		return handle(ctx, b)
 	})
 }
 

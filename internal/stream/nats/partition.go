@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/s2"
@@ -38,7 +39,6 @@ func (p *partition) Receive(ctx context.Context, handle func(context.Context, st
 	}
 	defer context.AfterFunc(ctx, messages.Stop)()
 	defer messages.Stop()
-	var block []byte
 	for {
 		m, err := messages.Next()
 		if ctx.Err() != nil {
@@ -55,16 +55,26 @@ func (p *partition) Receive(ctx context.Context, handle func(context.Context, st
 			return fmt.Errorf("read %s: %w", subject, err)
 		}
 		p.reach(meta.Sequence.Stream)
-		body := m.Data() // if it is no block of ours, the decoder counts it as unparsed
-		if block, err = s2.Decode(block[:cap(block)], body); err == nil {
-			body = block
-		}
-		b := stream.Batch{Input: subject, Position: strconv.FormatUint(meta.Sequence.Stream, 10), Backlog: backlog(meta), Cluster: m.Headers().Get(headerCluster), Body: bytes.NewBuffer(body)}
+		b := stream.Batch{Input: subject, Position: strconv.FormatUint(meta.Sequence.Stream, 10), Backlog: backlog(meta), Cluster: m.Headers().Get(headerCluster)}
+		unpack(&b, m.Data())
 		if err := handle(ctx, b); err != nil {
 			return err
 		}
 		p.next = meta.Sequence.Stream + 1
 	}
+}
+
+// unpacked has room for blocks that are being read.
+var unpacked = sync.Pool{New: func() any { return new([]byte) }}
+
+// unpack gives a batch its bytes. If they are no block of ours, the decoder counts them as unparsed.
+func unpack(b *stream.Batch, data []byte) {
+	room := unpacked.Get().(*[]byte)
+	b.Free = func() { unpacked.Put(room) }
+	if block, err := s2.Decode((*room)[:cap(*room)], data); err == nil {
+		*room, data = block, block
+	}
+	b.Body = bytes.NewBuffer(data)
 }
 
 // backlog is how many blocks of the partition are still to come.
