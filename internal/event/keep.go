@@ -81,16 +81,13 @@ func (r *redactor) block(b []byte, outer place) {
 				broken, flat = true, line
 			}
 		}
-		switch {
-		case end < 0:
+		if end < 0 {
 			end = i + 1 + bytes.IndexAny(b[i+1:line], "{[\"")
 			if end == i {
 				end = line
 			}
 			r.text(b[i:end])
-		case p == inRecord && !isSuspect(b[i:end]):
-			r.out = append(r.out, b[i:end]...)
-		default:
+		} else {
 			r.value(b[i:end], p)
 			key := b[i:end]
 			if p = outer; key[0] == '"' && end < len(b) && b[end] == ':' { // in an object that is broken
@@ -134,10 +131,12 @@ const (
 )
 
 func (r *redactor) value(b []byte, p place) {
-	switch kindOf(b[0]) {
-	case Object:
+	switch kind := kindOf(b[0]); {
+	case p == inRecord && !isSuspect(b): // most are not, also within one that is
+		r.out = append(r.out, b...)
+	case kind == Object:
 		r.object(b, p)
-	case List:
+	case kind == List:
 		r.out = append(r.out, '[')
 		first := true
 		for elem := range (Value{raw: b}).elements() {
@@ -145,22 +144,14 @@ func (r *redactor) value(b []byte, p place) {
 				r.out = append(r.out, ',')
 			}
 			first = false
-			if p == inRecord && !isSuspect(elem.raw) { // most records of an envelope
-				r.out = append(r.out, elem.raw...)
-				continue
-			}
 			r.value(elem.raw, p)
 		}
 		r.out = append(r.out, ']')
-	case String:
+	case kind == String:
 		r.quoted(b, p)
+	case kind == Number && p == inCredential:
+		r.out = append(append(append(r.out, '"'), redacted...), '"')
 	default:
-		if p == inCredential && kindOf(b[0]) == Number {
-			r.out = append(r.out, '"')
-			r.out = append(r.out, redacted...)
-			r.out = append(r.out, '"')
-			return
-		}
 		r.out = append(r.out, b...)
 	}
 }
