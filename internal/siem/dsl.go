@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"drawbridge/internal/sigma"
@@ -54,6 +56,9 @@ func (d dsl) match(m *sigma.Match) object {
 		if is, _ := m.Values[0].Bool(); is {
 			if len(listAt(segments(m.Field))) > 0 {
 				d.lose("%s: an empty list counts as absent", m.Field)
+			}
+			if slices.Contains(objects, m.Field) {
+				d.lose("%s: an empty object counts as absent", m.Field)
 			}
 			return there
 		}
@@ -132,6 +137,9 @@ func (d dsl) regex(m *sigma.Match, v *sigma.Value, f string) object {
 		d.refuse("%s: Lucene's regular expressions have no lazy repetition", m.Field)
 		return nil
 	}
+	if m.Field != code && !wordy(body) {
+		d.lose("%s: %q does not match numbers and booleans", m.Field, v.String())
+	}
 	if !fromStart {
 		body = ".*(" + body + ")"
 	}
@@ -143,6 +151,17 @@ func (d dsl) regex(m *sigma.Match, v *sigma.Value, f string) object {
 		o["case_insensitive"] = true
 	}
 	return object{"regexp": object{f: o}}
+}
+
+// wordy says that a regular expression begins with a text that neither numbers nor booleans have in them.
+func wordy(pattern string) bool {
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return false
+	}
+	text, _ := re.LiteralPrefix()
+	text = strings.ToLower(text)
+	return strings.Trim(text, "0123456789.+-eE") != "" && !strings.Contains("true", text) && !strings.Contains("false", text)
 }
 
 func (d dsl) write(body object) string {

@@ -121,6 +121,10 @@ func (b bridge) merge(product []conjunction, one, other conjunction) []conjuncti
 			out[at] = l
 		case nothing(out[at]) || nothing(l):
 			return product
+		case single(l.field) && texts(out[at]) && texts(l):
+			if out[at] = meet(out[at], l); len(out[at].want) == 0 {
+				return product
+			}
 		default:
 			b.refuse("an event pattern cannot ask for two things of one field (%s)", l.field)
 			return nil
@@ -131,6 +135,48 @@ func (b bridge) merge(product []conjunction, one, other conjunction) []conjuncti
 		return nil
 	}
 	return append(product, out)
+}
+
+// single says that a field has one value: those of the record's envelope, not those that each call has its own of.
+func single(field string) bool {
+	return !strings.Contains(field, ".") || strings.HasPrefix(field, "userIdentity.")
+}
+
+// texts says whether a leaf asks for one of several texts, with or without case.
+func texts(l leaf) bool {
+	return !slices.ContainsFunc(l.want, func(w any) bool {
+		if _, plain := w.(string); plain {
+			return false
+		}
+		o, _ := w.(object)
+		_, folded := o["equals-ignore-case"]
+		return !folded
+	})
+}
+
+// meet is what two leaves of texts both take.
+func meet(a, b leaf) leaf {
+	out := leaf{field: a.field}
+	for _, x := range a.want {
+		for _, y := range b.want {
+			s, cased := x.(string)
+			t, alsoCased := y.(string)
+			if !cased {
+				s, _ = x.(object)["equals-ignore-case"].(string)
+			}
+			if !alsoCased {
+				t, _ = y.(object)["equals-ignore-case"].(string)
+			}
+			switch {
+			case cased && alsoCased && s != t || !strings.EqualFold(s, t):
+			case cased:
+				out.want = append(out.want, x)
+			default:
+				out.want = append(out.want, y)
+			}
+		}
+	}
+	return out
 }
 
 // nothing says whether a leaf asks for an absent field or a null.

@@ -85,7 +85,7 @@ func (i insights) match(m *sigma.Match) string {
 	present := "(" + strings.Join(there, " or ") + ")"
 	if m.Op == sigma.Exists {
 		if is, _ := m.Values[0].Bool(); !is {
-			return "not " + present
+			return "(not " + present + ")"
 		}
 		return present
 	}

@@ -66,7 +66,7 @@ func (s spl) match(m *sigma.Match) string {
 			if len(listAt(segments(m.Field))) > 0 {
 				s.lose("%s: an empty list counts as absent", m.Field)
 			}
-			return "NOT " + absent
+			return "(NOT " + absent + ")"
 		}
 		return absent
 	}

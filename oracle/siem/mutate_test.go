@@ -66,7 +66,7 @@ func (m *mutator) collect(x any, path string) {
 // recordsOf are the events of a detection's cases, each with mutations, and some of others; all with ids of their own.
 func (m *mutator) recordsOf(t testing.TB, detection string) []record {
 	lines := slices.Clone(m.lines[detection])
-	for range 60 {
+	for range 40 {
 		lines = append(lines, m.other[m.IntN(len(m.other))])
 	}
 	var out []record
@@ -77,7 +77,7 @@ func (m *mutator) recordsOf(t testing.TB, detection string) []record {
 	}
 	for _, line := range lines {
 		add(line)
-		for range 3 {
+		for range 2 {
 			if e, ok := decoded(line); ok {
 				for range 1 + m.IntN(2) {
 					m.change(e, "")
