@@ -25,7 +25,7 @@ var layers = []string{
 		"internal/lab/aws internal/lab/kube oracle/promise internal/check/checktest internal/stream internal/siem",
 	6: "internal/lab/demo oracle/lab internal/worker internal/sink",
 	7: "internal/cli",
-	8: "cmd/drawbridge internal/docgen internal/check/new internal/bench internal/awsdata/gen",
+	8: "cmd/drawbridge oracle/sharedlog internal/docgen internal/check/new internal/bench internal/awsdata/gen",
 }
 
 // pure is the highest layer that may not touch the world: the same input gives the same answer.

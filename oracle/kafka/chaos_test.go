@@ -11,10 +11,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"drawbridge/internal/detect"
 	"drawbridge/internal/event"
 	"drawbridge/internal/stream"
 	"drawbridge/internal/stream/kafka"
 	"drawbridge/internal/worker"
+	"drawbridge/oracle/sharedlog"
 )
 
 // source is a stream of batches, one of each account in each round, that come again until they are acknowledged.
@@ -70,7 +72,7 @@ func (s *source) Receive(ctx context.Context, handle func(context.Context, strea
 func TestChaos(t *testing.T) {
 	const before, rounds = 20, 60
 	b, url := startRough(t)
-	p := program(t, rounds)
+	p := sharedlog.Program(t, rounds)
 	_, broken := fill(t, b.ListenAddrs(), before)
 	f := &told{by: map[string]string{}}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -78,12 +80,12 @@ func TestChaos(t *testing.T) {
 	defer func() { cancel(); wait.Wait() }()
 	b.breaks(true)
 	for w := range 3 {
-		wait.Go(func() { live(ctx, t, w, url, options(p, f)) })
+		wait.Go(func() { live(ctx, t, w, url, p, f) })
 	}
 	wait.Go(func() { b.stir(ctx, t) })
 	wait.Go(func() {
 		for n := 0; ctx.Err() == nil; n++ {
-			steal(ctx, url, n%partitions, options(p, f))
+			steal(ctx, url, n%partitions, p, f)
 		}
 	})
 	from := &source{rounds: [2]int{before, rounds}, tick: time.NewTicker(10 * time.Millisecond), acked: map[[2]int]bool{}}
@@ -98,7 +100,7 @@ func TestChaos(t *testing.T) {
 		}
 	}
 	expected := want()
-	until(t, "every finding told", func() bool { return len(f.messages()) == len(expected) })
+	sharedlog.Until(t, "every finding told", func() bool { return len(f.messages()) == len(expected) })
 	cancel()
 	wait.Wait()
 	b.breaks(false)
@@ -115,11 +117,14 @@ func TestChaos(t *testing.T) {
 	var e, bad int64
 	for n := 0; n < 20 && (e != events || bad != broken); n++ {
 		lives, end := context.WithTimeout(t.Context(), 3*time.Second)
-		if err := worker.Share(lives, l, "last", publishing(options(p, f), l), func(int, error) {}); err != nil {
+		if err := worker.Share(lives, l, "last", options(p, l, f), func(int, error) {}); err != nil {
 			t.Fatal(err)
 		}
 		end()
-		e, bad = state(t, p, l)
+		var err error
+		if e, bad, err = sharedlog.State(t.Context(), p, l); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if e != events || bad != broken {
 		t.Errorf("%d events in checkpoints and %d broken, want %d and %d", e, bad, events, broken)
@@ -130,8 +135,15 @@ func TestChaos(t *testing.T) {
 	}
 }
 
+// options are a worker's that saves often.
+func options(p *detect.Program, l *kafka.Log, f *told) worker.Options {
+	o := sharedlog.Options(p, l, f.tell)
+	o.Every = 50 * time.Millisecond
+	return o
+}
+
 // live is a worker that lives for a short time, again and again.
-func live(ctx context.Context, t testing.TB, w int, url string, o worker.Options) {
+func live(ctx context.Context, t testing.TB, w int, url string, p *detect.Program, f *told) {
 	r := rand.New(rand.NewPCG(uint64(w), 7))
 	for life := 0; ctx.Err() == nil; life++ {
 		lives, end := context.WithTimeout(ctx, time.Duration(2000+r.IntN(6000))*time.Millisecond)
@@ -140,7 +152,7 @@ func live(ctx context.Context, t testing.TB, w int, url string, o worker.Options
 			t.Error(err)
 		}
 		if l, err := kafka.Open(lives, conf); err == nil {
-			_ = worker.Share(lives, l, fmt.Sprintf("w%d-%d", w, life), publishing(o, l), func(int, error) {})
+			_ = worker.Share(lives, l, fmt.Sprintf("w%d-%d", w, life), options(p, l, f), func(int, error) {})
 			l.Close()
 		}
 		end()
@@ -148,13 +160,13 @@ func live(ctx context.Context, t testing.TB, w int, url string, o worker.Options
 }
 
 // steal is a worker that reads a partition, whoever holds it.
-func steal(ctx context.Context, url string, n int, o worker.Options) {
+func steal(ctx context.Context, url string, n int, p *detect.Program, f *told) {
 	lives, end := context.WithTimeout(ctx, 1500*time.Millisecond)
 	defer end()
 	conf, _ := kafka.ParseURL(url)
 	if l, err := kafka.Open(lives, conf); err == nil {
 		defer l.Close()
-		o = publishing(o, l)
+		o := options(p, l, f)
 		o.Store = l.Store(n)
 		if o.Checkpoint, err = o.Store.Load(lives); err == nil {
 			_, _ = worker.Run(lives, l.Stream(n, o.Checkpoint), o)

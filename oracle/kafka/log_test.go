@@ -12,18 +12,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"drawbridge/internal/detect"
 	"drawbridge/internal/event"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/stream"
 	"drawbridge/internal/stream/kafka"
-	"drawbridge/internal/worker"
 )
 
 const (
@@ -122,37 +119,18 @@ func contents(t testing.TB, addrs []string) (events, distinct int64) {
 	}
 }
 
-// program counts, by distinct requests: it is wrong as soon as one is lost or counted twice.
-func program(t testing.TB, exactly int) *detect.Program {
-	t.Helper()
-	yml := fmt.Sprintf(`title: refused
-name: refused.one
-logsource: {product: kubernetes, service: audit}
-detection: {s: {responseStatus.code: 403}, condition: s}
-level: low
----
-title: refused
-name: refused
-level: high
-correlation:
-  type: event_count
-  rules: [refused.one]
-  group-by: [drawbridge.cluster, user.username]
-  timespan: 1h
-  condition: {gte: %d}
-drawbridge: {message: "{user.username} of {drawbridge.cluster}"}
-`, exactly)
-	p, err := detect.Load(fstest.MapFS{"refused.yml": {Data: []byte(yml)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
 // told are the findings that were told, by fingerprint: told twice they are one.
 type told struct {
 	mu sync.Mutex
 	by map[string]string
+}
+
+func (f *told) tell(found []finding.Finding) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, one := range found {
+		f.by[one.Fingerprint] = one.Message
+	}
 }
 
 func (f *told) messages() map[string]bool {
@@ -165,32 +143,6 @@ func (f *told) messages() map[string]bool {
 	return out
 }
 
-func options(p *detect.Program, f *told) worker.Options {
-	return worker.Options{
-		Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute}, Every: 50 * time.Millisecond,
-		Deliver: func(_ context.Context, fs []finding.Finding) error {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			for _, one := range fs {
-				f.by[one.Fingerprint] = one.Message
-			}
-			return nil
-		},
-	}
-}
-
-// publishing is a worker's options with findings put into the log as well, and told once they are there.
-func publishing(o worker.Options, l *kafka.Log) worker.Options {
-	tell := o.Deliver
-	o.Deliver = func(ctx context.Context, fs []finding.Finding) error {
-		if err := l.Publish(ctx, fs, func(f finding.Finding) ([]byte, error) { return json.Marshal(f) }); err != nil {
-			return err
-		}
-		return tell(ctx, fs)
-	}
-	return o
-}
-
 func want() map[string]bool {
 	out := map[string]bool{}
 	for a := range accounts {
@@ -199,42 +151,6 @@ func want() map[string]bool {
 		}
 	}
 	return out
-}
-
-type empty struct{}
-
-func (empty) Receive(context.Context, func(context.Context, stream.Batch) error) error { return nil }
-
-// state is what the checkpoints of all partitions have counted: events and broken records. It fences all workers.
-func state(t testing.TB, p *detect.Program, l *kafka.Log) (events, broken int64) {
-	t.Helper()
-	for n := range l.Size() {
-		c, err := l.Store(n).Load(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := worker.Run(t.Context(), empty{}, worker.Options{Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute}, Checkpoint: c})
-		if err != nil {
-			t.Fatal(err)
-		}
-		events, broken = events+s.Events.Read, broken+s.Events.Unparsed
-	}
-	return events, broken
-}
-
-// until waits for something, looking again and again.
-func until(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	end := time.After(2 * time.Minute)
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-end:
-			t.Fatalf("after two minutes: not %s", what)
-		}
-	}
 }
 
 // TestFenced: who loads a checkpoint keeps all others from saving; big ones come back whole, and smaller ones after them.
