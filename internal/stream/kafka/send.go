@@ -39,7 +39,7 @@ func OpenSender(ctx context.Context, c Config) (*Sender, error) {
 	}
 	// What is sent is stored by all replicas in sync, and once, and tried without end.
 	options = append(options, kgo.RequiredAcks(kgo.AllISRAcks()), kgo.UnknownTopicRetries(-1), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.SnappyCompression()))
+		kgo.ProducerBatchCompression(kgo.ZstdCompression().WithLevel(1), kgo.SnappyCompression()))
 	options = options[:len(options):len(options)]
 	s := &Sender{Config: c, keyed: kgo.StickyKeyPartitioner(nil).ForTopic(c.Topic)}
 	if s.some, err = kgo.NewClient(options...); err != nil {
