@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,6 +22,7 @@ import (
 	"drawbridge/internal/stream"
 	"drawbridge/internal/stream/nats"
 	"drawbridge/internal/worker"
+	"drawbridge/oracle/sharedlog"
 )
 
 // accounts are synthetic: one cluster each.
@@ -54,33 +54,6 @@ func (s *logs) Receive(ctx context.Context, handle func(context.Context, stream.
 	return nil
 }
 
-// program counts: it is wrong as soon as one event is lost or counted twice.
-func program(t testing.TB, exactly int) *detect.Program {
-	t.Helper()
-	yml := fmt.Sprintf(`title: refused
-name: refused.one
-logsource: {product: kubernetes, service: audit}
-detection: {s: {responseStatus.code: 403}, condition: s}
-level: low
----
-title: refused
-name: refused
-level: high
-correlation:
-  type: event_count
-  rules: [refused.one]
-  group-by: [drawbridge.cluster, user.username]
-  timespan: 1h
-  condition: {gte: %d}
-drawbridge: {message: "{user.username} of {drawbridge.cluster}"}
-`, exactly)
-	p, err := detect.Load(fstest.MapFS{"refused.yml": {Data: []byte(yml)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
 func open(t testing.TB, url string) *nats.Log {
 	t.Helper()
 	c, err := nats.ParseURL(url)
@@ -102,13 +75,11 @@ func open(t testing.TB, url string) *nats.Log {
 	return nil
 }
 
+// options are a worker's that saves often.
 func options(p *detect.Program, l *nats.Log) worker.Options {
-	return worker.Options{
-		Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute}, Every: 100 * time.Millisecond,
-		Deliver: func(ctx context.Context, fs []finding.Finding) error {
-			return l.Publish(ctx, fs, func(f finding.Finding) ([]byte, error) { return json.Marshal(f) })
-		},
-	}
+	o := sharedlog.Options(p, l, nil)
+	o.Every = 100 * time.Millisecond
+	return o
 }
 
 // found reads the findings' stream; nil while it has no leader.
@@ -161,43 +132,16 @@ func findings(ctx context.Context, l *nats.Log) (map[string]int, error) {
 	return out, nil
 }
 
-// read is the number of events in the checkpoints of all partitions.
+// read is the number of events in the checkpoints of all partitions, -1 while one has no leader.
 func read(t testing.TB, p *detect.Program, l *nats.Log) int64 {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	n := int64(0)
-	for i := range l.Size() {
-		c, err := l.Store(i).Load(ctx)
-		if err != nil {
-			return -1 // no leader just now
-		}
-		s, err := worker.Run(ctx, empty{}, worker.Options{Program: p, Context: &detect.Context{}, Engine: detect.Options{Lateness: time.Minute}, Checkpoint: c})
-		if err != nil {
-			t.Fatal(err)
-		}
-		n += s.Events.Read
+	n, _, err := sharedlog.State(ctx, p, l)
+	if err != nil {
+		return -1
 	}
 	return n
-}
-
-type empty struct{}
-
-func (empty) Receive(context.Context, func(context.Context, stream.Batch) error) error { return nil }
-
-// until waits for something, looking again and again.
-func until(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	end := time.After(3 * time.Minute)
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-end:
-			t.Fatalf("after three minutes: not %s", what)
-		}
-	}
 }
 
 // want is what an undisturbed run over the same events finds, in one engine, without any transport.
@@ -224,7 +168,7 @@ func want(t testing.TB, p *detect.Program, n int) map[string]int {
 // those of an undisturbed run, each once.
 func TestChaos(t *testing.T) {
 	const batches = 720
-	p := program(t, batches/accounts*5)
+	p := sharedlog.Program(t, batches/accounts*5)
 	expected := want(t, p, batches)
 	if len(expected) != accounts*10 {
 		t.Fatalf("an undisturbed run finds %d, want %d: the program counts wrongly", len(expected), accounts*10)
@@ -296,9 +240,9 @@ func TestChaos(t *testing.T) {
 		t.Fatalf("%d records were sent, want %d; %d leaders were killed, want 2", sent.Records, batches*50, killed)
 	}
 	t.Logf("the longest time without a block being read while two leaders were killed: %v; should be under 5s on a machine that does nothing else", g.longest())
-	until(t, "every event in a checkpoint", func() bool { return read(t, p, l) == sent.Records })
+	sharedlog.Until(t, "every event in a checkpoint", func() bool { return read(t, p, l) == sent.Records })
 	var got map[string]int
-	until(t, "every finding published", func() bool { got = found(t, l); return len(got) == len(expected) })
+	sharedlog.Until(t, "every finding published", func() bool { got = found(t, l); return len(got) == len(expected) })
 	if diff := cmp.Diff(expected, got); diff != "" {
 		t.Errorf("findings (-undisturbed +disturbed):\n%s", diff)
 	}
@@ -406,7 +350,7 @@ func TestLeaders(t *testing.T) {
 	c := start(t, 3, 0)
 	l := open(t, c.url("leaders", 12, 3))
 	lead := map[int]int{}
-	until(t, "every partition has a leader", func() bool {
+	sharedlog.Until(t, "every partition has a leader", func() bool {
 		clear(lead)
 		for n := range l.Size() {
 			lead[c.leader(eventsOf("leaders", n))]++
@@ -519,7 +463,7 @@ func TestDiskFull(t *testing.T) {
 		f, err := stream.Forward(ctx, &logs{n: batches}, l, "", func(u *event.Unparsed) { t.Error(u) })
 		done <- result{f, err}
 	}()
-	until(t, "full", func() bool {
+	sharedlog.Until(t, "full", func() bool {
 		info, err := s.Info(t.Context())
 		return err == nil && info.State.Bytes > 6<<10
 	})
@@ -536,12 +480,12 @@ func TestDiskFull(t *testing.T) {
 	if r.err != nil {
 		t.Fatal(r.err)
 	}
-	p := program(t, batches/accounts*5)
+	p := sharedlog.Program(t, batches/accounts*5)
 	go worker.Share(ctx, l, "w", options(p, l), func(n int, err error) { t.Errorf("partition %d: %v", n, err) })
-	until(t, "every event in a checkpoint", func() bool { return read(t, p, l) == int64(batches*50) })
+	sharedlog.Until(t, "every event in a checkpoint", func() bool { return read(t, p, l) == int64(batches*50) })
 	var got map[string]int
 	expected := want(t, p, batches)
-	until(t, "every finding published", func() bool { got = found(t, l); return len(got) == len(expected) })
+	sharedlog.Until(t, "every finding published", func() bool { got = found(t, l); return len(got) == len(expected) })
 	if diff := cmp.Diff(expected, got); diff != "" {
 		t.Errorf("findings (-undisturbed +full):\n%s", diff)
 	}

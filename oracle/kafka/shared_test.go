@@ -3,7 +3,9 @@ package kafka_test
 import (
 	"testing"
 
-	"drawbridge/internal/stream"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"drawbridge/internal/stream/kafka"
 	"drawbridge/oracle/sharedlog"
 )
@@ -15,7 +17,7 @@ func TestCommand(t *testing.T) {
 
 // BenchmarkThroughToState has three brokers in this process, which keep all in memory and replicate nothing.
 func BenchmarkThroughToState(b *testing.B) {
-	sharedlog.Through(b, func() (sharedlog.Log, stream.Sender) {
+	sharedlog.Through(b, func(int) sharedlog.Fresh {
 		_, url := start(b)
 		conf, err := kafka.ParseURL(url)
 		if err != nil {
@@ -25,6 +27,32 @@ func BenchmarkThroughToState(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		return open(b, url), to
+		b.Cleanup(to.Close)
+		return sharedlog.Fresh{Log: open(b, url), Sender: to, Size: func() int64 { return size(b, conf.Brokers) }}
 	})
+}
+
+// size is how many bytes the topic has.
+func size(b *testing.B, addrs []string) (bytes int64) {
+	b.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addrs...))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer cl.Close()
+	for _, shard := range cl.RequestSharded(b.Context(), kmsg.NewPtrDescribeLogDirsRequest()) {
+		if shard.Err != nil {
+			b.Fatal(shard.Err)
+		}
+		for _, dir := range shard.Resp.(*kmsg.DescribeLogDirsResponse).Dirs {
+			for _, t := range dir.Topics {
+				for _, p := range t.Partitions {
+					if t.Topic == "audit" {
+						bytes += p.Size
+					}
+				}
+			}
+		}
+	}
+	return bytes
 }
