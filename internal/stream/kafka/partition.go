@@ -14,6 +14,9 @@ import (
 // headerCluster is the header of a record that names the cluster whose audit log it is of, by name or ARN.
 const headerCluster = "cluster"
 
+// free does nothing: the bytes are not used again, so the next record may be handed out before one is done with.
+func free() {}
+
 // partition is one partition as a stream: records in their order, from a position on, without end.
 type partition struct {
 	log  *Log
@@ -56,7 +59,7 @@ func (p *partition) Receive(ctx context.Context, handle func(context.Context, st
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) { newest = f.HighWatermark })
 		for _, r := range fetches.Records() {
 			left := &stream.Backlog{Messages: max(0, newest-r.Offset-1), Behind: -1}
-			b := stream.Batch{Input: p.input(), Position: strconv.FormatInt(r.Offset+1, 10), Backlog: left, Body: bytes.NewBuffer(r.Value)}
+			b := stream.Batch{Input: p.input(), Position: strconv.FormatInt(r.Offset+1, 10), Backlog: left, Body: bytes.NewBuffer(r.Value), Free: free}
 			for _, h := range r.Headers {
 				if h.Key == headerCluster {
 					b.Cluster = string(h.Value)
