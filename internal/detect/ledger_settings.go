@@ -1,10 +1,13 @@
 package detect
 
 import (
+	"cmp"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 
+	"drawbridge/internal/access"
 	"drawbridge/internal/event"
 )
 
@@ -25,6 +28,7 @@ var (
 	pathPublicCIDRs    = event.ParsePath(event.CloudTrail, "requestParameters.resourcesVpcConfig.publicAccessCidrs")
 	pathAddonRole      = event.ParsePath(event.CloudTrail, "requestParameters.serviceAccountRoleArn")
 	pathAddonPods      = event.ParsePath(event.CloudTrail, "requestParameters.podIdentityAssociations")
+	pathAddonValues    = event.ParsePath(event.CloudTrail, "requestParameters.configurationValues")
 	pathLogGroupName   = event.ParsePath(event.CloudTrail, "requestParameters.logGroupName")
 )
 
@@ -108,7 +112,17 @@ func (l *look) addonIdentity() []string {
 			out = append(out, "none")
 		}
 	}
+	if values := l.first(pathAddonValues); strings.Contains(values, access.RoleAnnotation) {
+		out = append(out, roleIn(values)+" by IRSA, as its configuration values annotate service accounts")
+	}
 	return out
+}
+
+var roleARN = regexp.MustCompile(`arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+`)
+
+// roleIn is the first ARN of a role in a text.
+func roleIn(text string) string {
+	return cmp.Or(roleARN.FindString(text), "a role")
 }
 
 // logGroupCluster is the cluster whose control-plane logs are in the log group that the call names.

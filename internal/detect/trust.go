@@ -102,7 +102,13 @@ func containsFold(list []string, s string) bool {
 // trustSet is the trust policy that an event sets, and the one before it where that is known.
 func (l *look) trustSet() (after, before trustReach, known, ok bool) {
 	name := l.first(pathRoleName)
-	if !l.Field(event.EventSource).Is("iam.amazonaws.com") || !l.Field(event.EventName).Is(updateTrust) || name == "" {
+	document := pathPolicyDocument
+	switch {
+	case !l.Field(event.EventSource).Is("iam.amazonaws.com") || name == "":
+		return after, before, false, false
+	case l.Field(event.EventName).Is("CreateRole"): // of a name that a role had before: whoever names it by its ARN gets the new one
+		document = pathTrustOfNewRole
+	case !l.Field(event.EventName).Is(updateTrust):
 		return after, before, false, false
 	}
 	account := l.text(event.RecipientAccount)
@@ -117,13 +123,13 @@ func (l *look) trustSet() (after, before trustReach, known, ok bool) {
 	if f := l.ledger.RolePolicies.get(policyKey(account, name)); f != nil {
 		now := l.now()
 		for i := range f.Trust {
-			if f.Trust[i].before(now) {
+			if f.Trust[i].before(now) && f.Trust[i].Document != "" { // of a role that was deleted the last one counts
 				old, told = f.Trust[i].Document, true
 			}
 		}
 	}
 	region := l.text(event.Region)
-	if after, ok = readTrust(arn, l.first(pathPolicyDocument), region); !ok {
+	if after, ok = readTrust(arn, l.first(document), region); !ok {
 		return after, before, false, false
 	}
 	if old != "" {
