@@ -50,6 +50,8 @@ type detectOptions struct {
 	lateness time.Duration
 	// dead takes what keeps failing and is passed over; nil without a state folder.
 	dead func(input, reason string) error
+	// refused is told of a post that the webhook refused; it may be nil.
+	refused func()
 	// sinks are where findings go besides reports.
 	sinks      []string
 	sinkSecret string

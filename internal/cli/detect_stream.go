@@ -62,6 +62,7 @@ func (o *detectOptions) follow(ctx context.Context, e *env) error {
 		return err
 	}
 	counts := metrics.New(e.now)
+	o.refused = counts.Refused
 	if o.state != "" {
 		letters, err := stream.OpenDeadLetters(filepath.Join(o.state, "dead.jsonl"), e.now)
 		if err != nil {

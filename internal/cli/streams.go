@@ -145,11 +145,16 @@ func openLogs(ctx context.Context, e *env, _ *detectOptions, u *url.URL, from *s
 	return logs.New(cfg, logs.Options{Group: group, Resume: from.Positions["logs://"+group], From: now, Now: e.now}), nil
 }
 
-func openWebhook(_ context.Context, e *env, _ *detectOptions, u *url.URL, _ *stream.Checkpoint) (stream.Stream, error) {
+func openWebhook(_ context.Context, e *env, o *detectOptions, u *url.URL, _ *stream.Checkpoint) (stream.Stream, error) {
 	q := u.Query()
 	s, err := webhook.New(webhook.Options{
 		Address: u.Host, Certificate: q.Get("cert"), Key: q.Get("key"), ClientCA: q.Get("client-ca"), TokenFile: q.Get("token-file"),
-		Report: func(err error) { fmt.Fprintf(e.stderr, "note: %s\n", printable(err.Error())) },
+		Report: func(err error) {
+			if o.refused != nil {
+				o.refused()
+			}
+			fmt.Fprintf(e.stderr, "note: %s\n", printable(err.Error()))
+		},
 	})
 	if err != nil {
 		return nil, err

@@ -61,6 +61,11 @@ func (s *Stream) Receive(ctx context.Context, handle func(context.Context, strea
 	defer cancel()
 
 	inputs, errs := s.inputs()
+	for _, err := range errs {
+		if at, ok := errors.AsType[*fs.PathError](err); ok && s.o.Report != nil {
+			s.o.Report(at.Path, err)
+		}
+	}
 	recognised := make([]bool, len(s.o.Paths))
 	free := &buffers{}
 	var queue []*reading

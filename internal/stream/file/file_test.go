@@ -150,7 +150,13 @@ func TestErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("the rest goes on", func(t *testing.T) {
-		got, err := receive(t, Options{Paths: []string{filepath.Join(dir, "bad"), filepath.Join(dir, "missing")}})
+		var reported []string
+		got, err := receive(t, Options{Paths: []string{filepath.Join(dir, "bad"), filepath.Join(dir, "missing")}, Report: func(input string, _ error) {
+			reported = append(reported, filepath.Base(input))
+		}})
+		if diff := cmp.Diff([]string{"missing", "1.gz", "3.gz"}, reported); diff != "" {
+			t.Errorf("reported (-want +got):\n%s", diff)
+		}
 		if err == nil || !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "1.gz") || !strings.Contains(err.Error(), "3.gz") || strings.Contains(err.Error(), "2.log") {
 			t.Errorf("error %v", err)
 		}

@@ -38,6 +38,7 @@ func clients(cfg awssdk.Config) (objectsAPI, queueAPI) {
 		cfg.RetryMode, cfg.RetryMaxAttempts = awssdk.RetryModeStandard, maxAttempts
 	}
 	return s3.NewFromConfig(cfg, func(o *s3.Options) {
-		o.UsePathStyle = cfg.BaseEndpoint != nil // an endpoint of one's own has no name for every bucket
+		o.DisableLogOutputChecksumValidationSkipped = true // else a line for each object that has none
+		o.UsePathStyle = cfg.BaseEndpoint != nil           // an endpoint of one's own has no name for every bucket
 	}), sqs.NewFromConfig(cfg)
 }

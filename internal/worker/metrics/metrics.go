@@ -25,6 +25,7 @@ type Counts struct {
 	findings map[finding.Severity]int64
 	accepted int64
 	dead     int64
+	refused  int64
 	// before is how many events there were when the last line was made, and since is when that was.
 	before int64
 	since  time.Time
@@ -69,6 +70,13 @@ func (c *Counts) Dead() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dead++
+}
+
+// Refused takes a post that was not taken.
+func (c *Counts) Refused() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused++
 }
 
 // total is the runs' counts together.

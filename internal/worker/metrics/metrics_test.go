@@ -50,6 +50,7 @@ func TestText(t *testing.T) {
 	c.Run(status(11))
 	c.Findings([]finding.Finding{{Severity: finding.High}, {Severity: finding.High}, {Severity: finding.Low}}, 4)
 	c.Dead()
+	c.Refused()
 	now = start.Add(3 * time.Second)
 	got := string(c.Text())
 	for part, want := range map[string][]string{
@@ -71,6 +72,7 @@ func TestText(t *testing.T) {
 		},
 		"accepted":     {"drawbridge_findings_accepted_total 4"},
 		"dead":         {"drawbridge_dead_letters_total 1"},
+		"refused":      {"drawbridge_posts_refused_total 1"},
 		"last_event":   {"drawbridge_last_event_age_seconds 3"},
 		"lag":          {"drawbridge_lag_seconds 63"},
 		"checkpoint":   {"drawbridge_checkpoint_age_seconds 4", "drawbridge_checkpoint_bytes 99"},

@@ -77,6 +77,8 @@ func (c *Counts) Text() []byte {
 	t.sample("findings_accepted_total", float64(c.accepted))
 	t.family("dead_letters_total", "counter", "What kept failing and was passed over since this process started.")
 	t.sample("dead_letters_total", float64(c.dead))
+	t.family("posts_refused_total", "counter", "Connections and posts that the webhook refused since this process started.")
+	t.sample("posts_refused_total", float64(c.refused))
 	t.ages(c, runs, now)
 	t.places(runs)
 	return t.Bytes()

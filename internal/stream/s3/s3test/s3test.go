@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -93,7 +94,7 @@ func (f *Fake) Put(key string, content []byte) {
 	f.Lock()
 	f.Objects["logs/"+key] = content
 	f.Unlock()
-	f.Send(fmt.Sprintf(`{"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put","awsRegion":"eu-west-1","s3":{"bucket":{"name":"logs"},"object":{"key":%q}}}]}`, key))
+	f.Send(fmt.Sprintf(`{"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put","awsRegion":"eu-west-1","s3":{"bucket":{"name":"logs"},"object":{"key":%q}}}]}`, url.QueryEscape(key)))
 }
 
 // Left is how many messages are not deleted.
