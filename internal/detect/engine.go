@@ -67,14 +67,17 @@ type Engine struct {
 
 	look, again look
 	// deep is set during a second look.
-	deep   bool
-	chosen [event.CloudTrail + 1]chosen
+	deep    bool
+	classes [event.CloudTrail + 1]classes
 }
 
 // New is an engine that hands its findings to report.
 func New(p *Program, ctx *Context, o Options, report reporter) *Engine {
 	o.Windows, o.Facts, o.Pending = or(o.Windows, DefaultWindows), or(o.Facts, DefaultFacts), or(o.Pending, DefaultPending)
 	g := &Engine{program: p, ctx: ctx, options: o, report: report, ledger: newLedger(o.Facts), windows: newWindows(o.Windows), seen: newSeen(o.Windows), alike: newAlike()}
+	for _, p := range []event.Plane{event.Kubernetes, event.CloudTrail} {
+		g.classes[p] = newClasses(p)
+	}
 	g.waits.first = map[[2]uint64]Fact{}
 	g.wire()
 	return g
@@ -146,12 +149,11 @@ func (g *Engine) Add(e *event.Event) {
 // rules are those that an event can match, until the next look.
 func (g *Engine) rules(l *look) []*rule {
 	x := &g.program.indexes[l.Plane()]
-	first, second := keysOf(l.Event)
-	pinned := g.chosen[l.Plane()].candidates(x, first.String(), second.String())
+	class := g.classes[l.Plane()].of(l, x)
+	pinned := class.rules
 	spoken := x.asked != nil && !l.final && g.alike.spoken(l, x.asked)
 	behind := l.open[:0]
-	for i := range x.gates {
-		p := &x.gates[i]
+	for _, p := range class.gates {
 		if (!p.alike || !spoken) && (p.open == nil || p.open(l)) {
 			behind = append(behind, p.rules...)
 		}

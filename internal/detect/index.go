@@ -155,8 +155,8 @@ func textOf(x sigma.Expr) string {
 	return fmt.Sprintf("%p", x)
 }
 
-// candidates appends the rules that pin what an event does.
-func (x *index) candidates(into []*rule, first, second string) []*rule {
+// candidates are the rules that pin what an event does.
+func (x *index) candidates(first, second string) (out []*rule) {
 	ha, hb := fold(first), fold(second)
 	for shape, used := range x.shapes {
 		if !used {
@@ -169,33 +169,9 @@ func (x *index) candidates(into []*rule, first, second string) []*rule {
 		if shape&2 != 0 {
 			k[1] = hb
 		}
-		into = append(into, x.rules[k]...)
+		out = append(out, x.rules[k]...)
 	}
-	return into
-}
-
-// chosen remembers the candidates by what events do, as it was written; bounded, as whoever asks for what does not exist
-// chooses its name.
-type chosen struct {
-	rules map[string][]*rule
-	name  []byte
-}
-
-const chosenKept = 4096
-
-func (c *chosen) candidates(x *index, first, second string) []*rule {
-	c.name = append(append(append(c.name[:0], first...), 0), second...)
-	if rules, ok := c.rules[string(c.name)]; ok {
-		return rules
-	}
-	rules := x.candidates(nil, first, second)
-	if len(c.rules) < chosenKept && len(c.name) <= longest {
-		if c.rules == nil {
-			c.rules = map[string][]*rule{}
-		}
-		c.rules[string(c.name)] = rules
-	}
-	return rules
+	return out
 }
 
 // literals are the values of which the field must have one for x to hold; nil if it may have any.

@@ -28,6 +28,9 @@ func (p Path) Field() Field {
 	return p.field
 }
 
+// Within says whether the path is a field, or goes on below it.
+func (p Path) Within(f Field) bool { return p.field == f }
+
 // Values are the values of a path in one record. They borrow the record's bytes.
 type Values struct {
 	from Value
