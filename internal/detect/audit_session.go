@@ -21,32 +21,8 @@ type metOn struct {
 
 var pathAuditKey = event.ParsePath(event.Kubernetes, "user.extra.accessKeyId")
 
-// noteSession takes the access keys that the API server meets.
-func (g *objects) noteSession(l *look, limit int) {
-	if l.Field(event.AccessKeyIDs).Kind() != event.List {
-		return
-	}
-	if l.Field(event.AccessKeyIDs).Kind() != event.List {
-		return
-	}
-	k := l.Find(pathAuditKey).First().String()
-	if k == "" {
-		return
-	}
-	f := g.Met.get(k)
-	if f == nil {
-		f = g.Met.at(strings.Clone(k), limit)
-	}
-	l.met = f
-	c := l.Cluster()
-	i := slices.IndexFunc(f.Clusters, func(s metOn) bool { return s.Cluster == c })
-	switch {
-	case i < 0 && len(f.Clusters) < 64:
-		f.Clusters = append(f.Clusters, metOn{cloneCluster(c), l.fact()})
-	case i >= 0 && l.now().before(f.Clusters[i].First):
-		f.Clusters[i].First = l.fact()
-	}
-}
+// clustersMet is on how many clusters one access key is known.
+const clustersMet = 64
 
 // firstOfSession says whether the event is the first of its access key on its cluster, as far as is known.
 func (l *look) firstOfSession() bool {
@@ -127,7 +103,10 @@ func isAddress(address, name string) bool {
 
 // lastSource is the address from which the API server got the request.
 func lastSource(e *event.Event) string {
-	var last event.Value
+	last := e.Find(pathSourceIPs).First()
+	if len(last.Raw())+len(`[]`) == len(e.Field(event.SourceIPs).Raw()) { // the only one, as mostly
+		return last.String()
+	}
 	e.Find(pathSourceIPs).Each(func(v event.Value) bool {
 		last = v
 		return true

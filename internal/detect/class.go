@@ -10,7 +10,7 @@ import (
 // class is what events of one class can match: rules that pin what they do, and gates.
 type class struct {
 	rules []*rule
-	gates []*gate
+	gates []int // their numbers
 }
 
 // telling are the fields whose values are an event's class, and present those of which it tells only whether they are there. They
@@ -65,8 +65,8 @@ func (k *classes) of(l *look, x *index) *class {
 		}
 	}
 	for i := range x.gates {
-		if g := &x.gates[i]; slices.ContainsFunc(g.rules, func(r *rule) bool { return r.possible(l) }) {
-			out.gates = append(out.gates, g)
+		if slices.ContainsFunc(x.gates[i].rules, func(r *rule) bool { return r.possible(l) }) {
+			out.gates = append(out.gates, i)
 		}
 	}
 	if len(k.known) < classesKept && len(k.name) <= longest {
@@ -75,12 +75,30 @@ func (k *classes) of(l *look, x *index) *class {
 	return out
 }
 
-// may says of x whether events of a class can match it, and whether some can fail to: see classes.
-func (w *writer) may(x sigma.Expr) func(*look) (is, not bool) {
+// shutFor are the gates that do not open for the user of a request, as a set of their numbers: of the first 64.
+func (x *index) shutFor(l *look) uint64 {
+	u := l.user
+	if u == nil {
+		return 0
+	}
+	if !u.judged {
+		u.judged = true
+		for i := range min(len(x.gates), 64) {
+			if !slices.ContainsFunc(x.gates[i].rules, func(r *rule) bool { return r.possibleFor(l) }) {
+				u.shut |= 1 << i
+			}
+		}
+	}
+	return u.shut
+}
+
+// may says of x whether events can match it of which no more is known than some fields, and whether they can fail to. known is
+// given the event and a field, and says whether its values are known.
+func (w *writer) may(x sigma.Expr, known func(*look, event.Path) bool) func(*look) (is, not bool) {
 	inner := func(xs []sigma.Expr) []func(*look) (is, not bool) {
 		out := make([]func(*look) (is, not bool), len(xs))
 		for i, y := range xs {
-			out[i] = w.may(y)
+			out[i] = w.may(y, known)
 		}
 		return out
 	}
@@ -106,7 +124,7 @@ func (w *writer) may(x sigma.Expr) func(*look) (is, not bool) {
 			return is, not
 		}
 	case sigma.Not:
-		p := w.may(x.X)
+		p := w.may(x.X, known)
 		return func(l *look) (is, not bool) { is, not = p(l); return not, is }
 	case *sigma.Match:
 		if x.Field == "" || x.Op == sigma.FieldRef || enrichmentOf(x.Field) != nil {
@@ -114,21 +132,38 @@ func (w *writer) may(x sigma.Expr) func(*look) (is, not bool) {
 		}
 		path := event.ParsePath(w.plane, x.Field)
 		p := (&writer{compiler: &compiler{program: w.program}, rule: w.rule, plane: w.plane}).match(x)
-		told := slices.Contains(telling[w.plane], path.Field())
-		for _, f := range present[w.plane] {
-			if path.Within(f) {
-				return func(l *look) (is, not bool) {
-					if told || l.Field(f).Kind() <= event.Null {
-						is = p(l)
-						return is, !is
-					}
-					return true, true
-				}
+		return func(l *look) (is, not bool) {
+			if !known(l, path) {
+				return true, true
 			}
-		}
-		if told {
-			return func(l *look) (is, not bool) { is = p(l); return is, !is }
+			is = p(l)
+			return is, !is
 		}
 	}
 	return func(*look) (is, not bool) { return true, true }
+}
+
+// ofClass is what the class of an event tells: the values of some fields, and of others that they are absent.
+func ofClass(l *look, p event.Path) bool {
+	for _, f := range telling[l.Plane()] {
+		if p.Field() == f {
+			return true
+		}
+	}
+	for _, f := range present[l.Plane()] {
+		if p.Within(f) {
+			return l.Field(f).Kind() <= event.Null
+		}
+	}
+	return false
+}
+
+// ofUser is what the user of a request tells.
+func ofUser(_ *look, p event.Path) bool {
+	for _, f := range []event.Field{event.User, event.Username, event.UserGroups, event.UserExtra, event.AccessKeyIDs, event.CanonicalARNs} {
+		if p.Within(f) {
+			return true
+		}
+	}
+	return false
 }

@@ -16,8 +16,8 @@ type rule struct {
 	// meant decides. likely is the same with everything that the ledger may yet tell taken as so: an event that is not
 	// likely is never meant.
 	meant, likely predicate
-	// possible is the same of what the class of an event tells, see classes.
-	possible predicate
+	// possible is the same of what the class of an event tells, see classes, and possibleFor of what its user does.
+	possible, possibleFor predicate
 	// ledger says that the answer can change with later events.
 	ledger bool
 	// doubt says of an event that this answer can; nil is never.
@@ -92,8 +92,9 @@ func (c *compiler) rule(r *sigma.Rule, v *variant) {
 	if out.ledger || out.doubt != nil {
 		out.likely = w.likely(r.Condition)
 	}
-	may := w.may(r.Condition)
-	out.possible = func(l *look) bool { is, _ := may(l); return is }
+	ofClass, ofUser := w.may(r.Condition, ofClass), w.may(r.Condition, ofUser)
+	out.possible = func(l *look) bool { is, _ := ofClass(l); return is }
+	out.possibleFor = func(l *look) bool { is, _ := ofUser(l); return is }
 	if s, ok := r.Custom["after"].(string); ok {
 		var err error
 		if out.wait, err = time.ParseDuration(s); err != nil {

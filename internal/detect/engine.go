@@ -153,7 +153,12 @@ func (g *Engine) rules(l *look) []*rule {
 	pinned := class.rules
 	spoken := x.asked != nil && !l.final && g.alike.spoken(l, x.asked)
 	behind := l.open[:0]
-	for _, p := range class.gates {
+	shut := x.shutFor(l)
+	for _, i := range class.gates {
+		if shut&(1<<i) != 0 {
+			continue
+		}
+		p := &x.gates[i]
 		if (!p.alike || !spoken) && (p.open == nil || p.open(l)) {
 			behind = append(behind, p.rules...)
 		}

@@ -34,7 +34,7 @@ type Ledger struct {
 	TokenUses       facts[tokenUse]
 	Accounts        facts[accountUse]
 	Kubelets        facts[kubeletFacts]
-	met             metNodes
+	users           users
 	// Newest is the time of the newest event of all.
 	Newest time.Time
 	// Limit is how many of each kind are kept.
@@ -63,13 +63,12 @@ func (g *Ledger) note(l *look) {
 		g.noteUse(l)
 		return
 	}
-	g.noteAudit(l)
+	g.noteRequest(l)
 	g.noteToken(l)
 	g.noteKubelet(l)
 	g.notePod(l)
 	g.noteWorkload(l)
 	g.Objects.note(l, g.Limit)
-	g.noteKubernetesSession(l)
 }
 
 // Forgotten is the number of facts that were given up for want of room.

@@ -148,47 +148,8 @@ func (l *look) delivered() bool {
 	return l.Field(event.SessionContext).Find("ec2RoleDelivery").First().Kind() != event.Absent
 }
 
-// metNodes are the nodes of which everything is noted that their requests tell: a kubelet asks every second, and says the same.
-// It is no part of the state: to note the same again changes nothing.
-type metNodes struct {
-	by map[string]metNode // by username
-	// forgotten is how many facts were given up for want of room until then: they are to be noted again.
-	forgotten int
-}
-
-type metNode struct {
-	user    string
-	cluster event.Cluster
-}
-
-const metNodesKept = 1 << 16
-
-// add says whether the node of a request is a new one, or says something new.
-func (m *metNodes) add(l *look, forgotten int) bool {
-	name, user, c := l.Field(event.Username).String(), l.Field(event.User).Raw(), l.Cluster()
-	if m.forgotten != forgotten || len(m.by) >= metNodesKept {
-		clear(m.by)
-		m.forgotten = forgotten
-	}
-	if known, ok := m.by[name]; ok && known.user == string(user) && known.cluster == c {
-		return false
-	}
-	if m.by == nil {
-		m.by = map[string]metNode{}
-	}
-	m.by[strings.Clone(name)] = metNode{string(user), cloneCluster(c)}
-	return true
-}
-
-// noteKubernetesSession takes the nodes that the API server meets. The role's session on an instance has the instance's id.
-func (g *Ledger) noteKubernetesSession(l *look) {
-	name, ok := strings.CutPrefix(l.Field(event.Username).String(), "system:node:")
-	if !ok {
-		return
-	}
-	if !g.met.add(l, g.Nodes.Forgotten+g.Instances.Forgotten+g.NodeNames.Forgotten+g.Addresses.Forgotten+g.Places.Forgotten) {
-		return
-	}
+// noteNode takes a node that an API server meets, by its name. The role's session on an instance has the instance's id.
+func (g *Ledger) noteNode(l *look, name string) {
 	cluster := clusterOf(l.Event)
 	a := l.actor()
 	f := g.Nodes.get(cluster)

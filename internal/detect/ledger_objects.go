@@ -16,7 +16,6 @@ type objects struct {
 
 // note takes what a request to the API server made of an object.
 func (g *objects) note(l *look, limit int) {
-	g.noteSession(l, limit)
 	g.notePolicy(l, limit)
 	switch l.Field(event.Verb).String() {
 	case "create", "update", "patch", "delete", "deletecollection":

@@ -38,32 +38,6 @@ const (
 	auditSpansKept  = 256
 )
 
-// noteAudit takes that the audit log of a cluster is read, and that an IAM principal uses the cluster. Nodes are left out:
-// they are known otherwise.
-func (g *Ledger) noteAudit(l *look) {
-	c, at := l.Cluster(), l.Time()
-	if at.IsZero() {
-		return
-	}
-	a := g.Audits.get(c.Name)
-	if a == nil {
-		a = g.Audits.at(strings.Clone(c.Name), g.Limit)
-	}
-	a.note(c, at)
-	if strings.HasPrefix(l.Field(event.Username).String(), "system:node:") {
-		return
-	}
-	if l.Field(event.CanonicalARNs).Kind() != event.List {
-		return
-	}
-	principal := l.Find(pathCanonicalARN).First()
-	if principal.Kind() != event.String {
-		return
-	}
-	s := g.Sessions.at(memberKey(c, principal.String()), g.Limit)
-	s.note(cloneCluster(c), l)
-}
-
 var pathCanonicalARN = event.ParsePath(event.Kubernetes, "user.extra.canonicalArn")
 
 func cloneCluster(c event.Cluster) event.Cluster {

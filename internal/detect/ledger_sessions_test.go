@@ -107,7 +107,7 @@ func TestSessionUses(t *testing.T) {
 	for _, order := range [][]int{{0, 1, 2, 3}, {3, 2, 1, 0}, {1, 3, 0, 2, 1, 0}} {
 		g := newLedger(10)
 		for _, i := range order {
-			g.noteAudit(lookAt(t, events[i], &Context{}, g))
+			g.noteRequest(lookAt(t, events[i], &Context{}, g))
 		}
 		s := g.Sessions.get(memberKey(event.Cluster{}, "arn:aws:iam::111122223333:role/path/new"))
 		if s == nil {

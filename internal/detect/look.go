@@ -24,6 +24,7 @@ type look struct {
 	key    *keyFacts
 	keyOK  bool
 	met    *metFacts // of the access key of an audit event, once noted
+	user   *user     // of an audit event, once noted
 	// memo are the enrichments worked out for this event, by slot: those that are of this turn.
 	memo []remembered
 	turn uint64
@@ -43,7 +44,7 @@ type remembered struct {
 
 func (l *look) reset(e *event.Event, final bool) {
 	l.Event, l.final, l.whoOK, l.keyOK = e, final, false, false
-	l.met, l.unlike = nil, false
+	l.met, l.user, l.unlike = nil, nil, false
 	l.turn++
 }
 
