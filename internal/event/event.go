@@ -36,6 +36,9 @@ type Event struct {
 	input   string
 	cluster Cluster // as the transport tells it
 	time    time.Time
+	// percent says that the strings of requestParameters may be percent-encoded: those of EKS that are part of the request's path are
+	// logged as they stand there (CloudTrail records of AssociateAccessPolicy, Stratus Red Team, 2026-08).
+	percent bool
 	spans   [slots]span
 }
 
@@ -81,11 +84,5 @@ func (e *Event) Field(f Field) Value {
 		return Value{}
 	}
 	s := e.spans[f&slotMask]
-	return Value{raw: e.raw[s.start:s.end], percent: f == RequestParameters && e.percentEncoded()}
-}
-
-// percentEncoded says whether the strings of requestParameters may be percent-encoded: those of EKS that are part of the
-// request's path are logged as they stand there (CloudTrail records of AssociateAccessPolicy, Stratus Red Team, 2026-08).
-func (e *Event) percentEncoded() bool {
-	return e.plane == CloudTrail && e.Field(EventSource).Is("eks.amazonaws.com")
+	return Value{e.raw[s.start:s.end], f == RequestParameters && e.percent}
 }

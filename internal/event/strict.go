@@ -73,7 +73,9 @@ func (e *Event) scanRecord(b []byte) int {
 
 // unfit is the reason why a well-formed object is not a record that can be judged.
 func (e *Event) unfit() string {
+	e.percent = false
 	if e.plane == CloudTrail {
+		e.percent = e.Field(EventSource).Is("eks.amazonaws.com")
 		source, name := e.Field(EventSource), e.Field(EventName)
 		switch {
 		case bytes.HasPrefix(source.raw, []byte(`"aws:`)): // S3's notifications have CloudTrail's names
@@ -85,7 +87,7 @@ func (e *Event) unfit() string {
 	} else {
 		kind, version := e.Field(auditKind), e.Field(auditVersion)
 		switch {
-		case kind.Kind() == String && !kind.Is("Event"), version.Kind() == String && !bytes.HasPrefix(version.raw, []byte(`"audit.k8s.io/`)):
+		case kind.Kind() == String && string(kind.raw) != `"Event"` && !kind.Is("Event"), version.Kind() == String && !bytes.HasPrefix(version.raw, []byte(`"audit.k8s.io/`)):
 			return notRecord
 		case e.Field(Verb).Kind() != String:
 			return "an audit event without verb"
