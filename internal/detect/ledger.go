@@ -65,7 +65,6 @@ func (g *Ledger) note(l *look) {
 	}
 	g.noteRequest(l)
 	g.noteToken(l)
-	g.noteKubelet(l)
 	g.notePod(l)
 	g.noteWorkload(l)
 	g.Objects.note(l, g.Limit)

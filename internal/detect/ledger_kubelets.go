@@ -21,26 +21,29 @@ type kubeletFacts struct {
 // kubeletAddressesKept is how many of a cluster are told apart.
 const kubeletAddressesKept = 1 << 14
 
-// noteKubelet takes that a kubelet makes a request, and from where.
-func (g *Ledger) noteKubelet(l *look) {
-	if !strings.HasPrefix(l.Field(event.Username).Begin(len(nodeUser)), nodeUser) {
+// kubelets is where the addresses of kubelets are kept of the cluster of the event.
+func (g *Ledger) kubelets(l *look) *kubeletFacts {
+	name := l.Cluster().Name
+	if f := g.Kubelets.get(name); f != nil {
+		return f
+	}
+	return g.Kubelets.at(strings.Clone(name), g.Limit)
+}
+
+// note takes from where a kubelet makes a request.
+func (f *kubeletFacts) note(l *look) {
+	a := l.publicSource()
+	if a == "" || len(f.Public) >= kubeletAddressesKept {
 		return
 	}
-	name := l.Cluster().Name
-	f := g.Kubelets.get(name)
-	if f == nil {
-		f = g.Kubelets.at(strings.Clone(name), g.Limit)
+	if f.Public == nil {
+		f.Public = map[string]struct{}{}
 	}
-	if a := l.publicSource(); a != "" && len(f.Public) < kubeletAddressesKept {
-		if f.Public == nil {
-			f.Public = map[string]struct{}{}
-		}
-		place, v6 := placeOf(a)
-		if _, ok := f.Public[place]; !ok {
-			f.Public[strings.Clone(place)] = struct{}{}
-		}
-		f.V6 = f.V6 || v6
+	place, v6 := placeOf(a)
+	if _, ok := f.Public[place]; !ok {
+		f.Public[strings.Clone(place)] = struct{}{}
 	}
+	f.V6 = f.V6 || v6
 }
 
 const nodeUser = "system:node:"

@@ -35,7 +35,7 @@ var (
 	pathIssuedID     = event.ParsePath(event.Kubernetes, "annotations.authentication.kubernetes.io/issued-credential-id")
 )
 
-// noteToken takes tokens of service accounts that are made, and that are used.
+// noteToken takes tokens of service accounts that are made. Those that are used come with their users.
 func (g *Ledger) noteToken(l *look) {
 	if l.mints() && l.part() != partKubelet {
 		if id := l.Find(pathIssuedID).First().String(); id != "" {
@@ -46,17 +46,24 @@ func (g *Ledger) noteToken(l *look) {
 			}
 		}
 	}
+}
+
+// tokenUse is where the first request is kept with the token of the event; nil if there is none.
+func (g *Ledger) tokenUse(l *look) *tokenUse {
 	id := l.tokenID()
 	if id == "" {
-		return
+		return nil
 	}
-	u := g.TokenUses.get(id)
-	if u == nil {
-		u = g.TokenUses.at(short(id), max(1, g.Limit/4)) // one for each pod and hour
-	} else if !l.now().before(u.Fact) {
-		return
+	if u := g.TokenUses.get(id); u != nil {
+		return u
 	}
-	*u = tokenUse{l.fact(), actionOf(l.Event), strings.Clone(lastSource(l.Event))}
+	return g.TokenUses.at(short(id), max(1, g.Limit/4)) // one for each pod and hour
+}
+
+func (u *tokenUse) note(l *look) {
+	if u.ID == "" || l.now().before(u.Fact) {
+		*u = tokenUse{l.fact(), actionOf(l.Event), strings.Clone(lastSource(l.Event))}
+	}
 }
 
 // mints says that the request made a token of a service account.

@@ -16,6 +16,8 @@ type user struct {
 	session *sessionFacts // nil of those that are no IAM principal, and of nodes
 	met     *metFacts     // nil without an access key
 	on      int           // the cluster's place there
+	token   *tokenUse     // nil without the token of a service account
+	kubelet *kubeletFacts // nil of all but nodes
 	// shut are the gates that do not open for the user, whatever it does, once judged.
 	shut   uint64
 	judged bool
@@ -33,7 +35,7 @@ const usersKnown = 1 << 14
 
 // userOf is the user of a request, looked up if need be.
 func (g *Ledger) userOf(l *look) *user {
-	forgotten := g.Audits.Forgotten + g.Sessions.Forgotten + g.Objects.Met.Forgotten +
+	forgotten := g.Audits.Forgotten + g.Sessions.Forgotten + g.Objects.Met.Forgotten + g.TokenUses.Forgotten + g.Kubelets.Forgotten +
 		g.Nodes.Forgotten + g.Instances.Forgotten + g.NodeNames.Forgotten + g.Addresses.Forgotten + g.Places.Forgotten
 	if g.users.by == nil || g.users.forgotten != forgotten || len(g.users.by) == usersKnown {
 		g.users = users{maphash.MakeSeed(), map[uint64]*user{}, forgotten}
@@ -52,7 +54,9 @@ func (g *Ledger) lookUp(l *look, c event.Cluster) *user {
 	if u.audit = g.Audits.get(c.Name); u.audit == nil {
 		u.audit = g.Audits.at(u.cluster.Name, g.Limit)
 	}
-	if name, node := strings.CutPrefix(l.Field(event.Username).String(), "system:node:"); node {
+	u.token = g.tokenUse(l)
+	if name, node := strings.CutPrefix(l.Field(event.Username).String(), nodeUser); node {
+		u.kubelet = g.kubelets(l)
 		g.noteNode(l, name)
 	} else if p := l.Find(pathCanonicalARN).First(); l.Field(event.CanonicalARNs).Kind() == event.List && p.Kind() == event.String {
 		u.session = g.Sessions.at(memberKey(c, p.String()), g.Limit)
@@ -84,6 +88,12 @@ func (g *Ledger) noteRequest(l *look) {
 		if u.session != nil {
 			u.session.note(u.cluster, l)
 		}
+	}
+	if u.token != nil {
+		u.token.note(l)
+	}
+	if u.kubelet != nil {
+		u.kubelet.note(l)
 	}
 	if l.met = u.met; u.met != nil && u.on >= 0 && l.now().before(u.met.Clusters[u.on].First) {
 		u.met.Clusters[u.on].First = l.fact()
