@@ -11,6 +11,8 @@ import (
 type class struct {
 	rules []*rule
 	gates []int // their numbers
+	// changes says that they may change what the ledger keeps.
+	changes bool
 }
 
 // telling are the fields whose values are an event's class, and present those of which it tells only whether they are there. They
@@ -58,7 +60,7 @@ func (k *classes) of(l *look, x *index) *class {
 		return known
 	}
 	first, second := keysOf(l.Event)
-	out := new(class)
+	out := &class{changes: l.Plane() == event.Kubernetes && changes(l)}
 	for _, r := range x.candidates(first.String(), second.String()) {
 		if r.possible(l) {
 			out.rules = append(out.rules, r)

@@ -118,6 +118,7 @@ func (g *Engine) Add(e *event.Event) {
 	}
 	l := &g.look
 	l.reset(e, false)
+	g.classify(l)
 	g.ledger.note(l)
 	at := e.Time()
 	if g.first.IsZero() || at.Before(g.first) {
@@ -146,15 +147,19 @@ func (g *Engine) Add(e *event.Event) {
 	}
 }
 
+// classify looks up what an event can match.
+func (g *Engine) classify(l *look) {
+	l.class = g.classes[l.Plane()].of(l, &g.program.indexes[l.Plane()])
+}
+
 // rules are those that an event can match, until the next look.
 func (g *Engine) rules(l *look) []*rule {
 	x := &g.program.indexes[l.Plane()]
-	class := g.classes[l.Plane()].of(l, x)
-	pinned := class.rules
+	pinned := l.class.rules
 	spoken := x.asked != nil && !l.final && g.alike.spoken(l, x.asked)
 	behind := l.open[:0]
 	shut := x.shutFor(l)
-	for _, i := range class.gates {
+	for _, i := range l.class.gates {
 		if shut&(1<<i) != 0 {
 			continue
 		}
@@ -318,6 +323,7 @@ func (g *Engine) second(w *waiting) {
 		g.absent(w, l)
 		return
 	}
+	g.classify(l)
 	matched := 0
 	for _, r := range g.rules(l) {
 		if (r.ledger || r.doubt != nil) && (r.via == nil || l.mayBe(r.via)) && r.meant(l) {

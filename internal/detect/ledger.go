@@ -64,10 +64,29 @@ func (g *Ledger) note(l *look) {
 		return
 	}
 	g.noteRequest(l)
-	g.noteToken(l)
-	g.notePod(l)
-	g.noteWorkload(l)
-	g.Objects.note(l, g.Limit)
+	g.Objects.notePolicy(l, g.Limit)
+	if l.class.changes {
+		g.noteToken(l)
+		g.notePod(l)
+		g.noteWorkload(l)
+		g.Objects.note(l, g.Limit)
+	}
+}
+
+// changes says that a request to an API server may change an object of which the ledger keeps something.
+func changes(l *look) bool {
+	switch l.Field(event.Verb).String() {
+	case "create", "update", "patch", "delete", "deletecollection":
+	default:
+		return false
+	}
+	resource := l.Field(event.Resource).String()
+	switch resource {
+	case "secrets", "serviceaccounts", "configmaps", "roles", "clusterroles", "rolebindings", "clusterrolebindings":
+		return true
+	}
+	_, ok := templates[resource]
+	return ok
 }
 
 // Forgotten is the number of facts that were given up for want of room.

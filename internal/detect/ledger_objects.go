@@ -14,14 +14,8 @@ type objects struct {
 	Secrets     facts[secretFacts]
 }
 
-// note takes what a request to the API server made of an object.
+// note takes what a request to the API server made of an object, of those that [changes] has.
 func (g *objects) note(l *look, limit int) {
-	g.notePolicy(l, limit)
-	switch l.Field(event.Verb).String() {
-	case "create", "update", "patch", "delete", "deletecollection":
-	default:
-		return
-	}
 	switch l.Field(event.Resource).String() {
 	case "configmaps":
 		g.noteAWSAuth(l, limit)

@@ -30,6 +30,8 @@ type look struct {
 	turn uint64
 	// lists are the answers to conditions on lists, whatever the event.
 	lists []answers
+	// class is what the event can match and change, by what it does.
+	class *class
 	// open is the memory for the rules behind open gates.
 	open []*rule
 	// likeness is what records are alike in, and unlike that no earlier one speaks for this one.

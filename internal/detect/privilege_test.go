@@ -22,6 +22,7 @@ func lookAt(t testing.TB, record string, ctx *Context, g *Ledger) *look {
 	}
 	l := &look{ctx: ctx, ledger: g, memo: make([]remembered, len(enrichments))}
 	l.reset(e, true)
+	l.class = &class{changes: e.Plane() == event.Kubernetes && changes(l)}
 	return l
 }
 
