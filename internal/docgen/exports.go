@@ -22,7 +22,7 @@ func exports() (string, error) {
 What ` + "`drawbridge detections export --target TARGET`" + ` makes of them: *exact* (it finds the same), *approximated* (it says what it finds too much or
 misses), or nothing, with the reason. What only drawbridge knows is left out where the export then finds more, and what is left still names the
 call, or the resource and the verb. The measure is drawbridge over events alone, without ` + "`--snapshot`" + ` and settings such as ` + "`--pipeline-role`" + `.
-A detection is exact if all of its rules are. Rules that feed correlations are part of these (` + "`sigma`" + ` counts them, for it has each as it is written).
+A detection is exact if all of its rules are. Rules that feed correlations are part of these; ` + "`sigma`" + ` has and counts each of them.
 
 | target | detections: exact | approximated | of these in part | refused | rules: exact | approximated, finds all and more | approximated, misses some | refused |
 |---|---|---|---|---|---|---|---|---|

@@ -73,7 +73,7 @@ type target struct {
 	event func(*query) string
 	join  func(*join) string
 	// raw targets take the rule as it is written.
-	raw func(*sigma.Rule, *Rule)
+	raw func(*exporter, *sigma.Rule) string
 }
 
 func targets() []target {
@@ -150,6 +150,8 @@ type exporter struct {
 	refused bool
 	// joining says that what is written is part of a correlation.
 	joining bool
+	// within are the correlations that it is part of, for those that are about themselves.
+	within []*sigma.Rule
 }
 
 // lose tells of a loss by which the export may miss something.
@@ -176,9 +178,7 @@ func (x *exporter) refuse(format string, args ...any) {
 
 func (x *exporter) export(r *sigma.Rule) string {
 	if x.target.raw != nil {
-		x.target.raw(r, x.out)
-		x.refused = x.out.Verdict == Refused
-		return r.Source
+		return x.target.raw(x, r)
 	}
 	x.habits(r)
 	if r.Correlation != nil {

@@ -76,6 +76,13 @@ type system struct {
 func systems(a *athena, l *lucene) []system {
 	search := func(_ testing.TB, text string, _ []record) (map[string]bool, error) { return l.ids(text) }
 	return []system{
+		{"sigma", func(t testing.TB, text string, records []record) (map[string]bool, error) {
+			rules, err := sigma.Parse("alone.yml", []byte(text))
+			if err != nil {
+				return nil, err
+			}
+			return matched(t, alone(rules...), records), nil
+		}},
 		{"elastic", search}, {"opensearch", search},
 		{"athena", func(t testing.TB, text string, _ []record) (map[string]bool, error) { return a.ids(t, text), nil }},
 		{"eventbridge", func(t testing.TB, text string, records []record) (map[string]bool, error) {
