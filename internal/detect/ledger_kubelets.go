@@ -14,7 +14,7 @@ import (
 // 2026-11).
 type kubeletFacts struct {
 	// Public are the public addresses, as placeOf has them; V6 says that there are some of IPv6.
-	Public map[string]struct{}
+	Public map[string]bool
 	V6     bool
 }
 
@@ -37,11 +37,11 @@ func (f *kubeletFacts) note(l *look) {
 		return
 	}
 	if f.Public == nil {
-		f.Public = map[string]struct{}{}
+		f.Public = map[string]bool{}
 	}
 	place, v6 := placeOf(a)
-	if _, ok := f.Public[place]; !ok {
-		f.Public[strings.Clone(place)] = struct{}{}
+	if !f.Public[place] {
+		f.Public[strings.Clone(place)] = true
 	}
 	f.V6 = f.V6 || v6
 }
@@ -96,10 +96,8 @@ func (l *look) outside() string {
 	}
 	place, v6 := placeOf(source)
 	f := l.ledger.Kubelets.get(l.Cluster().Name)
-	if f != nil {
-		if _, ok := f.Public[place]; ok {
-			return ""
-		}
+	if f != nil && f.Public[place] {
+		return ""
 	}
 	switch {
 	case slices.ContainsFunc(l.ctx.Egress, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) }):

@@ -229,6 +229,15 @@ func (l *look) accountUse() *accountUse {
 	return l.ledger.Accounts.get(key(l.Cluster().Name, l.Field(event.Namespace).String(), l.runsAs()))
 }
 
+// runsPods says that templates has the resource: nearly no event's does.
+func runsPods(resource string) bool {
+	switch resource {
+	case "pods", "podtemplates", "deployments", "daemonsets", "statefulsets", "replicasets", "replicationcontrollers", "jobs", "cronjobs":
+		return true
+	}
+	return false
+}
+
 // noteWorkload takes who makes and changes what runs as which service account. That it counts is by the record alone, so that it
 // does not matter what came before.
 func (g *Ledger) noteWorkload(l *look) {
@@ -237,10 +246,10 @@ func (g *Ledger) noteWorkload(l *look) {
 	default:
 		return
 	}
-	if _, ok := templates[l.Field(event.Resource).String()]; !ok {
+	resource := l.Field(event.Resource).String()
+	if !runsPods(resource) {
 		return
 	}
-	resource := l.Field(event.Resource).String()
 	owned := l.part() != ""
 	if owned && resource != "pods" || !l.writesCode() {
 		return
