@@ -33,8 +33,8 @@ var transports = []transport{
 	{"kinesis", "kinesis://STREAM?region=REGION or kinesis://ARN", "a data stream of Kinesis", []string{"region"}, openKinesis},
 	{"logs", "logs:///aws/eks/CLUSTER/cluster?region=REGION or logs://ARN", "a group of CloudWatch Logs", []string{"region"}, openLogs},
 	{
-		"webhook", "webhook://HOST:PORT?cert=FILE&key=FILE&client-ca=FILE&token-file=FILE", "posts of API servers' audit webhooks, at /audit/CLUSTER",
-		[]string{"cert", "key", "client-ca", "token-file"},
+		"webhook", "webhook://HOST:PORT?cert=FILE&key=FILE&client-ca=FILE&token-file=FILE&cluster-from=certificate", "posts of API servers' audit webhooks, at /audit/CLUSTER",
+		[]string{"cert", "key", "client-ca", "token-file", "cluster-from"},
 		openWebhook,
 	},
 }
@@ -147,8 +147,13 @@ func openLogs(ctx context.Context, e *env, _ *detectOptions, u *url.URL, from *s
 
 func openWebhook(_ context.Context, e *env, o *detectOptions, u *url.URL, _ *stream.Checkpoint) (stream.Stream, error) {
 	q := u.Query()
+	from := q.Get("cluster-from")
+	if from != "" && from != "certificate" {
+		return nil, fmt.Errorf("cluster-from=%s: want certificate", from)
+	}
 	s, err := webhook.New(webhook.Options{
 		Address: u.Host, Certificate: q.Get("cert"), Key: q.Get("key"), ClientCA: q.Get("client-ca"), TokenFile: q.Get("token-file"),
+		ClusterFromCertificate: from != "",
 		Report: func(err error) {
 			if o.refused != nil {
 				o.refused()

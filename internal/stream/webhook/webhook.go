@@ -31,8 +31,11 @@ type Options struct {
 	Certificate, Key string
 	// ClientCA is a file in PEM: senders must have a certificate of one of these authorities.
 	ClientCA string
-	// TokenFile holds the token that senders must bear. It is read for each post.
+	// TokenFile holds the tokens of which senders must bear one, a line each; before it may be the name or ARN of a cluster: who
+	// bears it sends that cluster's events and no others. It is read for each post.
 	TokenFile string
+	// ClusterFromCertificate binds a sender to the cluster that the common name of its certificate is. It takes ClientCA.
+	ClusterFromCertificate bool
 	// MaxBody is how large a post may be, decompressed, in bytes; 0 is 32 MiB.
 	MaxBody int64
 	// Report is told of connections and posts that are refused, and why; it may be nil, and is called by many goroutines.
@@ -85,7 +88,7 @@ func New(o Options) (*Stream, error) {
 	}
 	s := &Stream{o: o, patience: patience, held: semaphore.NewWeighted(max(maxHeld, o.MaxBody)), posts: make(chan *post), closing: make(chan struct{})}
 	if o.TokenFile != "" {
-		if _, err := s.token(); err != nil {
+		if _, err := s.credentials(); err != nil {
 			return nil, err
 		}
 	}
@@ -115,6 +118,9 @@ func New(o Options) (*Stream, error) {
 
 // secure reads the certificates.
 func (s *Stream) secure() error {
+	if s.o.ClusterFromCertificate && s.o.ClientCA == "" {
+		return errors.New("listen for audit logs: clusters by certificates of clients take an authority of clients")
+	}
 	if s.o.Certificate == "" && s.o.Key == "" {
 		if s.o.ClientCA != "" {
 			return errors.New("listen for audit logs: certificates of clients take one of the server")

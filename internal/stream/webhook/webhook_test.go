@@ -58,7 +58,7 @@ func newPKI(t *testing.T) pki {
 	var p pki
 	p.ca, _ = issue("ca", caKey, authority)
 	p.cert, p.key = issue("server", newKey(t), &x509.Certificate{SerialNumber: big.NewInt(2), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{{127, 0, 0, 1}}})
-	p.clientCert, p.clientKey = issue("client", newKey(t), &x509.Certificate{SerialNumber: big.NewInt(3), NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	p.clientCert, p.clientKey = issue("client", newKey(t), &x509.Certificate{Subject: pkix.Name{CommonName: "prod"}, SerialNumber: big.NewInt(3), NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 	return p
 }
 
@@ -325,6 +325,9 @@ func TestNew(t *testing.T) {
 		"no key":            {Address: "127.0.0.1:0", Certificate: p.cert},
 		"CA is a key":       {Address: "127.0.0.1:0", Certificate: p.cert, Key: p.key, ClientCA: p.key},
 		"no address":        {Address: "nowhere"},
+		"odd token line":    {Address: "127.0.0.1:0", TokenFile: tokenFile(t, "pr/od token\n")},
+		"long token line":   {Address: "127.0.0.1:0", TokenFile: tokenFile(t, "prod a b\n")},
+		"names without CA":  {Address: "127.0.0.1:0", Certificate: p.cert, Key: p.key, ClusterFromCertificate: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if s, err := New(o); err == nil {
