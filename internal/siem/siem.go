@@ -156,7 +156,7 @@ type exporter struct {
 
 // lose tells of a loss by which the export may miss something.
 func (x *exporter) lose(format string, args ...any) {
-	x.also(format, args...)
+	x.also("may miss something: "+format, args...)
 	x.out.Misses = x.out.Misses || !x.refused
 }
 

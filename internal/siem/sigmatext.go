@@ -77,7 +77,7 @@ func (x *exporter) inherit(c *sigma.Correlation) {
 			x.refuse("rule %q is not exported: %s", r.Title, of.out.Losses[0])
 		}
 		for _, l := range of.out.Losses {
-			x.also("%s: %s", r.Title, l)
+			x.also("%s (rule %q)", l, r.Title)
 		}
 		x.out.Misses = x.out.Misses || of.out.Misses
 	}
