@@ -36,25 +36,39 @@ func freePorts(t testing.TB, n int) []int {
 	return out
 }
 
+// place is where a server and the others of its cluster are.
+type place struct {
+	I     int
+	Ports []int // of the servers for clients, and then for each other
+	Dir   string
+}
+
+func (p place) options() *server.Options {
+	n := len(p.Ports) / 2
+	o := &server.Options{
+		ServerName: fmt.Sprintf("n%d", p.I), Host: "127.0.0.1", Port: p.Ports[p.I], JetStream: true, StoreDir: filepath.Join(p.Dir, fmt.Sprint(p.I)),
+		NoLog: true, NoSigs: true, MaxPayload: 4 << 20,
+	}
+	if n > 1 {
+		var routes []string
+		for _, port := range p.Ports[n:] {
+			routes = append(routes, fmt.Sprintf("nats-route://127.0.0.1:%d", port))
+		}
+		o.Cluster = server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: p.Ports[n+p.I]}
+		o.Routes = server.RoutesFromStr(strings.Join(routes, ","))
+	}
+	return o
+}
+
 // start makes n servers; maxStore bounds the disk of each, 0 does not.
 func start(t testing.TB, n int, maxStore int64) *cluster {
 	t.Helper()
-	ports := freePorts(t, 2*n)
-	var routes []string
-	for i := range n {
-		routes = append(routes, fmt.Sprintf("nats-route://127.0.0.1:%d", ports[n+i]))
-	}
 	c := &cluster{}
-	dir := t.TempDir()
+	p := place{Ports: freePorts(t, 2*n), Dir: t.TempDir()}
 	for i := range n {
-		o := &server.Options{
-			ServerName: fmt.Sprintf("n%d", i), Host: "127.0.0.1", Port: ports[i], JetStream: true, StoreDir: filepath.Join(dir, fmt.Sprint(i)),
-			JetStreamMaxStore: maxStore, NoLog: true, NoSigs: true, MaxPayload: 4 << 20,
-		}
-		if n > 1 {
-			o.Cluster = server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: ports[n+i]}
-			o.Routes = server.RoutesFromStr(strings.Join(routes, ","))
-		}
+		p.I = i
+		o := p.options()
+		o.JetStreamMaxStore = maxStore
 		c.options = append(c.options, o)
 		c.servers = append(c.servers, nil)
 		c.up(t, i)

@@ -110,21 +110,13 @@ func findings(ctx context.Context, l *nats.Log) (map[string]int, error) {
 		return nil, err
 	}
 	out := map[string]int{}
-	n := s.CachedInfo().State.Msgs
-	if n == 0 {
-		return out, nil
-	}
-	c, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
-	if err != nil {
-		return nil, err
-	}
-	for range n {
-		m, err := c.Next(jetstream.FetchMaxWait(10 * time.Second))
+	for n := range s.CachedInfo().State.LastSeq {
+		m, err := s.GetMsg(ctx, n+1)
 		if err != nil {
 			return nil, err
 		}
 		var f finding.Finding
-		if err := json.Unmarshal(m.Data(), &f); err != nil {
+		if err := json.Unmarshal(m.Data, &f); err != nil {
 			return nil, err
 		}
 		out[f.Message]++
