@@ -94,7 +94,7 @@ var agentFields = []enrichment{
 			if l.Field(event.Verb).Is("delete") {
 				return nil
 			}
-			return agentOddities(podSpecOf(l.object(), l.Field(event.Resource).String()))
+			return agentOddities(l.podSpec())
 		},
 	},
 	{
@@ -105,7 +105,7 @@ var agentFields = []enrichment{
 		Name: "drawbridge.agent.images", Text: "the images of a workload's containers", Planes: onKubernetes,
 		Of: func(l *look) []string {
 			var out []string
-			for v := range podSpecOf(l.object(), l.Field(event.Resource).String()).Find("containers.image").All() {
+			for v := range l.podSpec().Find("containers.image").All() {
 				out = append(out, v.String())
 			}
 			return out

@@ -12,6 +12,13 @@ import (
 // object is what a request left behind, or, where the log does not have it, what it asked for: then it may be a patch, and
 // that a list.
 func (l *look) object() event.Value {
+	if !l.read.hasObject {
+		l.read.object, l.read.hasObject = l.objectSaid(), true
+	}
+	return l.read.object
+}
+
+func (l *look) objectSaid() event.Value {
 	if v := l.Field(event.ResponseObject); v.Kind() == event.Object && !v.Find("kind").First().Is("Status") {
 		return v
 	}

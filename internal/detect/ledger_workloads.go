@@ -54,7 +54,7 @@ func sinceNoted(list []since, name string, at Fact) []since {
 
 // accountWritten is the service account of the pods that the request makes, as far as the record tells.
 func (l *look) accountWritten() string {
-	spec := podSpecOf(l.object(), l.Field(event.Resource).String())
+	spec := l.podSpec()
 	for _, field := range []string{"serviceAccountName", "serviceAccount"} {
 		if sa := spec.Find(field).First().String(); sa != "" {
 			return sa
@@ -336,7 +336,7 @@ func (l *look) strangeImages() []string {
 	if len(known) == 0 {
 		return nil
 	}
-	return without(repositories(podSpecOf(l.object(), l.Field(event.Resource).String())), known)
+	return without(repositories(l.podSpec()), known)
 }
 
 // workloadFields are about what somebody runs as a service account.
@@ -383,7 +383,7 @@ var workloadFields = []enrichment{
 	},
 	{
 		Name: "drawbridge.workload.images", Text: "repositories of the images that the request has run", Planes: onKubernetes,
-		Of: func(l *look) []string { return repositories(podSpecOf(l.object(), l.Field(event.Resource).String())) },
+		Of: func(l *look) []string { return repositories(l.podSpec()) },
 	},
 	{
 		Name: "drawbridge.workload.strange_images", Text: "those of them from which nothing ran as the service account before", Planes: onKubernetes, Ledger: true,

@@ -25,6 +25,8 @@ type look struct {
 	keyOK  bool
 	met    *metFacts // of the access key of an audit event, once noted
 	user   *user     // of an audit event, once noted
+	// read is what was read of the object that the event is about.
+	read objectRead
 	// memo are the enrichments worked out for this event, by slot: those that are of this turn.
 	memo []remembered
 	turn uint64
@@ -39,6 +41,13 @@ type look struct {
 	unlike   bool
 }
 
+// objectRead is an object, the specification of its pod, and what its rules come to, each once it was asked for.
+type objectRead struct {
+	object, pod                event.Value
+	role                       roleSaid
+	hasObject, hasPod, hasRole bool
+}
+
 type remembered struct {
 	turn   uint64
 	values []string
@@ -47,6 +56,7 @@ type remembered struct {
 func (l *look) reset(e *event.Event, final bool) {
 	l.Event, l.final, l.whoOK, l.keyOK = e, final, false, false
 	l.met, l.user, l.unlike = nil, nil, false
+	l.read.hasObject, l.read.hasPod, l.read.hasRole = false, false, false
 	l.turn++
 }
 

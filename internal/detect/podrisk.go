@@ -32,7 +32,7 @@ func (g *objects) noteTemplate(l *look, limit int) {
 		if l.Field(event.Verb).Is("patch") && l.Field(event.ResponseObject).Kind() != event.Object {
 			return
 		}
-		spec := podSpecOf(l.object(), l.Field(event.Resource).String())
+		spec := l.podSpec()
 		s.Risks = risksOf(spec)
 		if l.Field(event.ResponseObject).Kind() == event.Object && l.part() == "" {
 			s.Code, s.ServiceAccount = codeOf(spec), strings.Clone(spec.Find("serviceAccountName").First().String())
@@ -162,7 +162,7 @@ func (l *look) risks() (all, added []string) {
 	if _, ok := templates[resource]; !ok || !l.done() {
 		return nil, nil
 	}
-	spec := podSpecOf(l.object(), resource)
+	spec := l.podSpec()
 	if resource == "pods" && l.Field(event.Subresource).Is("ephemeralcontainers") {
 		asked := l.Field(event.RequestObject)
 		if asked.Kind() == event.Object {
@@ -208,7 +208,7 @@ func (l *look) risks() (all, added []string) {
 
 // ownImages says that all images come from registries of EKS.
 func (l *look) ownImages() bool {
-	spec := podSpecOf(l.object(), l.Field(event.Resource).String())
+	spec := l.podSpec()
 	found := false
 	for _, list := range []string{"containers.image", "initContainers.image"} {
 		for image := range spec.Find(list).All() {

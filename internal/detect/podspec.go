@@ -40,6 +40,14 @@ func podSpecOf(o event.Value, resource string) event.Value {
 	return podTemplateOf(o, resource).Find("spec").First()
 }
 
+// podSpec is the specification of the pod in the object of the event, or of its template.
+func (l *look) podSpec() event.Value {
+	if !l.read.hasPod {
+		l.read.pod, l.read.hasPod = podSpecOf(l.object(), l.Field(event.Resource).String()), true
+	}
+	return l.read.pod
+}
+
 // owned says that a controller made the object for another, which was judged when somebody made that.
 func (l *look) owned() bool {
 	if l.part() != partController && l.part() != partControlPlane {

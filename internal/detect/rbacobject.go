@@ -48,11 +48,11 @@ func (g *objects) noteRole(l *look, limit int) {
 	}
 	s := roleState{Fact: l.fact()}
 	if !l.Field(event.Verb).Is("delete") {
-		rules, whole := l.rules()
-		if !whole {
+		said := l.roleSaid()
+		if !said.whole {
 			return
 		}
-		s.Wild, s.Powers, s.Into = wildcards(rules), powersOf(rules, l.Field(event.Namespace).String()), l.aggregated()
+		s.Wild, s.Powers, s.Into = said.wild, said.powers, l.aggregated()
 	}
 	f := g.Roles.at(l.objectKey(), limit)
 	f.Changes = note(f.Changes, s, func(s *roleState) Fact { return s.Fact })
@@ -97,6 +97,20 @@ func (l *look) rules() (rules []rbacv1.PolicyRule, whole bool) {
 		}
 	}
 	return rules, false
+}
+
+// roleSaid is what the rules come to that the request leaves a role with.
+type roleSaid struct {
+	wild, powers []string
+	whole        bool
+}
+
+func (l *look) roleSaid() *roleSaid {
+	if !l.read.hasRole {
+		rules, whole := l.rules()
+		l.read.role, l.read.hasRole = roleSaid{wildcards(rules), powersOf(rules, l.Field(event.Namespace).String()), whole}, true
+	}
+	return &l.read.role
 }
 
 func ruleOf(v event.Value) (rbacv1.PolicyRule, bool) {
@@ -232,8 +246,7 @@ func (l *look) gainedByRole() (wild, powers []string) {
 	if resource != "roles" && resource != "clusterroles" || l.Field(event.Subresource).String() != "" || !l.done() {
 		return nil, nil
 	}
-	rules, _ := l.rules()
-	wild, powers = wildcards(rules), powersOf(rules, l.Field(event.Namespace).String())
+	wild, powers = l.roleSaid().wild, l.roleSaid().powers
 	if l.creates() {
 		return wild, powers
 	}
@@ -271,8 +284,7 @@ func (l *look) addedTo() []string {
 	if wild, powers := l.gainedByRole(); len(wild)+len(powers) > 0 {
 		return into
 	}
-	rules, whole := l.rules()
-	if !whole || len(wildcards(rules))+len(powersOf(rules, "")) == 0 {
+	if said := l.roleSaid(); !said.whole || len(said.wild)+len(said.powers) == 0 {
 		return nil
 	}
 	if before, known := l.roleAt(l.objectKey(), l.now()); known {

@@ -70,6 +70,11 @@ func (p *Power) HeldBy(rules []rbacv1.PolicyRule) []Held {
 
 // held finds rules for each need: one without a limit to names if there is one, else every limited one.
 func (w Way) held(rules []rbacv1.PolicyRule) []Held {
+	for i := range w.Needs { // mostly one is not given
+		if !given(rules, &w.Needs[i]) {
+			return nil
+		}
+	}
 	held := []Held{{Way: w}}
 	for _, need := range w.Needs {
 		choice, limited := giving(rules, need)
@@ -124,6 +129,16 @@ func giving(rules []rbacv1.PolicyRule, need Request) (free, limited []int) {
 		}
 	}
 	return free, limited
+}
+
+// given says whether any rule gives what is needed, whether or not for objects of certain names.
+func given(rules []rbacv1.PolicyRule, need *Request) bool {
+	return slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
+		if need.Name == "" && !nameless(*need) {
+			r.ResourceNames = nil
+		}
+		return allows(&r, need)
+	})
 }
 
 // nameless reports requests that never carry an object's name.
