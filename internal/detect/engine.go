@@ -391,8 +391,8 @@ func (g *Engine) feed(f *feed, l *look) int {
 		return nothing
 	}
 	if c.kind == temporalOrdered && f.at == c.rules-1 && c.variant != nil {
-		kept := l.Keep()
-		e.End = &ending{kept.Raw(), kept.Origin()}
+		kept := l.Copy()
+		e.End = &ending{Raw: kept.Raw(), Origin: kept.Origin()}
 	}
 	run := w.add(c, e)
 	if run == nil {

@@ -35,6 +35,7 @@ type savedEvent struct {
 
 // Save writes the engine's state. It holds no credentials.
 func (g *Engine) Save(w io.Writer) error {
+	g.windows.redact()
 	s := state{
 		Version: stateVersion, First: g.first, Watermark: g.watermark, Expired: g.expired, Stats: g.stats, Ledger: g.ledger,
 		Windows: g.windows.open, WindowOrder: g.windows.order, Evicted: g.windows.evicted, Seen: g.seen.Order,

@@ -97,10 +97,22 @@ func (e entry) compare(o entry) int {
 	return cmp.Or(cmp.Compare(e.At, o.At), strings.Compare(e.ID, o.ID), strings.Compare(e.Value, o.Value))
 }
 
-// ending is an event that is kept, without credentials.
+// ending is an event that is kept.
 type ending struct {
 	Raw    []byte
 	Origin event.Origin
+	clean  bool // it has no credentials, as what is saved
+}
+
+// redact takes the credentials out of what is kept.
+func (w *windows) redact() {
+	for _, window := range w.open {
+		for i := range window.Entries {
+			if end := window.Entries[i].End; end != nil && !end.clean {
+				end.Raw, end.clean = event.Redact(make([]byte, 0, len(end.Raw)), end.Raw), true
+			}
+		}
+	}
 }
 
 // window holds the events of one correlation and one group, in order of their time. It is complete or not whatever the order
