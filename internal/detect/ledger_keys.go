@@ -190,25 +190,35 @@ func (f *keyFacts) note(l *look) bool {
 		f.Last = at
 	}
 	address, agent := l.Field(event.SourceIP).String(), l.Field(event.EventUserAgent).String()
-	for i := range f.Uses {
-		u := &f.Uses[i]
-		if u.Address != address || u.UserAgent != agent {
-			continue
-		}
+	u := f.use(address, agent)
+	if u == nil {
+		agent = safe(agent)
+		u = f.use(address, agent)
+	}
+	if u != nil {
 		if l.now().before(u.First) {
 			u.First, u.Action = l.fact(), actionOf(l.Event)
 			f.sort()
 		}
 		return false
 	}
-	u := use{Address: strings.Clone(address), UserAgent: strings.Clone(agent), First: l.fact(), Action: actionOf(l.Event)}
+	first := use{Address: strings.Clone(address), UserAgent: agent, First: l.fact(), Action: actionOf(l.Event)}
 	if len(f.Uses) < usesKept {
-		f.Uses = append(f.Uses, u)
-	} else if last := &f.Uses[usesKept-1]; u.First.before(last.First) {
-		*last = u
+		f.Uses = append(f.Uses, first)
+	} else if last := &f.Uses[usesKept-1]; first.First.before(last.First) {
+		*last = first
 	}
 	f.sort()
 	return true
+}
+
+// use is the use from an address with a user agent; nil if it was not used so.
+func (f *keyFacts) use(address, agent string) *use {
+	i := slices.IndexFunc(f.Uses, func(u use) bool { return u.Address == address && u.UserAgent == agent })
+	if i < 0 {
+		return nil
+	}
+	return &f.Uses[i]
 }
 
 func (f *keyFacts) sort() {

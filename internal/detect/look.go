@@ -110,6 +110,9 @@ func short(s string) string {
 	return strings.ToValidUTF8(s[:longest-32], "") + "…" + hex.EncodeToString(sum[:8])
 }
 
+// safe is a text without the credentials that it may have.
+func safe(s string) string { return string(event.Redact(nil, []byte(s))) }
+
 // identity is who acts. Whoever takes a role chooses the session's name, and with it the username that EKS makes of it: neither
 // tells one from another. Nodes of one role are told apart.
 func (l *look) identity() string {
@@ -140,7 +143,7 @@ func actionOf(e *event.Event) string {
 		what += "/" + sub
 	}
 	if e.Field(event.Resource).Kind() == event.Absent {
-		what = e.Field(event.Verb).String() + " " + e.Field(event.RequestURI).String()
+		what = e.Field(event.Verb).String() + " " + safe(e.Field(event.RequestURI).String())
 	}
 	return what
 }
