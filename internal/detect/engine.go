@@ -181,7 +181,7 @@ func (g *Engine) worth(r *rule, l *look) bool {
 	if !r.sampled || len(r.feeds) > 0 {
 		return true
 	}
-	id := r.variant.hash(l, nil)
+	id := r.variant.hash(l, run{})
 	if _, ok := g.seen.In[id]; ok {
 		return false
 	}
@@ -348,7 +348,7 @@ func (g *Engine) absent(w *waiting, l *look) {
 		}
 		k, ok := f.key(l)
 		if win := g.windows.open[k]; ok && win != nil && !win.broken(f.correlation, l.Time().UnixNano()) {
-			g.count(g.complete(f.correlation, l, nil))
+			g.count(g.complete(f.correlation, l, nil, k))
 		}
 		return
 	}
@@ -358,7 +358,7 @@ func (g *Engine) absent(w *waiting, l *look) {
 func (g *Engine) fire(r *rule, l *look) int {
 	outcome := nothing
 	if r.variant != nil {
-		outcome = g.emit(r.variant, l, nil)
+		outcome = g.emit(r.variant, l, run{})
 	}
 	for i := range r.feeds {
 		outcome = max(outcome, g.feed(&r.feeds[i], l))
@@ -398,15 +398,15 @@ func (g *Engine) feed(f *feed, l *look) int {
 	if run == nil {
 		return nothing
 	}
-	return g.complete(c, l, run)
+	return g.complete(c, l, run, k)
 }
 
 // complete is a correlation that an event completed.
-func (g *Engine) complete(c *correlation, l *look, run []entry) int {
+func (g *Engine) complete(c *correlation, l *look, entries []entry, k windowKey) int {
 	if c.variant == nil {
 		return nothing
 	}
-	return g.emit(c.variant, g.ending(l, run), run)
+	return g.emit(c.variant, g.ending(l, entries), run{entries, c, k[1]})
 }
 
 // ending is the event that ends a run, which is not always the one that came last.
@@ -426,8 +426,8 @@ func (g *Engine) ending(l *look, run []entry) *look {
 }
 
 // emit reports a finding, once.
-func (g *Engine) emit(v *variant, l *look, run []entry) int {
-	if !g.seen.add(v.hash(l, run)) {
+func (g *Engine) emit(v *variant, l *look, of run) int {
+	if !g.seen.add(v.hash(l, of)) {
 		return repeated
 	}
 	if clean := l.Clean(); clean != l.Event {
@@ -435,7 +435,7 @@ func (g *Engine) emit(v *variant, l *look, run []entry) int {
 		redacted.reset(clean, l.final)
 		l = redacted
 	}
-	g.report(g.finding(v, l, v.identity(l, run), run))
+	g.report(g.finding(v, l, of))
 	return reported
 }
 

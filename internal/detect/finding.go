@@ -9,22 +9,35 @@ import (
 	"drawbridge/internal/finding"
 )
 
+// run are the events that a finding is made of, if it is a correlation's, and the group they are of.
+type run struct {
+	entries []entry
+	of      *correlation
+	group   uint64
+}
+
+// counts says that the run is a number of events that are like each other. Which of them complete it depends on the order in which
+// they come: the group tells it from others, and about when they began.
+func (r run) counts() bool {
+	return r.of != nil && (r.of.kind == eventCount || r.of.kind == valueCount)
+}
+
 // identity tells one report of a detection from another: the values of `once`, or the events it is made of. The same events
 // give the same findings, however often they come.
-func (v *variant) identity(l *look, run []entry) string {
+func (v *variant) identity(l *look, of run) string {
 	var b strings.Builder
-	v.parts(l, run, func(s string) { b.WriteString(s); b.WriteByte(0) })
+	v.parts(l, of, func(s string) { b.WriteString(s); b.WriteByte(0) })
 	return strings.TrimSuffix(b.String(), "\x00")
 }
 
 // hash is the detection and the identity in short.
-func (v *variant) hash(l *look, run []entry) uint64 {
+func (v *variant) hash(l *look, of run) uint64 {
 	h := fold(v.detection.ID)
-	v.parts(l, run, func(s string) { h = foldInto(foldInto(h, "\x00"), s) })
+	v.parts(l, of, func(s string) { h = foldInto(foldInto(h, "\x00"), s) })
 	return h
 }
 
-func (v *variant) parts(l *look, run []entry, part func(string)) {
+func (v *variant) parts(l *look, of run, part func(string)) {
 	if v.cluster == nil {
 		part(clusterOf(l.Event))
 	} else {
@@ -37,11 +50,16 @@ func (v *variant) parts(l *look, run []entry, part func(string)) {
 		}
 		return
 	}
-	if run == nil {
+	switch {
+	case len(of.entries) == 0:
 		part(l.ID())
 		l.request(part)
+	case of.counts():
+		part(strconv.FormatUint(of.group, 36))
+		part(strconv.FormatInt(of.entries[0].At/int64(4*of.of.span), 36))
+		return
 	}
-	for _, e := range run {
+	for _, e := range of.entries {
 		part(e.ID)
 		part(strconv.FormatInt(e.At, 36))
 	}
@@ -62,7 +80,7 @@ func (l *look) request(part func(string)) {
 	part(string(event.Redact(nil, l.Field(event.RequestURI).Raw()))) // a kept event has it without credentials
 }
 
-func (g *Engine) finding(v *variant, l *look, id string, run []entry) finding.Finding {
+func (g *Engine) finding(v *variant, l *look, of run) finding.Finding {
 	cluster := clusterOf(l.Event)
 	if v.cluster != nil {
 		if of, ok := v.cluster.one(l); ok {
@@ -80,14 +98,18 @@ func (g *Engine) finding(v *variant, l *look, id string, run []entry) finding.Fi
 		remediation = text(v.rule.Custom, "triage")
 	}
 	ev := g.story(l)
-	if len(run) > 1 {
-		ev = append(evidence(run), ev[1:]...)
+	if len(of.entries) > 1 {
+		ev = append(evidence(of.entries), ev[1:]...)
+	}
+	told := s
+	if of.counts() { // which event completes it says nothing
+		told = finding.Subject{Kind: s.Kind}
 	}
 	return finding.Finding{
 		ID: d.ID, Title: v.rule.Title, Severity: v.severity, Status: finding.Fail, Cluster: cluster, Subject: s,
 		Message: v.message.render(l), Evidence: ev, Remediation: finding.Remediation{Text: remediation},
 		Controls: []finding.Control{}, Techniques: slices.Clone(d.Techniques()),
-		Fingerprint: finding.Fingerprint(d.ID, cluster, s, id), Time: &at,
+		Fingerprint: finding.Fingerprint(d.ID, cluster, told, v.identity(l, of)), Time: &at,
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // stateVersion changes with the meaning of what is saved; an engine does not restore another's.
-const stateVersion = 1
+const stateVersion = 2
 
 // state is an engine as it is saved: everything that decides what it will report.
 type state struct {

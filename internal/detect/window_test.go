@@ -94,6 +94,25 @@ func found(t testing.TB, p *detect.Program, events []happened) []string {
 	return out
 }
 
+// TestBurst: which of the events of a burst come first is chance; its finding is the same.
+func TestBurst(t *testing.T) {
+	p := program(t, part("t.a", "get")+correlate("event_count", "  condition: {gte: 8}", "t.a"))
+	var events []happened
+	for i := range 30 {
+		events = append(events, happened{i / 3, "get", "u", fmt.Sprint(i)})
+	}
+	prints := map[string]bool{}
+	for seed := range uint64(20) {
+		rand.New(rand.NewPCG(seed, 3)).Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
+		g := detect.New(p, &detect.Context{}, detect.Options{}, func(f finding.Finding) { prints[f.Fingerprint] = true })
+		feed(t, g, events)
+		g.Flush()
+	}
+	if len(prints) != 1 {
+		t.Errorf("%d fingerprints of one burst in twenty orders", len(prints))
+	}
+}
+
 func TestWindows(t *testing.T) {
 	a, b := part("t.a", "get"), part("t.b", "list")
 	tests := []struct {
