@@ -105,8 +105,8 @@ type ending struct {
 }
 
 // redact takes the credentials out of what is kept.
-func (w *windows) redact() {
-	for _, window := range w.open {
+func (ws *windows) redact() {
+	for _, window := range ws.open {
 		for i := range window.Entries {
 			if end := window.Entries[i].End; end != nil && !end.clean {
 				end.Raw, end.clean = event.Redact(make([]byte, 0, len(end.Raw)), end.Raw), true
