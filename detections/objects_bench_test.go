@@ -57,7 +57,7 @@ func cores(n int, do func()) func() {
 func BenchmarkObjects(b *testing.B) {
 	p := load(b)
 	dir, size := b.TempDir(), 0
-	lines := bytes.Split(bytes.TrimSpace(trail(16_000)), []byte("\n"))
+	lines := bytes.Split(bytes.TrimSpace(trail(64_000)), []byte("\n"))
 	var files []string
 	for chunk := range slices.Chunk(lines, 1000) {
 		object := slices.Concat([]byte(`{"Records":[`), bytes.Join(chunk, []byte(",")), []byte(`]}`))
