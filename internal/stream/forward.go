@@ -90,6 +90,7 @@ type sending struct {
 
 // batch hands the blocks of a batch out, and behind them that it is done.
 func (f *forwarder) batch(ctx context.Context, b Batch) error {
+	defer b.Release() // blocks have copies
 	d := event.NewDecoder(b.Body, event.Options{Input: b.Input, Cluster: cmp.Or(b.Cluster, f.cluster)})
 	var e event.Event
 	for {

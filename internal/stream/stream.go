@@ -56,6 +56,13 @@ func Transport(input string) string {
 	return "file"
 }
 
+// Release gives the bytes back.
+func (b *Batch) Release() {
+	if b.Free != nil {
+		b.Free()
+	}
+}
+
 // Stream hands out batches.
 type Stream interface {
 	// Receive calls handle with one batch after the other, those of one input in order, never two at a time, until there

@@ -57,7 +57,7 @@ func (a *ahead) handle(ctx context.Context, b stream.Batch) error {
 		if err := a.failed(); err != nil {
 			return err
 		}
-		defer free(b)
+		defer b.Release()
 		return a.run.batch(ctx, b, a.run.decoder(b))
 	}
 	d := &decoding{batch: b, decoder: a.run.decoder(b), memory: a.room(), ready: make(chan struct{})}
@@ -84,7 +84,7 @@ func (a *ahead) work(ctx context.Context) {
 				a.fail(err)
 			}
 		}
-		free(d.batch)
+		d.batch.Release()
 		a.mu.Lock()
 		a.memory = append(a.memory, d.memory)
 		a.mu.Unlock()
@@ -118,10 +118,4 @@ func (a *ahead) room() []event.Event {
 	last := a.memory[n-1]
 	a.memory = a.memory[:n-1]
 	return last
-}
-
-func free(b stream.Batch) {
-	if b.Free != nil {
-		b.Free()
-	}
 }

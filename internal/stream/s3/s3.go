@@ -229,11 +229,18 @@ func (s *Stream) hand(ctx context.Context, ready <-chan fetched, handle func(con
 				return err
 			}
 		default:
-			err := handle(ctx, stream.Batch{
+			b := stream.Batch{
 				Input: f.object.String(), Cluster: stream.ClusterOfPath(f.object.key), Body: f.body.Reader,
 				Ack: func(ctx context.Context) error { return s.finish(ctx, f.message, f.object) },
-			})
-			f.body.close()
+			}
+			_, memory := f.body.Reader.(*bytes.Buffer)
+			if memory {
+				b.Free = f.body.close
+			}
+			err := handle(ctx, b)
+			if !memory { // a file does not wait
+				f.body.close()
+			}
 			if err != nil {
 				return err
 			}
