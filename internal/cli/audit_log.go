@@ -91,6 +91,7 @@ func (e *env) readLogs(ctx context.Context, paths []string, see func(*event.Even
 		}
 	}})
 	err := logs.Receive(ctx, func(ctx context.Context, b stream.Batch) error {
+		defer b.Release()
 		d := event.NewDecoder(b.Body, event.Options{Input: b.Input, Cluster: b.Cluster})
 		for ctx.Err() == nil {
 			err := d.Next(&ev)
