@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 func TestParseURL(t *testing.T) {
@@ -70,5 +72,23 @@ func TestReach(t *testing.T) {
 	}
 	if diff := cmp.Diff([][2]uint64{{5, 9}, {9, 10}}, lost); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestPasses(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{nats.ErrDisconnected, true},
+		{&jetstream.APIError{Code: 503}, true},
+		{&jetstream.APIError{Code: 409, ErrorCode: 10158}, true},
+		{&jetstream.APIError{Code: 409, ErrorCode: 10159}, false},
+		{&jetstream.APIError{Code: 404}, false},
+		{nats.ErrMaxPayload, false},
+	} {
+		if got := passes(c.err); got != c.want {
+			t.Errorf("%v passes: %v", c.err, got)
+		}
 	}
 }

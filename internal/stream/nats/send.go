@@ -57,11 +57,19 @@ func (m *message) Send(ctx context.Context) error {
 		if !passes(err) {
 			return fmt.Errorf("publish to %s: %w", m.msg.Subject, err)
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(reconnectWait):
+		if err := pause(ctx); err != nil {
+			return err
 		}
+	}
+}
+
+// pause waits before something is tried again.
+func pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(reconnectWait):
+		return nil
 	}
 }
 
@@ -78,6 +86,9 @@ func (m *message) Stored(ctx context.Context) error {
 			if !passes(err) {
 				return fmt.Errorf("store a block in %s: %w", m.msg.Subject, err)
 			}
+			if err := pause(ctx); err != nil {
+				return err
+			}
 			if err := m.Send(ctx); err != nil {
 				return err
 			}
@@ -87,8 +98,12 @@ func (m *message) Stored(ctx context.Context) error {
 	}
 }
 
+// inProcess is the error code of JetStream for a message whose first copy is not stored yet: a new leader does not know whether
+// it will be (nats-server v2.15.2, JSStreamDuplicateMessageConflict).
+const inProcess jetstream.ErrorCode = 10158
+
 // passes says whether an error can pass by itself: a lost connection, a stream without a leader or that is being moved, an
-// answer that did not come. A full disk is refused as such a stream is, and passes when there is room: a forwarder that
+// answer that did not come, a first copy that is on its way. A full disk is refused as such a stream is, and passes when there is room: a forwarder that
 // waits loses nothing.
 func passes(err error) bool {
 	for _, soon := range []error{
@@ -100,5 +115,5 @@ func passes(err error) bool {
 		}
 	}
 	var api *jetstream.APIError
-	return errors.As(err, &api) && (api.Code == 503 || api.Code == 500)
+	return errors.As(err, &api) && (api.Code == 503 || api.Code == 500 || api.ErrorCode == inProcess)
 }
