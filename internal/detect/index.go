@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"drawbridge/internal/event"
 	"drawbridge/internal/sigma"
@@ -69,10 +70,10 @@ func (x *index) add(r *rule, condition sigma.Expr, open func(sigma.Expr) predica
 		for _, b := range second {
 			k := [2]uint64{}
 			if shape&1 != 0 {
-				k[0] = fold(a)
+				k[0] = foldAll(a)
 			}
 			if shape&2 != 0 {
-				k[1] = fold(b)
+				k[1] = foldAll(b)
 			}
 			if !seen[k] {
 				seen[k] = true
@@ -157,7 +158,7 @@ func textOf(x sigma.Expr) string {
 
 // candidates are the rules that pin what an event does.
 func (x *index) candidates(first, second string) (out []*rule) {
-	ha, hb := fold(first), fold(second)
+	ha, hb := foldAll(first), foldAll(second)
 	for shape, used := range x.shapes {
 		if !used {
 			continue
@@ -212,8 +213,19 @@ func literals(x sigma.Expr, name string) []string {
 	return nil
 }
 
-// fold hashes text without regard to the case of ASCII letters (FNV-1a). Rules that pin other letters are still found:
-// their literals are folded alike.
+// foldAll hashes text without regard to case, as Sigma compares it: there are letters outside ASCII that are one of ASCII's in
+// another case.
+func foldAll(s string) uint64 {
+	return fold(strings.Map(func(r rune) rune {
+		least := r
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			least = min(least, f)
+		}
+		return least
+	}, s))
+}
+
+// fold hashes text without regard to the case of ASCII letters (FNV-1a).
 func fold(s string) uint64 { return foldInto(14695981039346656037, s) }
 
 // foldInto goes on with a hash.
