@@ -20,8 +20,10 @@ type asked struct {
 	values []*enrichment
 }
 
-// ask adds what a condition and `once` ask. Of a record, what the ledger tells depends on who and where, which is always asked.
+// ask adds what a condition and `once` ask. Of a record, what the ledger tells depends on who, with which key, and where, which is
+// always asked: see [ofWhoAndWhere].
 func (a *asked) ask(x sigma.Expr, once []field) {
+	a.add("drawbridge.key")
 	for _, f := range []event.Field{event.SourceIP, event.EventUserAgent, event.VPCEndpointID, event.VPCEndpointAccount} {
 		a.path(f.String())
 	}
@@ -50,6 +52,15 @@ func (a *asked) path(name string) {
 	if !strings.HasPrefix(name, "userIdentity.") && !slices.Contains(a.fields, p) {
 		a.fields = append(a.fields, p)
 	}
+}
+
+// ofWhoAndWhere says of a field that what the ledger tells of it depends, of the record, on nothing but who made the request, with
+// which key, and from where. Of others it may depend on what was asked for.
+func ofWhoAndWhere(name string) bool {
+	e := enrichmentOf(name)
+	return e == nil || !e.Ledger || slices.ContainsFunc([]string{"drawbridge.key.", "drawbridge.instance.", "drawbridge.source."}, func(p string) bool {
+		return strings.HasPrefix(name, p)
+	})
 }
 
 // eachField calls do with each field of a condition.

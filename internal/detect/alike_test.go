@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -125,4 +126,29 @@ func reports(t *testing.T, p *Program, c *Case, lines [][]byte, late time.Durati
 	g.Flush()
 	slices.Sort(out)
 	return slices.Compact(out), spoken
+}
+
+// TestAlikeToARule: records are not alike to a rule for which the ledger tells of what they asked for, whoever asked: neither the
+// other entry nor the other role of the same minute is spared.
+func TestAlikeToARule(t *testing.T) {
+	const rule = "title: T\nname: t\nlevel: high\nlogsource: {product: aws, service: cloudtrail}\ndetection: {s: {%s}, condition: s}\ndrawbridge: {once: [%s], cluster: drawbridge.actor}\n"
+	const admin = `{"eventVersion":"1.11","userIdentity":{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/admin/jane","accountId":"111122223333","accessKeyId":"ASIAEXAMPLEADMIN0001","sessionContext":{"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::111122223333:role/admin"}}},` +
+		`"eventTime":"2026-11-01T10:00:%[1]sZ","eventSource":"eks.amazonaws.com","eventName":"CreateAccessEntry","sourceIPAddress":"203.0.113.7","requestParameters":{"name":"prod","principalArn":"arn:aws:iam::111122223333:role/%[2]s"},"eventID":"%[1]s"}`
+	const pod = `{"eventVersion":"1.11","userIdentity":{"type":"WebIdentityUser","userName":"system:serviceaccount:web:shop","identityProvider":"arn:aws:iam::111122223333:oidc-provider/x"},` +
+		`"eventTime":"2026-11-01T10:00:%[1]sZ","eventSource":"sts.amazonaws.com","eventName":"AssumeRoleWithWebIdentity","sourceIPAddress":"203.0.113.7","requestParameters":{"roleArn":"arn:aws:iam::111122223333:role/%[2]s"},"responseElements":{"credentials":{"accessKeyId":"ASIAEXAMPLEIRSA00%[1]s"}},"eventID":"%[1]s"}`
+	for _, tt := range []struct{ name, condition, once, record string }{
+		{"of the entry", "drawbridge.entry.self: itself", "userIdentity.arn", admin},
+		{"of the key that is asked for", "drawbridge.key.role|endswith: '/admin'", "userIdentity.userName", pod},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := Load(fstest.MapFS{"t.yml": {Data: fmt.Appendf(nil, rule, tt.condition, tt.once)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := [][]byte{fmt.Appendf(nil, tt.record, "10", "other"), fmt.Appendf(nil, tt.record, "20", "admin")}
+			if got, _ := reports(t, p, &Case{Context: &Context{}}, lines, 0); len(got) != 1 {
+				t.Errorf("found %q, want one finding", got)
+			}
+		})
+	}
 }

@@ -167,7 +167,12 @@ func (c *compiler) spare() {
 }
 
 // spared says that a rule need not see each of several records that are alike: only the earliest of them is looked at again, and
-// it tells the cluster by what the ledger has.
+// it tells the cluster by what the ledger has, and all else that the ledger tells it by who and where.
 func (r *rule) spared() bool {
-	return r.ledger && r.sampled && len(r.feeds) == 0 && r.variant.cluster != nil
+	if !r.ledger || !r.sampled || len(r.feeds) > 0 || r.variant.cluster == nil {
+		return false
+	}
+	spared := true
+	eachField(r.variant.rule.Condition, func(name string) { spared = spared && ofWhoAndWhere(name) })
+	return spared
 }
