@@ -130,11 +130,6 @@ func (c *Cluster) BindingObject(b *rbac.Binding) *model.Binding {
 	return c.rbac().bindings()[name{b.Namespace, b.Name}]
 }
 
-// RoleObject returns the snapshot's object of a Role or ClusterRole that the index speaks of.
-func (c *Cluster) RoleObject(r *rbac.Role) *model.Role {
-	return c.rbac().roles()[name{r.Namespace, r.Name}]
-}
-
 // Chain is the way a grant goes, as evidence: from the subject over the binding to the role and its rule.
 func (c *Cluster) Chain(g rbac.Grant) []finding.Evidence {
 	if g.Binding == nil || g.Role == nil {

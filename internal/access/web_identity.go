@@ -119,11 +119,6 @@ func claimIssuer(key string) (string, bool) {
 	return key[:i], true
 }
 
-// WebConditions prints the conditions under which tokens of an issuer are let in.
-func (t *Trust) WebConditions(issuer string) []string {
-	return t.conditions(func(p *iam.Principals) bool { return slices.Contains(p.Federated, t.Provider(issuer)) }, webIdentityAction)
-}
-
 // Providers are the OIDC providers that statements let in for web identity, sorted.
 func (t *Trust) Providers() []string {
 	var all []string

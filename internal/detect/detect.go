@@ -58,7 +58,7 @@ func (d *Detection) Planes() []event.Plane {
 func (d *Detection) Text(key string) string { return text(d.Head().Custom, key) }
 
 // Techniques are the ATT&CK techniques of the tags, as ATT&CK writes them: T1098.006.
-func (d *Detection) Techniques() []string { return techniques(d.Head().Tags) }
+func (d *Detection) Techniques() []string { return d.Head().Techniques() }
 
 // variant is a document that reports.
 type variant struct {
@@ -179,16 +179,6 @@ func planeOf(s sigma.LogSource) (event.Plane, bool) {
 func text(custom map[string]any, key string) string {
 	s, _ := custom[key].(string)
 	return strings.TrimSpace(s)
-}
-
-func techniques(tags []string) []string {
-	var out []string
-	for _, t := range tags {
-		if rest, ok := strings.CutPrefix(t, "attack.t"); ok {
-			out = append(out, "T"+rest)
-		}
-	}
-	return out
 }
 
 func errorAt(r *sigma.Rule, line int, format string, args ...any) error {

@@ -3,6 +3,7 @@ package detect
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 
 	"drawbridge/internal/access"
@@ -114,7 +115,7 @@ func Fields() []Field {
 		}
 		out = append(out, f)
 	}
-	slices.SortFunc(out, func(a, b Field) int { return compareText(a.Name, b.Name) })
+	slices.SortFunc(out, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
 

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,7 +29,7 @@ func withoutIndex(t *testing.T) *Program {
 		for _, rs := range x.rules {
 			rules = append(rules, rs...)
 		}
-		slices.SortFunc(rules, func(a, b *rule) int { return compareText(a.name+a.variantID(), b.name+b.variantID()) })
+		slices.SortFunc(rules, func(a, b *rule) int { return strings.Compare(a.name+a.variantID(), b.name+b.variantID()) })
 		*x = index{gates: []gate{{rules: slices.Compact(rules)}}}
 	}
 	return p

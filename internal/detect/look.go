@@ -129,8 +129,6 @@ func (l *look) identity() string {
 	return cmp.Or(a.Principal, a.Username)
 }
 
-func compareText(a, b string) int { return cmp.Compare(a, b) }
-
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // actionOf is what was done, as people write it.

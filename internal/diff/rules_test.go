@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/component-helpers/auth/rbac/validation"
 	"pgregory.net/rapid"
 
 	"drawbridge/internal/rbac"
@@ -185,7 +186,7 @@ func TestRulesAgreeWithCovers(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := rapid.SliceOfN(rapid.Custom(genRule), 0, 3).Draw(t, "a"), rapid.SliceOfN(rapid.Custom(genRule), 0, 3).Draw(t, "b")
-		covers, _ := rbac.Covers(clusterwide(b), clusterwide(a))
+		covers, _ := validation.Covers(clusterwide(b), clusterwide(a))
 		only, err := Rules(a, b)
 		if err != nil {
 			t.Fatal(err)

@@ -20,8 +20,6 @@ type Match struct {
 	Layer     Layer
 	Policy    string // the policy's name
 	Statement *Statement
-	// Applies is True for a statement that applies, Unknown for one that may.
-	Applies Truth
 }
 
 // String names the statement: "identity policy AdministratorAccess, statement 1: Allow * on *".
@@ -43,10 +41,10 @@ func (d Decision) By() []Match {
 		case Denied:
 			want = d.Explicit && s.Effect == Deny && applies == True
 		case Undecided:
-			applies, want = Unknown, w.unsure()
+			want = w.unsure()
 		}
 		if want {
-			by = append(by, Match{l, policy, s, applies})
+			by = append(by, Match{l, policy, s})
 		}
 	}
 	e.run(d.identityOnly)

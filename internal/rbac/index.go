@@ -50,7 +50,7 @@ type Index struct {
 	bindings []Binding
 	// What is costly is worked out when it is first asked for.
 	bySubject func() subjects
-	byRole    func() map[*Role][]int // bindings in order; those whose role is missing under nil
+	byRole    func() map[*Role][]int // bindings in order, of roles that are there
 }
 
 type roleKey struct{ namespace, name string }
@@ -72,8 +72,9 @@ func NewIndex(roles []Role, bindings []Binding) *Index {
 	x.byRole = sync.OnceValue(func() map[*Role][]int {
 		by := map[*Role][]int{}
 		for i := range bindings {
-			role := x.Role(&bindings[i])
-			by[role] = append(by[role], i)
+			if role := x.Role(&bindings[i]); role != nil {
+				by[role] = append(by[role], i)
+			}
 		}
 		return by
 	})
@@ -135,16 +136,6 @@ func (x *Index) Role(b *Binding) *Role {
 		}
 	}
 	return nil
-}
-
-// Missing returns the bindings whose role is not there. What they grant is unknown if the roles
-// were not all read, and nothing until somebody creates the role if they were.
-func (x *Index) Missing() []*Binding {
-	var missing []*Binding
-	for _, i := range x.byRole()[nil] {
-		missing = append(missing, &x.bindings[i])
-	}
-	return missing
 }
 
 // Grant is a rule that somebody holds, and the chain through which.
@@ -270,9 +261,6 @@ func (x *Index) holders(r Request, in func(namespace string) bool) []Grant {
 	type hit struct{ binding, rule int }
 	var hits []hit
 	for role, bindings := range x.byRole() {
-		if role == nil {
-			continue
-		}
 		rule := slices.IndexFunc(role.Rules, func(p rbacv1.PolicyRule) bool { return allows(&p, &r) })
 		if rule < 0 {
 			continue

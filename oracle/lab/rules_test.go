@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/component-helpers/auth/rbac/validation"
 
 	"drawbridge/internal/access"
 	"drawbridge/internal/awsdata"
@@ -91,16 +92,21 @@ func everyRule(t *testing.T) []rbac.Request {
 	if err := json.Unmarshal(b, &theirs); err != nil {
 		t.Fatal(err)
 	}
-	var rules []rbacv1.PolicyRule
+	var atoms []rbacv1.PolicyRule
+	add := func(rules []rbacv1.PolicyRule) {
+		for _, r := range rules {
+			atoms = append(atoms, validation.BreakdownRule(r)...)
+		}
+	}
 	for _, p := range theirs.Policies {
-		rules = append(rules, p.Rules...)
+		add(p.Rules)
 	}
 	for _, p := range awsdata.AccessPolicies() {
-		rules = append(rules, p.Rules...)
+		add(p.Rules)
 	}
 	var all []rbac.Request
 	have := map[[3]string]bool{}
-	for _, rule := range rbac.Atoms(rules) {
+	for _, rule := range atoms {
 		if len(rule.NonResourceURLs) > 0 {
 			continue
 		}
