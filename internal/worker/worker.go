@@ -273,9 +273,8 @@ func (r *run) quiet(ctx context.Context) error {
 	return r.deliver(ctx)
 }
 
-// saved is a run as a checkpoint holds it.
+// saved is a run as a checkpoint holds it; its engine's own state follows it.
 type saved struct {
-	Engine   []byte
 	Unparsed []Unparsed
 	Count    int64
 	Clusters []string
@@ -284,10 +283,11 @@ type saved struct {
 
 func (r *run) restore(c *stream.Checkpoint, report func(finding.Finding)) error {
 	var s saved
-	if err := gob.NewDecoder(bytes.NewReader(c.State)).Decode(&s); err != nil {
+	state := bytes.NewReader(c.State)
+	if err := gob.NewDecoder(state).Decode(&s); err != nil {
 		return fmt.Errorf("restore a checkpoint: %w", err)
 	}
-	engine, err := detect.Restore(bytes.NewReader(s.Engine), r.Program, r.Context, r.Options.Engine, report)
+	engine, err := detect.Restore(state, r.Program, r.Context, r.Options.Engine, report)
 	if err != nil {
 		return err
 	}
@@ -302,13 +302,13 @@ func (r *run) restore(c *stream.Checkpoint, report func(finding.Finding)) error 
 
 // save writes a checkpoint, and only then tells the transport that it need not send again.
 func (r *run) save(ctx context.Context) error {
-	var engine, state bytes.Buffer
-	if err := r.engine.Save(&engine); err != nil {
-		return err
-	}
-	err := gob.NewEncoder(&state).Encode(saved{engine.Bytes(), r.summary.Unparsed, r.summary.Events.Unparsed, slices.Sorted(maps.Keys(r.clusters)), r.told.unparsed})
+	var state bytes.Buffer
+	err := gob.NewEncoder(&state).Encode(saved{r.summary.Unparsed, r.summary.Events.Unparsed, slices.Sorted(maps.Keys(r.clusters)), r.told.unparsed})
 	if err != nil {
 		return fmt.Errorf("save a checkpoint: %w", err)
+	}
+	if err := r.engine.Save(&state); err != nil {
+		return err
 	}
 	if err := r.Store.Save(ctx, &stream.Checkpoint{Positions: maps.Clone(r.position), State: state.Bytes()}); err != nil {
 		return fmt.Errorf("save a checkpoint: %w", err)
