@@ -106,7 +106,7 @@ func (p *Program) plain() {
 		for _, rs := range x.rules {
 			rules = append(rules, rs...)
 		}
-		slices.SortFunc(rules, func(a, b *rule) int { return compareText(a.name+a.variantID(), b.name+b.variantID()) })
+		slices.SortFunc(rules, func(a, b *rule) int { return strings.Compare(a.name+a.variantID(), b.name+b.variantID()) })
 		rules = slices.Compact(rules)
 		for _, r := range rules {
 			r.possible, r.possibleFor, r.via = always, always, nil
