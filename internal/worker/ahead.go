@@ -10,6 +10,9 @@ import (
 	"drawbridge/internal/stream"
 )
 
+// batchesAhead is how many batches wait at most, however many cores there are: one engine reads them all.
+const batchesAhead = 4
+
 // recordsAhead is how many records of a batch are decoded before its turn; the rest are when it comes.
 const recordsAhead = 8192
 
@@ -40,7 +43,7 @@ type decoding struct {
 func newAhead(ctx context.Context, r *run, fail context.CancelCauseFunc) *ahead {
 	a := &ahead{run: r, fail: fail}
 	if n := runtime.GOMAXPROCS(0); n > 1 {
-		a.queue = make(chan *decoding, n)
+		a.queue = make(chan *decoding, min(n, batchesAhead))
 		a.over.Go(func() { a.work(ctx) })
 	}
 	return a
