@@ -22,7 +22,7 @@ func (q *query) said(m *sigma.Match, b bound) sigma.Expr {
 	case "drawbridge.created":
 		return answer(m, created(), created())
 	case "drawbridge.actor.part":
-		return worded(m, b, actorParts())
+		return q.actorPart(m, b)
 	case "drawbridge.object.name":
 		return q.objectName(m, b)
 	case "drawbridge.path":
@@ -157,6 +157,15 @@ func created() sigma.Expr {
 		compare("verb", sigma.Equals, "create"),
 		sigma.And{compare("verb", sigma.Equals, "patch", "update"), compare(code, sigma.Equals, "201")},
 	}
+}
+
+// actorPart is what a part of the cluster does. Who had a controller's token made, drawbridge knows by another event.
+func (q *query) actorPart(m *sigma.Match, b bound) sigma.Expr {
+	x := worded(m, b, actorParts())
+	if controller := m.Op == sigma.Exists || slices.ContainsFunc(m.Values, func(v sigma.Value) bool { return v.Matches(m.Op, m.Cased, "controller") }); x != nil && controller && b == below {
+		q.lose("what is done with a token of a controller that somebody else had made is taken for the controller's")
+	}
+	return x
 }
 
 // actorParts are requests of the cluster's own parts, as package detect knows them by their usernames.
