@@ -36,7 +36,7 @@ func (g *Ledger) noteNodeRole(l *look) {
 	if a.Instance == "" || !l.delivered() || !l.Field(event.EventName).Is(podIdentityCall) || !succeeded(l.Event) {
 		return
 	}
-	f := g.Roles.at(strings.ToLower(bare(a.Principal)), g.Limit)
+	f := g.Roles.at(strings.Clone(strings.ToLower(bare(a.Principal))), g.Limit)
 	f.Clusters = put(f.Clusters, l.Cluster().Name, 64)
 }
 

@@ -67,6 +67,9 @@ func TestShortcuts(t *testing.T) {
 		if random.IntN(2) == 0 {
 			o.Lateness = 15 * time.Minute
 		}
+		if random.IntN(2) == 0 {
+			o.Facts = 1 + random.IntN(20)
+		}
 		got, want := m.run(t, p, c, lines, o, false), m.run(t, plain, c, lines, o, true)
 		if diff := cmp.Diff(want, got); diff != "" {
 			for id := range files {

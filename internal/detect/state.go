@@ -56,7 +56,7 @@ func (g *Engine) Save(w io.Writer) error {
 func Restore(r io.Reader, p *Program, c *Context, o Options, report reporter) (*Engine, error) {
 	var s state
 	if err := gob.NewDecoder(r).Decode(&s); err != nil {
-		return nil, fmt.Errorf("restore the state of detections: %w", err)
+		return nil, fmt.Errorf("restore the state of detections: it is damaged, or of another version: %w; start anew with an empty state folder", err)
 	}
 	if s.Version != stateVersion {
 		return nil, fmt.Errorf("restore the state of detections: it is of version %d, this drawbridge has %d; start anew with an empty state folder", s.Version, stateVersion)
