@@ -53,12 +53,12 @@ func (o *auditLogs) read(ctx context.Context, e *env, s *model.Snapshot, all *ac
 		n    int
 		what string
 	}{
-		{w.Unassigned, "are of a cluster that neither they nor their file tell: read the logs of one cluster at a time, or as CloudWatch Logs hands them out"},
-		{w.Foreign, "are of clusters that were not read"},
-		{w.Other, "are no Kubernetes audit records"},
+		{w.Unassigned, "of a cluster that neither they nor their file tell: read the logs of one cluster at a time, or as CloudWatch Logs hands them out"},
+		{w.Foreign, "of clusters that were not read"},
+		{w.Other, "no Kubernetes audit records"},
 	} {
 		if lost.n > 0 {
-			fmt.Fprintf(e.stderr, "note: %d records of the audit logs %s\n", lost.n, printable(lost.what))
+			fmt.Fprintf(e.stderr, "note: %s of the audit logs: %s\n", records(lost.n), printable(lost.what))
 		}
 	}
 	return w.Evidence(), nil
@@ -114,7 +114,7 @@ func (e *env) readLogs(ctx context.Context, paths []string, see func(*event.Even
 		return failed(fmt.Errorf("read audit logs: %w", err), "evidence of a part of the logs would be none: take the path out, or mend it")
 	}
 	if unparsed > 0 {
-		fmt.Fprintf(e.stderr, "note: %d records of the audit logs could not be read, the first: %s\n", unparsed, printable(first.Error()))
+		fmt.Fprintf(e.stderr, "note: %s of the audit logs could not be read, the first: %s\n", records(unparsed), printable(first.Error()))
 	}
 	return nil
 }

@@ -329,7 +329,7 @@ func detectResult(s *worker.Summary, known *detect.Context) *finding.Result {
 	for _, u := range s.Unparsed {
 		r.Gaps = append(r.Gaps, finding.Gap{
 			Area:   "events in " + u.Input,
-			Reason: fmt.Sprintf("%d records could not be read, the first at byte %d: %s", u.Count, u.Offset, u.Reason),
+			Reason: fmt.Sprintf("%s could not be read, the first at byte %d: %s", records(u.Count), u.Offset, u.Reason),
 		})
 	}
 	for what, n := range map[string]int64{"windows": s.Stats.Evicted, "facts": s.Stats.Forgotten, "second looks": s.Stats.Early} {
@@ -389,4 +389,11 @@ func allDetections() []*detect.Detection {
 		return nil
 	}
 	return p.Detections
+}
+
+func records[N int | int64](n N) string {
+	if n == 1 {
+		return "1 record"
+	}
+	return fmt.Sprintf("%d records", n)
 }

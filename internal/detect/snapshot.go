@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"strings"
+
 	"drawbridge/internal/access"
 	"drawbridge/internal/event"
 	"drawbridge/internal/finding"
@@ -54,7 +56,7 @@ func (c *Context) Facts(name string) finding.Cluster {
 	parsed := event.ParseCluster(name)
 	out := finding.Cluster{Name: parsed.Name, Account: parsed.Account, Region: parsed.Region}
 	if parsed.ARN() != "" {
-		out.ARN = name
+		out.ARN, out.Partition = name, strings.Split(name, ":")[1]
 	}
 	return out
 }

@@ -115,7 +115,7 @@ func clusterLabels(r finding.FrameworkReport) func(string) string {
 		if name := cluster[strings.LastIndex(cluster, "/")+1:]; names[name] {
 			return name
 		}
-		return cmp.Or(cluster, "no cluster")
+		return cmp.Or(cluster, noCluster)
 	}
 }
 

@@ -63,6 +63,8 @@ type htmlPage struct {
 	// TestWord is check or detection, and Test the same as a heading.
 	Test, TestWord string
 	Open           bool
+	// Settings says that of some cluster more is known than events tell.
+	Settings bool
 }
 
 type htmlCount struct {
@@ -92,11 +94,11 @@ type htmlGroup struct {
 }
 
 type htmlFinding struct {
-	Anchor, Check, Title, Kind, Name, Cluster, Message, Remediation, Decision string
-	Severity                                                                  finding.Severity
-	Evidence                                                                  []finding.Evidence
-	Meta                                                                      []htmlMeta
-	Techniques                                                                []htmlTechnique
+	Anchor, Check, Title, Kind, Name, Cluster, Time, Message, Remediation, Decision string
+	Severity                                                                        finding.Severity
+	Evidence                                                                        []finding.Evidence
+	Meta                                                                            []htmlMeta
+	Techniques                                                                      []htmlTechnique
 }
 
 type htmlMeta struct{ Name, Text string }
@@ -162,6 +164,7 @@ func contentPolicy(style, script string) string {
 
 func (p *htmlPage) addClusters(v *view) {
 	for _, c := range v.clusters {
+		p.Settings = p.Settings || c.AuthenticationMode != "" || c.KubernetesVersion != ""
 		words := countWords(c.Counts)
 		if len(words) == 0 {
 			words = []string{c.nothing()}
@@ -237,7 +240,10 @@ func (p *htmlPage) addFindings(v *view, o Options) {
 		for _, f := range g.Items {
 			on[f.Cluster] = true
 		}
-		if p.Groups[i].Clusters = "on " + plural(len(on), "cluster"); len(on) == 1 {
+		switch p.Groups[i].Clusters = "on " + plural(len(on), "cluster"); {
+		case on[noCluster] && len(on) == 1:
+			p.Groups[i].Clusters = noCluster
+		case len(on) == 1:
 			p.Groups[i].Clusters = "on " + g.Items[0].Cluster
 		}
 	}
@@ -286,6 +292,9 @@ func newHTMLFinding(v *view, f finding.Finding) htmlFinding {
 	if anchorForm.MatchString(f.Fingerprint) {
 		h.Anchor = "f-" + f.Fingerprint
 	}
+	if f.Time != nil {
+		h.Time = instant(*f.Time)
+	}
 	for _, e := range f.Evidence {
 		h.Evidence = append(h.Evidence, finding.Evidence{Text: visible(e.Text), Source: visible(e.Source)})
 	}
@@ -297,9 +306,6 @@ func newHTMLFinding(v *view, f finding.Finding) htmlFinding {
 	meta("ARN", f.Subject.ARN)
 	if f.Location != nil {
 		meta("File", place(*f.Location))
-	}
-	if f.Time != nil {
-		meta("Time", f.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
 	meta("Plan", planWords(f.Remediation.Plan))
 	meta("Controls", strings.Join(controlWords(f.Controls), ", "))

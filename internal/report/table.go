@@ -138,7 +138,11 @@ func (t *terminal) findings(c clusterView, g group) {
 		}
 		name, message := visible(f.Subject.String()), visible(f.Message)
 		if !t.Wide {
-			name, message = c.short(name), c.short(message)
+			short := c.short
+			if f.Time != nil {
+				short, name = c.shortOfEvent, name+"\n"+t.dim(instant(*f.Time))
+			}
+			name, message = short(name), short(message)
 		}
 		indent := margin + 2
 		room := t.width - indent
@@ -172,7 +176,7 @@ func (t *terminal) details(f finding.Finding) {
 		field("location", visible(place(*f.Location)))
 	}
 	if f.Time != nil {
-		field("time", f.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
+		field("time", instant(*f.Time))
 	}
 	for i, e := range f.Evidence {
 		name := ""

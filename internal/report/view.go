@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"drawbridge/internal/finding"
 )
@@ -152,10 +153,13 @@ func clusterNames(cs []finding.Cluster) map[string]string {
 	return names
 }
 
+// noCluster stands for the cluster of what names none.
+const noCluster = "no cluster"
+
 // name is what people call the cluster that a finding or gap names by ARN or name.
 func (v *view) name(cluster string) string {
 	if cluster == "" {
-		return "no cluster"
+		return noCluster
 	}
 	return cmp.Or(v.names[cluster], cluster)
 }
@@ -288,6 +292,9 @@ func (v *view) spread() string {
 	return fmt.Sprintf(", on %d of %d clusters", hit, len(v.Clusters))
 }
 
+// instant is the time of an event.
+func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -297,11 +304,16 @@ func plural(n int, noun string) string {
 
 // short is text without what its cluster already says: the partition, service and account of IAM ARNs in the cluster's
 // own account.
-func (c clusterView) short(text string) string {
+func (c clusterView) short(text string) string { return c.without("iam", text) }
+
+// shortOfEvent does so for what happened: sessions too lose what the cluster says.
+func (c clusterView) shortOfEvent(text string) string { return c.without("sts", c.short(text)) }
+
+func (c clusterView) without(service, text string) string {
 	if c.Account == "" || !strings.Contains(text, "arn:") {
 		return text
 	}
-	return strings.ReplaceAll(text, "arn:"+c.Partition+":iam::"+c.Account+":", "")
+	return strings.ReplaceAll(text, "arn:"+c.Partition+":"+service+"::"+c.Account+":", "")
 }
 
 // facts is what is known of a cluster besides its name.
