@@ -37,6 +37,10 @@ type Forwarded struct {
 	Records, Bytes, Blocks, Unparsed int64
 }
 
+// blocksOpen is how many blocks may be filled at once. There are as many as partitions, and clusters in one batch, which whoever
+// wrote the batch may name as he likes.
+const blocksOpen = 128
+
 // underWay is how many messages may be on their way at once.
 const underWay = 64
 
@@ -102,10 +106,8 @@ func (f *forwarder) batch(ctx context.Context, b Batch) error {
 				return err
 			}
 		case errors.Is(err, io.EOF):
-			for k := range f.blocks {
-				if err := f.pack(ctx, k); err != nil {
-					return err
-				}
+			if err := f.packAll(ctx); err != nil {
+				return err
 			}
 			if b.Ack == nil {
 				return nil
@@ -134,12 +136,26 @@ func (f *forwarder) add(ctx context.Context, e *event.Event) error {
 	}
 	b := f.blocks[k]
 	if b == nil {
+		if len(f.blocks) == blocksOpen {
+			if err := f.packAll(ctx); err != nil {
+				return err
+			}
+		}
 		k.cluster, k.input = strings.Clone(k.cluster), strings.Clone(k.input)
 		b = newBlock(k, strings.Clone(account))
 		f.blocks[k] = b
 	}
 	if b.add(e.Raw()) {
 		return f.pack(ctx, k)
+	}
+	return nil
+}
+
+func (f *forwarder) packAll(ctx context.Context) error {
+	for k := range f.blocks {
+		if err := f.pack(ctx, k); err != nil {
+			return err
+		}
 	}
 	return nil
 }

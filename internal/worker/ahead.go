@@ -52,15 +52,16 @@ func newAhead(ctx context.Context, r *run, fail context.CancelCauseFunc) *ahead 
 // handle takes a batch. Those whose bytes can wait are queued, all others are done with when it returns.
 func (a *ahead) handle(ctx context.Context, b stream.Batch) error {
 	if err := a.failed(); err != nil {
+		b.Release()
 		return err
 	}
 	_, whole := b.Body.(*bytes.Buffer)
 	if a.queue == nil || b.Free == nil || !whole {
+		defer b.Release()
 		a.open.Wait()
 		if err := a.failed(); err != nil {
 			return err
 		}
-		defer b.Release()
 		return a.run.batch(ctx, b, a.run.decoder(b))
 	}
 	d := &decoding{batch: b, decoder: a.run.decoder(b), memory: a.room(), ready: make(chan struct{})}

@@ -67,12 +67,18 @@ func (p *partition) Receive(ctx context.Context, handle func(context.Context, st
 // unpacked has room for blocks that are being read.
 var unpacked = sync.Pool{New: func() any { return new([]byte) }}
 
+// longestBlock is more than a block has, with one record that is as long as records may be. Whoever may write to the log could else
+// say of a few bytes that they are gigabytes.
+const longestBlock = 64 << 20
+
 // unpack gives a batch its bytes. If they are no block of ours, the decoder counts them as unparsed.
 func unpack(b *stream.Batch, data []byte) {
 	room := unpacked.Get().(*[]byte)
 	b.Free = func() { unpacked.Put(room) }
-	if block, err := s2.Decode((*room)[:cap(*room)], data); err == nil {
-		*room, data = block, block
+	if n, err := s2.DecodedLen(data); err == nil && n <= longestBlock {
+		if block, err := s2.Decode((*room)[:cap(*room)], data); err == nil {
+			*room, data = block, block
+		}
 	}
 	b.Body = bytes.NewBuffer(data)
 }
