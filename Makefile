@@ -43,7 +43,7 @@ evaluator: ## install the independent IAM evaluator that oracle/iam asks
 	@if command -v npm >/dev/null; then (cd oracle/iam && npm ci --silent --no-audit --no-fund --ignore-scripts); else echo "no npm here: the IAM oracle will say that it is skipped"; fi
 
 .PHONY: oracles
-oracles: evaluator ## compare our semantics with the real ones: authenticator, RBAC authorizer, an independent IAM evaluator, Quamina, DuckDB and Bluge; and what migrations promise
+oracles: evaluator ## compare our semantics with the real ones (authenticator, RBAC authorizer, an IAM evaluator, Quamina, DuckDB, Bluge), what migrations promise, and logs whose servers and workers are killed
 	@for m in $(ORACLES); do echo "oracle: $$m"; (cd $$m && CGO_ENABLED=$$([ $$m = oracle/siem ] && command -v gcc >/dev/null && echo 1 || echo 0) go test -timeout 30m ./...); done
 
 SEED ?= $(shell date +%s)
