@@ -142,7 +142,7 @@ type owned struct {
 	all         [][]byte
 	out, back   atomic.Int32
 	most        int32
-	fail, abort int // at which batch the stream, or who asked for it, stops
+	fail, abort int  // at which batch the stream, or who asked for it, stops
 	wait        bool // all can wait
 	stop        context.CancelFunc
 }
