@@ -17,6 +17,7 @@ import (
 	"drawbridge/detections"
 	"drawbridge/internal/access"
 	"drawbridge/internal/detect"
+	"drawbridge/internal/event"
 	"drawbridge/internal/finding"
 	"drawbridge/internal/report"
 	"drawbridge/internal/scan"
@@ -135,6 +136,12 @@ func (o *detectOptions) run(ctx context.Context, e *env) error {
 	if o.metrics != "" && (o.forward != "" || !o.continuous()) {
 		return usage("--metrics: only a continuous detect has counts to watch")
 	}
+	if o.state != "" && (o.forward != "" || !o.continuous()) {
+		return usage("--state: only a continuous detect goes on where it was; files are read anew")
+	}
+	if c := event.ParseCluster(o.cluster); strings.HasPrefix(o.cluster, "arn:") && c.ARN() == "" {
+		return usage("--cluster %q: want a name, or an ARN of the form arn:aws:eks:REGION:ACCOUNT:cluster/NAME", o.cluster)
+	}
 	if o.forward != "" {
 		return o.forwardTo(ctx, e)
 	}
@@ -174,6 +181,9 @@ func (o *detectOptions) run(ctx context.Context, e *env) error {
 	if err != nil && (len(unread) == 0 || errors.Is(err, file.ErrNotRecognised) || summary.Events.Read == 0 || ctx.Err() != nil) {
 		return failed(err, "logs are CloudTrail records and audit events of the API server, in JSON; see docs/guide/detect.md")
 	}
+	if o.cluster == "" && slices.ContainsFunc(found, ofUnknownCluster) {
+		fmt.Fprintln(e.stderr, "note: nothing says which cluster an audit log is of; --cluster does")
+	}
 	result := detectResult(summary, r.known)
 	result.Gaps = append(result.Gaps, unread...)
 	result.Time = e.now().UTC()
@@ -190,6 +200,11 @@ func (o *detectOptions) run(ctx context.Context, e *env) error {
 		return err
 	}
 	return o.gate.judge(result)
+}
+
+// ofUnknownCluster says that a finding is about an audit event of nobody knows which cluster.
+func ofUnknownCluster(f finding.Finding) bool {
+	return f.Cluster == "" && len(f.Evidence) > 0 && strings.HasPrefix(f.Evidence[0].Source, "audit event ")
 }
 
 // send hands findings to the sinks.

@@ -206,6 +206,9 @@ func openSender(ctx context.Context, e *env, s string) (stream.Sender, error) {
 		}
 		return to, nil
 	}
+	if !strings.HasPrefix(s, "nats://") {
+		return nil, usage("--forward %q: want nats://HOST:4222/NAME, kafka://HOST:9092/TOPIC or kafka+tls://HOST:9092/TOPIC", s)
+	}
 	log, err := openNATS(ctx, e, "--forward", s)
 	if err != nil {
 		return nil, err
