@@ -99,6 +99,8 @@ func (c *compiler) rule(r *sigma.Rule, v *variant) {
 		var err error
 		if out.wait, err = time.ParseDuration(s); err != nil {
 			c.fail(r, r.Line, "drawbridge.after: %v", err)
+		} else if out.wait <= 0 {
+			c.fail(r, r.Line, "drawbridge.after: want a time above zero, as 1s or 1h")
 		}
 	}
 	out.ledger = out.ledger || out.wait > 0

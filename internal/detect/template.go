@@ -31,9 +31,15 @@ func (c *compiler) variant(d *Detection, r *sigma.Rule) *variant {
 			v.remediation = w.template(s)
 		case "triage":
 		case "after": // see rule
+			if r.Correlation != nil {
+				c.fail(r, r.Line, "drawbridge.after: is for rules over events; a correlation has a timespan")
+			}
 		case "once":
 			isText = true
 			names, _ := value.([]any)
+			if len(names) == 0 {
+				c.fail(r, r.Line, "drawbridge.once: want a list of fields")
+			}
 			for _, n := range names {
 				v.once = append(v.once, w.field(fmt.Sprint(n), r.Line))
 			}
