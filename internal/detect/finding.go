@@ -22,15 +22,18 @@ func (r run) counts() bool {
 	return r.of != nil && (r.of.kind == eventCount || r.of.kind == valueCount)
 }
 
-// identity tells one report of a detection from another: the values of `once`, or the events it is made of. The same events
-// give the same findings, however often they come.
+// identity tells one finding of a detection from another: the values of `once`, or the events it is made of. The same events
+// give the same findings, however often they come. Of a burst that goes on, or begins again soon, all reports are one finding.
 func (v *variant) identity(l *look, of run) string {
+	if of.counts() && len(v.once) == 0 {
+		return strconv.FormatUint(of.group, 36) + " " + strconv.FormatInt(of.entries[0].At/int64(4*of.of.span), 36)
+	}
 	var b strings.Builder
 	v.parts(l, of, func(s string) { b.WriteString(s); b.WriteByte(0) })
 	return strings.TrimSuffix(b.String(), "\x00")
 }
 
-// hash is the detection and the identity in short.
+// hash tells one report from another: nothing is reported twice.
 func (v *variant) hash(l *look, of run) uint64 {
 	h := fold(v.detection.ID)
 	v.parts(l, of, func(s string) { h = foldInto(foldInto(h, "\x00"), s) })
@@ -50,14 +53,9 @@ func (v *variant) parts(l *look, of run, part func(string)) {
 		}
 		return
 	}
-	switch {
-	case len(of.entries) == 0:
+	if len(of.entries) == 0 {
 		part(l.ID())
 		l.request(part)
-	case of.counts():
-		part(strconv.FormatUint(of.group, 36))
-		part(strconv.FormatInt(of.entries[0].At/int64(4*of.of.span), 36))
-		return
 	}
 	for _, e := range of.entries {
 		part(e.ID)
