@@ -311,7 +311,8 @@ func athenaJoin(j *join) string {
 		return strings.Join(append(out, prefix+"at", prefix+"id"), ", ")
 	}
 	on := strings.Join(append(slices.Clone(same), fmt.Sprintf("b.at BETWEEN a.at - %d AND a.at", span)), " AND ")
-	count := map[string]string{sigma.EventCount: "count(DISTINCT b.id)", sigma.ValueCount: "count(DISTINCT b.value)", sigma.Temporal: "count(DISTINCT b.rule)"}[j.Type]
+	// An audit ID is what a client sends as such: requests are told apart by their time as well.
+	count := map[string]string{sigma.EventCount: "count(DISTINCT concat(b.id, ' ', CAST(b.at AS varchar)))", sigma.ValueCount: "count(DISTINCT b.value)", sigma.Temporal: "count(DISTINCT b.rule)"}[j.Type]
 	if count != "" {
 		return with + fmt.Sprintf("SELECT %s, %s AS n\nFROM matches a JOIN matches b ON %s\nGROUP BY %s\nHAVING %s >= %d\n", by("a."), count, on, by("a."), count, j.least())
 	}

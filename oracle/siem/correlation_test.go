@@ -95,7 +95,7 @@ func (m maker) step(i, minute int) []byte {
 	switch m.IntN(3) {
 	case 0:
 		return fmt.Appendf(nil, `{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"a-%d","stage":"ResponseComplete","verb":"get","requestReceivedTimestamp":"%s.000000Z","user":{"username":"u","extra":{"canonicalArn":[%q]}},"objectRef":{"resource":"pods"},"responseStatus":{"code":%s}}`,
-			i, at, who, m.of("403", "403", "200"))
+			i%2, at, who, m.of("403", "403", "200")) // an audit ID is what the client sends
 	case 1:
 		return fmt.Appendf(nil, `{"eventVersion":"1.10","eventID":"c-%d","eventTime":"%sZ","eventSource":"eks.amazonaws.com","eventName":"CreateAccessEntry","requestParameters":{"name":%q,"principalArn":%q}}`,
 			i, at, m.of("prod", "test"), who)
