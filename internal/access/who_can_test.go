@@ -31,24 +31,50 @@ func answers(grants []Grant) []string {
 	return out
 }
 
-func TestWhoCan(t *testing.T) {
+// asks is who can do something in a world: what the world has, the request, whether in any namespace, and the answers.
+type asks struct {
+	set      func(*world)
+	r        rbac.Request
+	anywhere bool
+	want     []string
+}
+
+const masters = "group:system:masters "
+
+var (
+	dev     = roleARN("dev")
+	secrets = rbac.Request{Verb: "get", Resource: "secrets", Namespace: "a"}
+)
+
+func entry(w *world, groups ...string) {
+	w.role("dev", longAgo)
+	w.entry(dev, session("dev", "{{SessionName}}"), groups...)
+}
+
+func account(w *world, namespace, n string) {
+	w.c.ServiceAccounts = append(w.c.ServiceAccounts, &model.ServiceAccount{Meta: model.Meta{Namespace: namespace, Name: n}})
+}
+
+func testWhoCan(t *testing.T, cases map[string]asks) {
 	t.Parallel()
-	dev := roleARN("dev")
-	masters := "group:system:masters "
-	entry := func(w *world, groups ...string) {
-		w.role("dev", longAgo)
-		w.entry(dev, session("dev", "{{SessionName}}"), groups...)
+	for n, tc := range cases {
+		t.Run(n, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			tc.set(w)
+			got := answers(w.access().WhoCan(tc.r, tc.anywhere))
+			slices.Sort(got)
+			want := slices.Sorted(slices.Values(tc.want))
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
-	account := func(w *world, namespace, n string) {
-		w.c.ServiceAccounts = append(w.c.ServiceAccounts, &model.ServiceAccount{Meta: model.Meta{Namespace: namespace, Name: n}})
-	}
-	secrets := rbac.Request{Verb: "get", Resource: "secrets", Namespace: "a"}
-	for n, tc := range map[string]struct {
-		set      func(*world)
-		r        rbac.Request
-		anywhere bool
-		want     []string
-	}{
+}
+
+// TestWhoCanByBindings: subjects of bindings, and what stands for them.
+func TestWhoCanByBindings(t *testing.T) {
+	testWhoCan(t, map[string]asks{
 		"nobody but the masters": {func(*world) {}, secrets, false, []string{masters + "namespace/a"}},
 		"a group, and the principal that has it": {
 			func(w *world) {
@@ -107,6 +133,50 @@ func TestWhoCan(t *testing.T) {
 			w.clusterRole("s", rule("get", "secrets"))
 			w.bind("a", "s", sa("b", "y"), sa("b", "z"))
 		}, secrets, false, []string{masters + "namespace/a", "pod/b/lone namespace/a", "pod/b/web-0 namespace/a", "sa/b/y namespace/a", "sa/b/z namespace/a", "deployment/b/web namespace/a"}},
+		"a missing role": {func(w *world) { w.bind("a", "gone", user("u"), sa("b", "y")); account(w, "b", "y") }, secrets, false, []string{
+			masters + "namespace/a", "sa/b/y namespace/a unknown if the rules of ClusterRole gone, which is not in the input and which RoleBinding a/gone-u binds",
+			"user:u namespace/a unknown if the rules of ClusterRole gone, which is not in the input and which RoleBinding a/gone-u binds",
+		}},
+		"the same subject twice": {func(w *world) { w.clusterRole("s", rule("get", "secrets")); w.bind("a", "s", user("u"), user("u")) }, secrets, false, []string{masters + "namespace/a", "user:u namespace/a"}},
+		"a service account by many ways": {func(w *world) {
+			account(w, "a", "x")
+			w.clusterRole("s", rule("get", "secrets"))
+			w.clusterRole("t", rule("get", "secrets"))
+			w.clusterRole("db", rule("get", "secrets", "db"))
+			for _, role := range []string{"db", "s", "t"} {
+				w.bind("b", role, sa("a", "x"))
+			}
+			w.bind("c", "db", sa("a", "x"), sa("a", "x"))
+			w.bind("c", "gone", sa("a", "x"))
+		}, secrets, true, []string{
+			masters + "cluster", "sa/a/x namespace/b", "sa/a/x namespace/c (get on secrets named db)",
+			"sa/a/x namespace/c unknown if the rules of ClusterRole gone, which is not in the input and which RoleBinding c/gone-x binds",
+		}},
+		"a service account with the whole cluster": {func(w *world) {
+			account(w, "a", "x")
+			w.clusterRole("s", rule("get", "secrets"))
+			w.bind("", "s", sa("a", "x"))
+			w.bind("b", "s", sa("a", "x"))
+			w.bind("b", "gone", sa("a", "x"))
+		}, secrets, true, []string{masters + "cluster", "sa/a/x cluster"}},
+		"aggregated in a circle": {func(w *world) {
+			for _, n := range []string{"x", "y"} {
+				w.c.ClusterRoles = append(w.c.ClusterRoles, &model.Role{
+					Meta: model.Meta{Name: n, Labels: map[string]string{"g": "1"}}, Aggregation: &rbacv1.AggregationRule{},
+				})
+				last := w.c.ClusterRoles[len(w.c.ClusterRoles)-1]
+				last.Aggregation.ClusterRoleSelectors = append(last.Aggregation.ClusterRoleSelectors, selector("g", "1"))
+			}
+			w.clusterRole("leaf", rule("get", "secrets"))
+			w.c.ClusterRoles[2].Labels = map[string]string{"g": "1"}
+			w.bind("", "x", user("u"))
+		}, secrets, true, []string{masters + "cluster", "user:u cluster"}},
+	})
+}
+
+// TestWhoCanFromIAM: principals of IAM, by access entries, access policies and aws-auth.
+func TestWhoCanFromIAM(t *testing.T) {
+	testWhoCan(t, map[string]asks{
 		"access policies in each place": {
 			func(w *world) { entry(w); w.policy(dev, "AmazonEKSEditPolicy", "a", "x-*") }, secrets, true,
 			[]string{masters + "cluster", dev + " namespace/a", dev + " namespace/x-*"},
@@ -151,10 +221,23 @@ func TestWhoCan(t *testing.T) {
 			entry(w)
 			w.awsAuth(map[string]string{"mapRoles": "- rolearn: " + dev + "\n  groups: [system:masters]"})
 		}, secrets, false, []string{masters + "namespace/a"}},
-		"a missing role": {func(w *world) { w.bind("a", "gone", user("u"), sa("b", "y")); account(w, "b", "y") }, secrets, false, []string{
-			masters + "namespace/a", "sa/b/y namespace/a unknown if the rules of ClusterRole gone, which is not in the input and which RoleBinding a/gone-u binds",
-			"user:u namespace/a unknown if the rules of ClusterRole gone, which is not in the input and which RoleBinding a/gone-u binds",
+		"the hidden creator": {func(w *world) { w.c.Description.AuthenticationMode = model.ModeConfigMap }, secrets, false, []string{masters + "namespace/a"}},
+		"a principal with the whole cluster by policy, and less by RBAC": {func(w *world) {
+			entry(w, "devs")
+			w.policy(dev, "AmazonEKSAdminViewPolicy")
+			w.clusterRole("s", rule("get", "secrets"))
+			w.bind("b", "s", group("devs"))
+			w.bind("c", "gone", group("devs"))
+		}, secrets, true, []string{
+			"group:devs namespace/b", "group:devs namespace/c unknown if the rules of ClusterRole gone, which is not in the input and which RoleBinding c/gone-devs binds",
+			masters + "cluster", dev + " cluster",
 		}},
+	})
+}
+
+// TestWhoCanDo: what is asked for: names, subresources, URLs, what is of no namespace, what kubelets get.
+func TestWhoCanDo(t *testing.T) {
+	testWhoCan(t, map[string]asks{
 		"certain names only": {
 			func(w *world) { w.clusterRole("s", rule("get", "secrets", "db", "tls")); w.bind("a", "s", user("u")) }, secrets, false,
 			[]string{masters + "namespace/a", "user:u namespace/a (get on secrets named db, tls)"},
@@ -226,64 +309,7 @@ func TestWhoCan(t *testing.T) {
 		"the kubelet of a pod that refers to it": {func(w *world) {
 			w.c.Pods = []*model.Pod{{Meta: model.Meta{Namespace: "a", Name: "p"}, PodSpec: model.PodSpec{NodeName: "n1", Volumes: []model.Volume{{Name: "v", Secret: "db"}}}}}
 		}, rbac.Request{Verb: "get", Resource: "secrets", Namespace: "a", Name: "db"}, true, []string{masters + "cluster", "user:system:node:n1 namespace/a", "group:system:nodes namespace/* unknown if which node it is"}},
-		"the hidden creator":     {func(w *world) { w.c.Description.AuthenticationMode = model.ModeConfigMap }, secrets, false, []string{masters + "namespace/a"}},
-		"the same subject twice": {func(w *world) { w.clusterRole("s", rule("get", "secrets")); w.bind("a", "s", user("u"), user("u")) }, secrets, false, []string{masters + "namespace/a", "user:u namespace/a"}},
-		"a service account by many ways": {func(w *world) {
-			account(w, "a", "x")
-			w.clusterRole("s", rule("get", "secrets"))
-			w.clusterRole("t", rule("get", "secrets"))
-			w.clusterRole("db", rule("get", "secrets", "db"))
-			for _, role := range []string{"db", "s", "t"} {
-				w.bind("b", role, sa("a", "x"))
-			}
-			w.bind("c", "db", sa("a", "x"), sa("a", "x"))
-			w.bind("c", "gone", sa("a", "x"))
-		}, secrets, true, []string{
-			masters + "cluster", "sa/a/x namespace/b", "sa/a/x namespace/c (get on secrets named db)",
-			"sa/a/x namespace/c unknown if the rules of ClusterRole gone, which is not in the input and which RoleBinding c/gone-x binds",
-		}},
-		"a service account with the whole cluster": {func(w *world) {
-			account(w, "a", "x")
-			w.clusterRole("s", rule("get", "secrets"))
-			w.bind("", "s", sa("a", "x"))
-			w.bind("b", "s", sa("a", "x"))
-			w.bind("b", "gone", sa("a", "x"))
-		}, secrets, true, []string{masters + "cluster", "sa/a/x cluster"}},
-		"a principal with the whole cluster by policy, and less by RBAC": {func(w *world) {
-			entry(w, "devs")
-			w.policy(dev, "AmazonEKSAdminViewPolicy")
-			w.clusterRole("s", rule("get", "secrets"))
-			w.bind("b", "s", group("devs"))
-			w.bind("c", "gone", group("devs"))
-		}, secrets, true, []string{
-			"group:devs namespace/b", "group:devs namespace/c unknown if the rules of ClusterRole gone, which is not in the input and which RoleBinding c/gone-devs binds",
-			masters + "cluster", dev + " cluster",
-		}},
-		"aggregated in a circle": {func(w *world) {
-			for _, n := range []string{"x", "y"} {
-				w.c.ClusterRoles = append(w.c.ClusterRoles, &model.Role{
-					Meta: model.Meta{Name: n, Labels: map[string]string{"g": "1"}}, Aggregation: &rbacv1.AggregationRule{},
-				})
-				last := w.c.ClusterRoles[len(w.c.ClusterRoles)-1]
-				last.Aggregation.ClusterRoleSelectors = append(last.Aggregation.ClusterRoleSelectors, selector("g", "1"))
-			}
-			w.clusterRole("leaf", rule("get", "secrets"))
-			w.c.ClusterRoles[2].Labels = map[string]string{"g": "1"}
-			w.bind("", "x", user("u"))
-		}, secrets, true, []string{masters + "cluster", "user:u cluster"}},
-	} {
-		t.Run(n, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld()
-			tc.set(w)
-			got := answers(w.access().WhoCan(tc.r, tc.anywhere))
-			slices.Sort(got)
-			want := slices.Sorted(slices.Values(tc.want))
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
-	}
+	})
 }
 
 // TestWhoCanOrder: allowed before unknown, IAM principals by name, and the same answers in the same order each time.
