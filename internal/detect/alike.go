@@ -49,6 +49,9 @@ func (a *asked) add(name string) {
 
 func (a *asked) path(name string) {
 	p := event.ParsePath(event.CloudTrail, name)
+	if p.Within(event.RequestParameters) { // the service decides how they are written
+		a.path(event.EventSource.String())
+	}
 	if !strings.HasPrefix(name, "userIdentity.") && !slices.Contains(a.fields, p) {
 		a.fields = append(a.fields, p)
 	}

@@ -136,16 +136,18 @@ func TestAlikeToARule(t *testing.T) {
 		`"eventTime":"2026-11-01T10:00:%[1]sZ","eventSource":"eks.amazonaws.com","eventName":"CreateAccessEntry","sourceIPAddress":"203.0.113.7","requestParameters":{"name":"prod","principalArn":"arn:aws:iam::111122223333:role/%[2]s"},"eventID":"%[1]s"}`
 	const pod = `{"eventVersion":"1.11","userIdentity":{"type":"WebIdentityUser","userName":"system:serviceaccount:web:shop","identityProvider":"arn:aws:iam::111122223333:oidc-provider/x"},` +
 		`"eventTime":"2026-11-01T10:00:%[1]sZ","eventSource":"sts.amazonaws.com","eventName":"AssumeRoleWithWebIdentity","sourceIPAddress":"203.0.113.7","requestParameters":{"roleArn":"arn:aws:iam::111122223333:role/%[2]s"},"responseElements":{"credentials":{"accessKeyId":"ASIAEXAMPLEIRSA00%[1]s"}},"eventID":"%[1]s"}`
-	for _, tt := range []struct{ name, condition, once, record string }{
-		{"of the entry", "drawbridge.entry.self: itself", "userIdentity.arn", admin},
-		{"of the key that is asked for", "drawbridge.key.role|endswith: '/admin'", "userIdentity.userName", pod},
+	const decoded = `{"eventVersion":"1.11","userIdentity":{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/jane"},"eventTime":"2026-11-01T10:00:%[1]sZ","eventSource":"%[2]s.amazonaws.com","eventName":"x","requestParameters":{"name":"a%%3Ab"},"eventID":"%[1]s"}`
+	for _, tt := range []struct{ name, condition, once, record, first, second string }{
+		{"of the entry", "drawbridge.entry.self: itself", "userIdentity.arn", admin, "other", "admin"},
+		{"of the key that is asked for", "drawbridge.key.role|endswith: '/admin'", "userIdentity.userName", pod, "other", "admin"},
+		{"of what is decoded for one service", "drawbridge.instance.cluster: null, requestParameters.name: 'a:b'", "userIdentity.arn", decoded, "s3", "eks"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p, err := Load(fstest.MapFS{"t.yml": {Data: fmt.Appendf(nil, rule, tt.condition, tt.once)}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			lines := [][]byte{fmt.Appendf(nil, tt.record, "10", "other"), fmt.Appendf(nil, tt.record, "20", "admin")}
+			lines := [][]byte{fmt.Appendf(nil, tt.record, "10", tt.first), fmt.Appendf(nil, tt.record, "20", tt.second)}
 			if got, _ := reports(t, p, &Case{Context: &Context{}}, lines, 0); len(got) != 1 {
 				t.Errorf("found %q, want one finding", got)
 			}
