@@ -210,9 +210,19 @@ func (w *writer) compare(m *sigma.Match, f field) predicate {
 		})
 		return is
 	}
+	isTrue, isFalse := matches("true"), matches("false")
 	return func(l *look) bool {
 		if f.enrich != nil {
-			return slices.ContainsFunc(l.enriched(f.enrich), matches)
+			vs := l.enriched(f.enrich)
+			if len(vs) == 1 { // as most fields of ours are
+				switch vs[0] {
+				case "true":
+					return isTrue
+				case "false":
+					return isFalse
+				}
+			}
+			return slices.ContainsFunc(vs, matches)
 		}
 		if direct != 0 {
 			switch v := l.Field(direct); v.Kind() {
@@ -243,8 +253,11 @@ func begins(m *sigma.Match, f field) predicate {
 	}
 	// Folding can change the length of letters outside ASCII: then more is compared, never less.
 	longest *= utf8.UTFMax
-	values, may := m.Values, glanceOf(m)
+	values, may, direct := m.Values, glanceOf(m), f.path.Field()
 	return func(l *look) bool {
+		if v := l.Field(direct); v.Kind() == event.String && !may.match(v) { // as mostly
+			return false
+		}
 		is := false
 		l.Find(f.path).Each(func(v event.Value) bool {
 			if !may.match(v) {
