@@ -15,7 +15,7 @@ type class struct {
 	changes bool
 }
 
-// telling are the fields whose values are an event's class, and present those of which it tells only whether they are there. They
+// telling are the fields whose values are an event's class, the two by which the index finds rules first, and present those of which it tells only whether they are there. They
 // have few values, and rule out most of the rules.
 var (
 	telling = map[event.Plane][]event.Field{
@@ -59,9 +59,8 @@ func (k *classes) of(l *look, x *index) *class {
 	if known, ok := k.known[string(k.name)]; ok {
 		return known
 	}
-	first, second := keysOf(l.Event)
 	out := &class{changes: l.Plane() == event.Kubernetes && changes(l)}
-	for _, r := range x.candidates(first.String(), second.String()) {
+	for _, r := range x.candidates(l.Field(k.telling[0]).String(), l.Field(k.telling[1]).String()) {
 		if r.possible(l) {
 			out.rules = append(out.rules, r)
 		}

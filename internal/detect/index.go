@@ -6,7 +6,6 @@ import (
 	"strings"
 	"unicode"
 
-	"drawbridge/internal/event"
 	"drawbridge/internal/sigma"
 )
 
@@ -30,25 +29,12 @@ type gate struct {
 	alike bool
 }
 
-// keys are the two fields that pin rules, by plane, as Sigma rules write them and as the scanner finds them.
-var keys = map[event.Plane][2]string{
-	event.Kubernetes: {"verb", "objectRef.resource"},
-	event.CloudTrail: {"eventSource", "eventName"},
-}
-
-func keysOf(e *event.Event) (event.Value, event.Value) {
-	if e.Plane() == event.Kubernetes {
-		return e.Field(event.Verb), e.Field(event.Resource)
-	}
-	return e.Field(event.EventSource), e.Field(event.EventName)
-}
-
 func (x *index) add(r *rule, condition sigma.Expr, open func(sigma.Expr) predicate) {
 	if x.rules == nil {
 		x.rules = map[[2]uint64][]*rule{}
 	}
-	names := keys[r.plane]
-	first, second := literals(condition, names[0]), literals(condition, names[1])
+	pins := telling[r.plane]
+	first, second := literals(condition, pins[0].String()), literals(condition, pins[1].String())
 	if first == nil && second == nil {
 		x.behindGate(r, condition, open)
 		return
