@@ -137,7 +137,9 @@ func TestAlikeToARule(t *testing.T) {
 	const pod = `{"eventVersion":"1.11","userIdentity":{"type":"WebIdentityUser","userName":"system:serviceaccount:web:shop","identityProvider":"arn:aws:iam::111122223333:oidc-provider/x"},` +
 		`"eventTime":"2026-11-01T10:00:%[1]sZ","eventSource":"sts.amazonaws.com","eventName":"AssumeRoleWithWebIdentity","sourceIPAddress":"203.0.113.7","requestParameters":{"roleArn":"arn:aws:iam::111122223333:role/%[2]s"},"responseElements":{"credentials":{"accessKeyId":"ASIAEXAMPLEIRSA00%[1]s"}},"eventID":"%[1]s"}`
 	const decoded = `{"eventVersion":"1.11","userIdentity":{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/jane"},"eventTime":"2026-11-01T10:00:%[1]sZ","eventSource":"%[2]s.amazonaws.com","eventName":"x","requestParameters":{"name":"a%%3Ab"},"eventID":"%[1]s"}`
+	const session = `{"eventVersion":"1.11","userIdentity":{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/jane","sessionContext":{"attributes":{"mfaAuthenticated":"%[2]s"}}},"eventTime":"2026-11-01T10:00:%[1]sZ","eventSource":"s3.amazonaws.com","eventName":"x","eventID":"%[1]s"}`
 	for _, tt := range []struct{ name, condition, once, record, first, second string }{
+		{"of who asks", "drawbridge.instance.cluster: null, userIdentity.sessionContext.attributes.mfaAuthenticated: 'false'", "userIdentity.arn", session, "true", "false"},
 		{"of the entry", "drawbridge.entry.self: itself", "userIdentity.arn", admin, "other", "admin"},
 		{"of the key that is asked for", "drawbridge.key.role|endswith: '/admin'", "userIdentity.userName", pod, "other", "admin"},
 		{"of what is decoded for one service", "drawbridge.instance.cluster: null, requestParameters.name: 'a:b'", "userIdentity.arn", decoded, "s3", "eks"},
