@@ -3,9 +3,7 @@ package detect
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -104,26 +102,11 @@ func likeness(t *testing.T, random *rand.Rand, r map[string]json.RawMessage, poo
 // reports are the detections and fingerprints of what is found, and how many records another one spoke for.
 func reports(t *testing.T, p *Program, c *Case, lines [][]byte, late time.Duration) (out []string, spoken int) {
 	g := New(p, c.Context, Options{Lateness: late}, func(f finding.Finding) { out = append(out, f.ID+" "+f.Fingerprint) })
-	d := event.NewDecoder(bytes.NewBuffer(bytes.Join(lines, []byte("\n"))), event.Options{Input: c.Name, Cluster: c.Cluster})
-	var e event.Event
-	var bad *event.Unparsed
-	for {
-		err := d.Next(&e)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if errors.As(err, &bad) {
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		g.Add(&e)
+	readAll(t, g, c, lines, func(e *event.Event) {
 		if e.Plane() == event.CloudTrail && g.look.likeness != 0 && !g.look.unlike {
 			spoken++
 		}
-	}
-	g.Flush()
+	})
 	slices.Sort(out)
 	return slices.Compact(out), spoken
 }

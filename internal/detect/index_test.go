@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,18 +19,7 @@ import (
 // withoutIndex is a program that looks at every rule for every event of its plane.
 func withoutIndex(t *testing.T) *Program {
 	p := catalogue(t)
-	for i := range p.indexes {
-		x := &p.indexes[i]
-		var rules []*rule
-		for _, g := range x.gates {
-			rules = append(rules, g.rules...)
-		}
-		for _, rs := range x.rules {
-			rules = append(rules, rs...)
-		}
-		slices.SortFunc(rules, func(a, b *rule) int { return strings.Compare(a.name+a.variantID(), b.name+b.variantID()) })
-		*x = index{gates: []gate{{rules: slices.Compact(rules)}}}
-	}
+	p.plain()
 	return p
 }
 
@@ -50,6 +38,28 @@ func catalogue(t *testing.T) *Program {
 	return p
 }
 
+// readAll has an engine read records to their end; what cannot be read is passed over. read is told of each that can.
+func readAll(t *testing.T, g *Engine, c *Case, records [][]byte, read func(*event.Event)) {
+	t.Helper()
+	d := event.NewDecoder(bytes.NewBuffer(bytes.Join(records, []byte("\n"))), event.Options{Input: c.Name, Cluster: c.Cluster})
+	var e event.Event
+	for {
+		err := d.Next(&e)
+		if _, skip := errors.AsType[*event.Unparsed](err); skip {
+			continue
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Add(&e)
+		read(&e)
+	}
+	g.Flush()
+}
+
 // found are the findings of some records, in order of their ids.
 func found(t *testing.T, p *Program, c *Case, records [][]byte) []string {
 	var out []string
@@ -60,23 +70,7 @@ func found(t *testing.T, p *Program, c *Case, records [][]byte) []string {
 		}
 		out = append(out, string(text))
 	})
-	d := event.NewDecoder(bytes.NewReader(bytes.Join(records, []byte("\n"))), event.Options{Input: c.Name, Cluster: c.Cluster})
-	var e event.Event
-	var bad *event.Unparsed
-	for {
-		err := d.Next(&e)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if errors.As(err, &bad) {
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		g.Add(&e)
-	}
-	g.Flush()
+	readAll(t, g, c, records, func(*event.Event) {})
 	slices.Sort(out)
 	return out
 }
