@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,8 +20,22 @@ import (
 // withoutIndex is a program that looks at every rule for every event of its plane.
 func withoutIndex(t *testing.T) *Program {
 	p := catalogue(t)
-	p.plain()
+	for i := range p.indexes {
+		p.indexes[i] = index{gates: []gate{{rules: p.indexes[i].all()}}}
+	}
 	return p
+}
+
+// all are the rules of an index, each once, in an order that is always the same.
+func (x *index) all() (rules []*rule) {
+	for _, g := range x.gates {
+		rules = append(rules, g.rules...)
+	}
+	for _, rs := range x.rules {
+		rules = append(rules, rs...)
+	}
+	slices.SortFunc(rules, func(a, b *rule) int { return strings.Compare(a.name+a.variantID(), b.name+b.variantID()) })
+	return slices.Compact(rules)
 }
 
 func (r *rule) variantID() string {

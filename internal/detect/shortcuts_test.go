@@ -101,20 +101,11 @@ func compiled(t *testing.T, files fstest.MapFS) *Program {
 // plain takes all shortcuts out of a program.
 func (p *Program) plain() {
 	for i := range p.indexes {
-		x := &p.indexes[i]
-		var rules []*rule
-		for _, g := range x.gates {
-			rules = append(rules, g.rules...)
-		}
-		for _, rs := range x.rules {
-			rules = append(rules, rs...)
-		}
-		slices.SortFunc(rules, func(a, b *rule) int { return strings.Compare(a.name+a.variantID(), b.name+b.variantID()) })
-		rules = slices.Compact(rules)
+		rules := p.indexes[i].all()
 		for _, r := range rules {
 			r.possible, r.possibleFor, r.via = always, always, nil
 		}
-		*x = index{gates: []gate{{rules: rules}}}
+		p.indexes[i] = index{gates: []gate{{rules: rules}}}
 	}
 }
 
