@@ -52,10 +52,36 @@ func cores(n int, do func()) func() {
 	}
 }
 
+// detectIn runs every detection over the files of a folder, which have so many events.
+func detectIn(b *testing.B, p *detect.Program, dir string, events int) func() {
+	return func() {
+		s, err := worker.Run(b.Context(), file.New(file.Options{Paths: []string{dir}}), worker.Options{Program: p, Context: &detect.Context{}, Cluster: "prod"})
+		if err != nil || s.Stats.Read != int64(events) || len(s.Unparsed) > 0 {
+			b.Fatal(err, "events read:", s.Stats.Read, "of", events)
+		}
+	}
+}
+
+// BenchmarkFile is one file of audit events, JSON lines on disk, through every detection to the findings, on one core and on two.
+func BenchmarkFile(b *testing.B) {
+	log, dir := ordinary(256<<20), b.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "audit.jsonl"), log, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	run := detectIn(b, load(b), dir, bytes.Count(log, []byte("\n")))
+	best := rates(b, len(log), []string{"one-core", "two-cores"}, cores(1, run), cores(2, run))
+	b.ReportMetric(best[0].Seconds()/best[1].Seconds(), "two-to-one")
+}
+
 // BenchmarkObjects is CloudTrail's objects, compressed on disk, through every detection to the findings, on one core and on two;
 // beside it decompressing them alone, as three programs do it.
 func BenchmarkObjects(b *testing.B) {
 	p := load(b)
+	must := func(err error) {
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
 	dir, size := b.TempDir(), 0
 	lines := bytes.Split(bytes.TrimSpace(trail(64_000)), []byte("\n"))
 	var files []string
@@ -64,26 +90,13 @@ func BenchmarkObjects(b *testing.B) {
 		size += len(object)
 		var z bytes.Buffer
 		w := gzip.NewWriter(&z)
-		_, _ = w.Write(object)
-		_ = w.Close()
+		_, err := w.Write(object)
+		must(errors.Join(err, w.Close()))
 		name := filepath.Join(dir, fmt.Sprintf("%04d.json.gz", len(files)))
-		if err := os.WriteFile(name, z.Bytes(), 0o600); err != nil {
-			b.Fatal(err)
-		}
+		must(os.WriteFile(name, z.Bytes(), 0o600))
 		files = append(files, name)
 	}
-	must := func(err error) {
-		if err != nil {
-			b.Fatal(err)
-		}
-	}
-	run := func() {
-		s, err := worker.Run(b.Context(), file.New(file.Options{Paths: []string{dir}}), worker.Options{Program: p, Context: &detect.Context{}})
-		must(err)
-		if s.Stats.Read != int64(len(lines)) || len(s.Unparsed) > 0 {
-			b.Fatalf("%d events of %d", s.Stats.Read, len(lines))
-		}
-	}
+	run := detectIn(b, p, dir, len(lines))
 	unzip := func(open func(io.Reader) (io.Reader, error)) func() {
 		return func() {
 			for _, name := range files {
