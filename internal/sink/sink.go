@@ -12,6 +12,7 @@ import (
 
 	"drawbridge/internal/finding"
 	"drawbridge/internal/report"
+	"drawbridge/internal/stream"
 )
 
 // Sink takes findings.
@@ -34,6 +35,31 @@ func (d Dead) Bury(f finding.Finding, to, reason string) error {
 
 // Remembered is how many findings a sink knows to be delivered.
 const Remembered = 50_000
+
+// OneByOne has send take each finding, as JSON, that was not delivered before. What send says that the receiver will never take,
+// and why, is buried.
+func OneByOne(fs []finding.Finding, done *stream.Recent, to string, dead Dead, send func(f finding.Finding, body []byte) (refused string, err error)) error {
+	for _, f := range fs {
+		if done.Has(f.Fingerprint) {
+			continue
+		}
+		body, err := json.Marshal(f)
+		if err != nil {
+			return fmt.Errorf("write finding %s: %w", f.Fingerprint, err)
+		}
+		refused, err := send(f, body)
+		if err != nil {
+			return fmt.Errorf("deliver finding %s to %s: %w", f.Fingerprint, to, err)
+		}
+		if refused != "" {
+			if err := dead.Bury(f, to, refused); err != nil {
+				return err
+			}
+		}
+		done.Add(f.Fingerprint)
+	}
+	return nil
+}
 
 // All delivers to several sinks: to each, whatever becomes of the others.
 type All []Sink

@@ -4,9 +4,7 @@ package sns
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -52,30 +50,19 @@ func New(cfg awssdk.Config, topic string, dead sink.Dead) *Sink {
 // Deliver publishes findings one after the other, with their detection and severity as attributes, to filter by. A FIFO topic
 // leaves out by itself what it was given in the last five minutes, and keeps each cluster's order.
 func (s *Sink) Deliver(ctx context.Context, fs []finding.Finding) error {
-	for _, f := range fs {
-		if s.done.Has(f.Fingerprint) {
-			continue
-		}
-		body, err := json.Marshal(f)
-		if err != nil {
-			return fmt.Errorf("write finding %s: %w", f.Fingerprint, err)
-		}
+	return sink.OneByOne(fs, s.done, s.topic, s.dead, func(f finding.Finding, body []byte) (string, error) {
 		in := &sns.PublishInput{TopicArn: &s.topic, Message: awssdk.String(string(body)), MessageAttributes: map[string]types.MessageAttributeValue{
 			"id": text(f.ID), "severity": text(string(f.Severity)), "fingerprint": text(f.Fingerprint),
 		}}
 		if strings.HasSuffix(s.topic, ".fifo") {
 			in.MessageDeduplicationId, in.MessageGroupId = &f.Fingerprint, awssdk.String(group(f))
 		}
-		_, err = s.api.Publish(ctx, in)
+		_, err := s.api.Publish(ctx, in)
 		if refused(err) {
-			err = s.dead.Bury(f, s.topic, err.Error())
+			return err.Error(), nil
 		}
-		if err != nil {
-			return fmt.Errorf("publish finding %s to %s: %w", f.Fingerprint, s.topic, err)
-		}
-		s.done.Add(f.Fingerprint)
-	}
-	return nil
+		return "", err
+	})
 }
 
 func text(s string) types.MessageAttributeValue {

@@ -7,7 +7,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -87,26 +86,9 @@ func New(o Options) (*Sink, error) {
 
 // Deliver posts findings one after the other.
 func (s *Sink) Deliver(ctx context.Context, fs []finding.Finding) error {
-	for _, f := range fs {
-		if s.done.Has(f.Fingerprint) {
-			continue
-		}
-		body, err := json.Marshal(f)
-		if err != nil {
-			return fmt.Errorf("write finding %s: %w", f.Fingerprint, err)
-		}
-		refused, err := s.retry(ctx, f.Fingerprint, body)
-		if err != nil {
-			return fmt.Errorf("post finding %s to %s: %w", f.Fingerprint, s.o.URL.Host, err)
-		}
-		if refused != "" {
-			if err := s.o.Dead.Bury(f, s.o.URL.Host, refused); err != nil {
-				return err
-			}
-		}
-		s.done.Add(f.Fingerprint)
-	}
-	return nil
+	return sink.OneByOne(fs, s.done, s.o.URL.Host, s.o.Dead, func(f finding.Finding, body []byte) (string, error) {
+		return s.retry(ctx, f.Fingerprint, body)
+	})
 }
 
 // retry posts until there is an answer that counts. refused says why the receiver does not want it.
