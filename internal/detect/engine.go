@@ -143,7 +143,7 @@ func (g *Engine) Add(e *event.Event) {
 		g.alike.put(l)
 	}
 	if wait >= 0 {
-		g.wait(e.Copy(), earlier(at, g.until(at)).Add(wait), "")
+		g.wait(&waiting{event: e.Copy(), due: earlier(at, g.until(at)).Add(wait), after: wait})
 	}
 }
 
@@ -298,12 +298,15 @@ type waiting struct {
 	// clean says that it has no credentials, as what is saved: most events wait for less long than the next save takes.
 	clean bool
 	due   time.Time
+	// after is the longest time after which a rule is to judge it: those that want longer judge another event, which stands for
+	// this one.
+	after time.Duration
 	// absence names the correlation whose first event it is; for all others it is empty.
 	absence string
 }
 
-func (g *Engine) wait(e *event.Event, due time.Time, absence string) {
-	heap.Push(&g.pending, &waiting{event: e, due: due, absence: absence})
+func (g *Engine) wait(w *waiting) {
+	heap.Push(&g.pending, w)
 	if len(g.pending) > g.options.Pending {
 		g.stats.Early++
 		g.second(heap.Pop(&g.pending).(*waiting))
@@ -326,7 +329,7 @@ func (g *Engine) second(w *waiting) {
 	g.classify(l)
 	matched := 0
 	for _, r := range g.rules(l) {
-		if (r.ledger || r.doubt != nil) && (r.via == nil || l.mayBe(r.via)) && r.meant(l) {
+		if (r.ledger || r.doubt != nil) && r.wait <= w.after && (r.via == nil || l.mayBe(r.via)) && r.meant(l) {
 			matched = max(matched, g.fire(r, l))
 		}
 	}
@@ -386,7 +389,7 @@ func (g *Engine) feed(f *feed, l *look) int {
 	if c.kind == absence {
 		w.add(c, e)
 		if f.at == 0 {
-			g.wait(l.Copy(), l.Time().Add(c.span), c.rule.Name)
+			g.wait(&waiting{event: l.Copy(), due: l.Time().Add(c.span), absence: c.rule.Name})
 		}
 		return nothing
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // stateVersion changes with the meaning of what is saved; an engine does not restore another's.
-const stateVersion = 2
+const stateVersion = 3
 
 // state is an engine as it is saved: everything that decides what it will report.
 type state struct {
@@ -30,6 +30,7 @@ type savedEvent struct {
 	Raw     []byte
 	Origin  event.Origin
 	Due     time.Time
+	After   time.Duration
 	Absence string
 }
 
@@ -44,7 +45,7 @@ func (g *Engine) Save(w io.Writer) error {
 		if !p.clean {
 			p.event, p.clean = p.event.Clean(), true
 		}
-		s.Pending = append(s.Pending, savedEvent{Raw: p.event.Raw(), Origin: p.event.Origin(), Due: p.due, Absence: p.absence})
+		s.Pending = append(s.Pending, savedEvent{Raw: p.event.Raw(), Origin: p.event.Origin(), Due: p.due, After: p.after, Absence: p.absence})
 	}
 	if err := gob.NewEncoder(w).Encode(&s); err != nil {
 		return fmt.Errorf("save the state of detections: %w", err)
@@ -78,7 +79,7 @@ func Restore(r io.Reader, p *Program, c *Context, o Options, report reporter) (*
 			return nil, fmt.Errorf("restore the state of detections: %w", err)
 		}
 		e.SetOrigin(w.Origin)
-		g.pending = append(g.pending, &waiting{event: e, clean: true, due: w.Due, absence: w.Absence})
+		g.pending = append(g.pending, &waiting{event: e, clean: true, due: w.Due, after: w.After, absence: w.Absence})
 	}
 	g.wire()
 	return g, nil
